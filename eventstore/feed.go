@@ -1,0 +1,43 @@
+package eventstore
+
+import (
+	"context"
+	"time"
+)
+
+// Announcement says that a stream holds a commit. Where the source has the
+// commit's content it is there too. It is a doorbell: the store is the truth.
+type Announcement struct {
+	Stream      StreamID
+	First, Last Version
+	// Time is the commit's, where the source knows it.
+	Time time.Time
+	// Commit is the content, or nil where the source has none.
+	Commit *Commit
+}
+
+// Announce returns the announcement of a commit, with its content.
+func Announce(c *Commit) Announcement {
+	return Announcement{Stream: c.Stream, First: c.First, Last: c.Last(), Time: c.Time, Commit: c}
+}
+
+// Batch is what a feed hands over at once.
+type Batch struct {
+	Announcements []Announcement
+	// Trimmed reports that the source lost announcements before these: what
+	// they told of is found only by a sweep.
+	Trimmed bool
+}
+
+// Feed announces the commits of a store. It may repeat, reorder, delay and lose
+// them; who needs every event in order reads the store where the announcements
+// leave a gap, and sweeps.
+type Feed interface {
+	// Run hands batches to handle, one at a time, until ctx ends; then it
+	// returns nil. It returns an error only for what stays broken.
+	//
+	// handle returns the announcements it has not taken care of. The others may
+	// be forgotten, for ever, once handle has returned; these come again, after
+	// a pause. The feed keeps its own position across restarts, where it has one.
+	Run(ctx context.Context, handle func(context.Context, Batch) (failed []Announcement)) error
+}

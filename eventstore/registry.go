@@ -1,0 +1,275 @@
+package eventstore
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// MaxSchema is the greatest schema version.
+const MaxSchema = 10_000
+
+// Registry knows the event types of a program: for each its name, which is data
+// and never changes, its current schema version, its Go type, and how payloads
+// of earlier versions become current ones. It is a value that is passed around,
+// immutable and safe for concurrent use.
+type Registry struct {
+	codec  Codec
+	byName map[string]*eventType
+	byGo   map[reflect.Type]*eventType
+}
+
+type eventType struct {
+	name   string
+	schema int
+	goType reflect.Type
+	// decode[s-1] makes the current Go value of a payload of schema s.
+	decode []func(Codec, []byte) (any, error)
+}
+
+// Registration is an argument of [NewRegistry]: made by [Type], [Upcast] and [WithCodec].
+type Registration interface{ register(*builder) }
+
+// Type registers events of Go type T, a plain struct, under a name and the
+// schema version in which they are written today. A schema above 1 needs an
+// [Upcast] from each version before it.
+func Type[T any](name string, schema int) Registration {
+	return registration(func(b *builder) {
+		b.addType(name, schema, reflect.TypeFor[T](), load[T]())
+	})
+}
+
+// Upcast registers how a payload of schema version from, whose shape is the Go
+// type From, becomes one of version from+1. The last one of a chain returns the
+// registered type itself.
+func Upcast[From, To any](name string, from int, upcast func(From) (To, error)) Registration {
+	return registration(func(b *builder) {
+		b.addUpcaster(name, upcaster{
+			from: from, in: reflect.TypeFor[From](), out: reflect.TypeFor[To](), load: load[From](),
+			step: func(v any) (any, error) { return upcast(v.(From)) },
+		})
+	})
+}
+
+// WithCodec makes the registry write and read payloads with c instead of [JSON].
+func WithCodec(c Codec) Registration {
+	return registration(func(b *builder) { b.codec = c })
+}
+
+// NewRegistry checks everything at once: names, schema versions, Go types
+// registered twice, and that the upcasters of each type form a chain from
+// version 1 to the current one without holes. The error wraps [ErrInvalid] and
+// names every fault.
+func NewRegistry(registrations ...Registration) (*Registry, error) {
+	b := builder{codec: JSON{}, types: map[string]*pending{}}
+	for _, r := range registrations {
+		r.register(&b)
+	}
+	return b.build()
+}
+
+// MustRegistry is [NewRegistry] for the wiring of a program. Panics if there is a fault.
+func MustRegistry(registrations ...Registration) *Registry {
+	r, err := NewRegistry(registrations...)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// Encode returns v as an event in its current schema. v is a value, not a
+// pointer, of a registered type; else the error wraps [ErrUnregistered].
+func (r *Registry) Encode(v any) (Event, error) {
+	t, ok := r.byGo[reflect.TypeOf(v)]
+	if !ok {
+		return Event{}, fmt.Errorf("encode a %T: %w", v, ErrUnregistered)
+	}
+	payload, err := r.codec.Marshal(v)
+	if err != nil {
+		return Event{}, fmt.Errorf("encode a %s: %w", t.name, err)
+	}
+	return Event{Type: t.name, Schema: t.schema, Payload: payload}, nil
+}
+
+// Decode returns the i-th event of c as a value of its registered Go type, in
+// today's schema. The error is an [*EventError].
+func (r *Registry) Decode(c *Commit, i int) (any, error) {
+	e := &c.Events[i]
+	v, err := r.decode(e)
+	if err != nil {
+		return nil, &EventError{ID: c.EventID(i), Type: e.Type, Schema: e.Schema, Err: err}
+	}
+	return v, nil
+}
+
+func (r *Registry) decode(e *Event) (any, error) {
+	t, ok := r.byName[e.Type]
+	if !ok {
+		return nil, ErrUnregistered
+	}
+	if e.Schema < 1 || e.Schema > t.schema {
+		return nil, fmt.Errorf("%w in this schema: known are 1 to %d", ErrUnregistered, t.schema)
+	}
+	v, err := t.decode[e.Schema-1](r.codec, e.Payload)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	return v, nil
+}
+
+// Knows reports whether events of this type and schema version can be decoded.
+func (r *Registry) Knows(name string, schema int) bool {
+	t, ok := r.byName[name]
+	return ok && schema >= 1 && schema <= t.schema
+}
+
+// NameOf returns the name under which the Go type is registered.
+func (r *Registry) NameOf(t reflect.Type) (string, bool) {
+	et, ok := r.byGo[t]
+	if !ok {
+		return "", false
+	}
+	return et.name, true
+}
+
+// load returns a decoder for T. It decodes into a pooled value, so that an event
+// costs one allocation beside what the codec needs.
+func load[T any]() func(Codec, []byte) (any, error) {
+	pool := sync.Pool{New: func() any { return new(T) }}
+	return func(c Codec, payload []byte) (any, error) {
+		v := pool.Get().(*T)
+		err := c.Unmarshal(payload, v)
+		out := *v
+		*v = *new(T) // before Put: the next event must not see this one
+		pool.Put(v)
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	}
+}
+
+type registration func(*builder)
+
+func (r registration) register(b *builder) { r(b) }
+
+type upcaster struct {
+	from    int
+	in, out reflect.Type
+	load    func(Codec, []byte) (any, error)
+	step    func(any) (any, error)
+}
+
+type pending struct {
+	schema    int
+	goType    reflect.Type
+	load      func(Codec, []byte) (any, error)
+	upcasters []upcaster
+}
+
+type builder struct {
+	codec Codec
+	types map[string]*pending
+	errs  []error
+}
+
+func (b *builder) fail(format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf("%w: event registry: "+format, append([]any{ErrInvalid}, args...)...))
+}
+
+func (b *builder) named(name string) *pending {
+	if b.types[name] == nil {
+		b.types[name] = &pending{}
+	}
+	return b.types[name]
+}
+
+func (b *builder) addType(name string, schema int, t reflect.Type, load func(Codec, []byte) (any, error)) {
+	if err := checkEventType(name); err != nil {
+		b.errs = append(b.errs, fmt.Errorf("event registry: %w", err))
+		return
+	}
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
+		b.fail("type %s: register the struct itself, not %s", name, t)
+		return
+	}
+	p := b.named(name)
+	if p.goType != nil {
+		b.fail("type %s is registered twice, for %s and %s", name, p.goType, t)
+		return
+	}
+	if schema < 1 || schema > MaxSchema {
+		b.fail("type %s: schema version %d is not 1 to %d", name, schema, MaxSchema)
+		return
+	}
+	p.schema, p.goType, p.load = schema, t, load
+}
+
+func (b *builder) addUpcaster(name string, u upcaster) {
+	p := b.named(name)
+	p.upcasters = append(p.upcasters, u)
+}
+
+func (b *builder) build() (*Registry, error) {
+	r := &Registry{codec: b.codec, byName: map[string]*eventType{}, byGo: map[reflect.Type]*eventType{}}
+	for name, p := range b.types {
+		if p.goType == nil {
+			b.fail("upcaster for %s, which is not registered", name)
+			continue
+		}
+		if other, twice := r.byGo[p.goType]; twice {
+			b.fail("%s is registered under two names, %s and %s", p.goType, min(name, other.name), max(name, other.name))
+			continue
+		}
+		t := &eventType{name: name, schema: p.schema, goType: p.goType, decode: b.chain(name, p)}
+		r.byName[name], r.byGo[p.goType] = t, t
+	}
+	if len(b.errs) > 0 {
+		slices.SortFunc(b.errs, func(x, y error) int { return strings.Compare(x.Error(), y.Error()) })
+		return nil, errors.Join(b.errs...)
+	}
+	return r, nil
+}
+
+// chain checks that the upcasters lead from each version to the next, and
+// returns the decoders for versions 1 to the current one.
+func (b *builder) chain(name string, p *pending) []func(Codec, []byte) (any, error) {
+	byFrom := map[int]upcaster{}
+	for _, u := range p.upcasters {
+		if _, twice := byFrom[u.from]; twice || u.from < 1 || u.from >= p.schema {
+			b.fail("type %s: upcaster from version %d is doubled or out of 1 to %d", name, u.from, p.schema-1)
+		}
+		byFrom[u.from] = u
+	}
+	decode := make([]func(Codec, []byte) (any, error), p.schema)
+	decode[p.schema-1] = p.load
+	want := p.goType
+	var steps []func(any) (any, error)
+	for s := p.schema - 1; s >= 1; s-- {
+		u, ok := byFrom[s]
+		if !ok {
+			b.fail("type %s: no upcaster from version %d to %d", name, s, s+1)
+			return decode
+		}
+		if u.out != want {
+			b.fail("type %s: the upcaster from version %d returns %s, version %d is %s", name, s, u.out, s+1, want)
+		}
+		want = u.in
+		steps = append([]func(any) (any, error){u.step}, steps...)
+		decode[s-1] = upcasting(u.load, steps)
+	}
+	return decode
+}
+
+func upcasting(load func(Codec, []byte) (any, error), steps []func(any) (any, error)) func(Codec, []byte) (any, error) {
+	return func(c Codec, payload []byte) (any, error) {
+		v, err := load(c, payload)
+		for i := 0; err == nil && i < len(steps); i++ {
+			v, err = steps[i](v)
+		}
+		return v, err
+	}
+}

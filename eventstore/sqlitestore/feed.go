@@ -1,0 +1,104 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/logfeed"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
+)
+
+// pollEvery is how often a feed looks for commits of other processes; those of
+// its own process wake it.
+const pollEvery = 50 * time.Millisecond
+
+const selectFeed = `SELECT position, stream, ` + commitColumns + ` FROM commits WHERE position > ? ORDER BY position LIMIT ?`
+
+// Feed announces the commits of a [Store], with their content, in commit order.
+// It loses nothing; across restarts it may repeat.
+type Feed struct {
+	store    *Store
+	consumer string
+}
+
+// Feed returns the feed of a consumer, which keeps its position in the file
+// under that name. Give each process a name of its own, or sweep at start as
+// projection.Worker does: two that share one see everything while they run, but
+// the position that one saves may lie behind what the other has not done.
+func (s *Store) Feed(consumer string) *Feed { return &Feed{store: s, consumer: consumer} }
+
+// Run implements [eventstore.Feed].
+func (f *Feed) Run(ctx context.Context, handle func(context.Context, eventstore.Batch) []eventstore.Announcement) error {
+	return logfeed.Run(ctx, feedLog{f.store, f.consumer}, handle)
+}
+
+type feedLog struct {
+	*Store
+	consumer string
+}
+
+func (f feedLog) After(ctx context.Context, position int64, n int) (entries []logfeed.Entry, err error) {
+	const op = "read the feed of"
+	rows, err := f.file.Query(ctx, op, selectFeed, position, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	intern, size := interner(), 0
+	for rows.Next() && size < pageBytes {
+		var e logfeed.Entry
+		var name string
+		if e.Commit, err = f.scanCommit(rows, eventstore.StreamID{}, intern, &e.Position, &name); err != nil {
+			return nil, f.file.Wrap(ctx, op, err)
+		}
+		if e.Commit.Stream, err = eventstore.ParseStreamID(name); err != nil {
+			return nil, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err)
+		}
+		e.Commit.Revision = eventstore.NewRevision(f.identity, e.Commit.Stream, e.Commit.Last(), e.Commit.Time)
+		entries = append(entries, e)
+		for _, event := range e.Commit.Events {
+			size += len(event.Payload)
+		}
+	}
+	return entries, f.file.Wrap(ctx, op, rows.Err())
+}
+
+func (f feedLog) Wait(ctx context.Context, position int64) error {
+	changed := f.file.Changed() // before looking, so that no change is missed
+	for {
+		var last int64
+		err := f.file.Readers().QueryRowContext(ctx, "SELECT coalesce(max(position), 0) FROM commits").Scan(&last)
+		if err != nil {
+			return f.file.Wrap(ctx, "read the feed of", err)
+		}
+		if last > position {
+			return nil
+		}
+		select {
+		case <-changed:
+			changed = f.file.Changed()
+		case <-time.After(pollEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (f feedLog) Position(ctx context.Context) (position int64, err error) {
+	err = f.file.Readers().QueryRowContext(ctx, "SELECT position FROM feeds WHERE consumer = ?", f.consumer).Scan(&position)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return position, f.file.Wrap(ctx, "read the feed of", err)
+}
+
+func (f feedLog) SavePosition(ctx context.Context, position int64) error {
+	return f.file.Do(ctx, "save the position of a feed in", func(tx *sqlitefile.Tx) error {
+		_, err := tx.Exec("INSERT INTO feeds(consumer, position) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET position = ?2", f.consumer, position)
+		return err
+	})
+}

@@ -1,0 +1,173 @@
+// Package sqlitestore keeps an event store in a SQLite file: the embedded
+// default. An append that returned is on disk. Several processes may open the
+// same file; in each, waiting appends are grouped into one transaction.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/frame"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
+)
+
+// Options says how to open a store. The zero value works.
+type Options struct {
+	// MustExist refuses to create the file. Defaults to false.
+	MustExist bool
+}
+
+// Store implements the interfaces of eventstore. It is made by [Open] and safe
+// for concurrent use.
+type Store struct {
+	file     *sqlitefile.File
+	identity string
+}
+
+var (
+	_ eventstore.Store     = (*Store)(nil)
+	_ eventstore.Directory = (*Store)(nil)
+	_ eventstore.Scanner   = (*Store)(nil)
+	_ eventstore.Feed      = (*Feed)(nil)
+)
+
+// Open opens the store in the file at path, and creates both where they do not
+// exist. Views in the same file share its one writer, whoever opens it first.
+//
+// It starts the goroutine of that writer; Close ends it and waits. A file that
+// is no database, belongs to another program or to a newer Leftfold, is locked,
+// damaged or read-only is refused with an error that carries a hint.
+func Open(ctx context.Context, path string, opts Options) (*Store, error) {
+	file, err := sqlitefile.Open(ctx, path, sqlitefile.Options(opts))
+	if err != nil {
+		return nil, fmt.Errorf("sqlitestore: %w", err)
+	}
+	s := &Store{file: file}
+	if err := s.setUp(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlitestore: %w", err), file.Close())
+	}
+	return s, nil
+}
+
+// Close gives the file up, after the writes that have begun.
+func (s *Store) Close() error { return s.file.Close() }
+
+func (s *Store) setUp(ctx context.Context) error {
+	return s.file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
+		for _, statement := range schema {
+			if _, err := tx.Exec(statement); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec("INSERT INTO store(id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM store)", uuid.NewString()); err != nil {
+			return err
+		}
+		row, err := tx.QueryRow("SELECT id FROM store")
+		if err != nil {
+			return err
+		}
+		return row.Scan(&s.identity)
+	})
+}
+
+// Append implements [eventstore.Store]: one insert, in the group that waits.
+func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
+	w, err := eventstore.Prepare(ctx, s.identity, w)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	row := newRow(w)
+	var stored eventstore.Commit
+	err = s.file.Do(ctx, "append to", func(tx *sqlitefile.Tx) (err error) {
+		stored, err = s.append(tx, w, row)
+		return err
+	})
+	if errors.Is(err, sqlitefile.ErrUnknown) {
+		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
+	}
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	return stored, nil
+}
+
+// append runs inside the group's transaction. The head is read there, never
+// remembered: another process may have moved it.
+func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventstore.Commit, error) {
+	head, err := s.headOf(tx, w.Stream)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	if !w.Revision.IsAny() && w.Revision.Version() != head.Version() {
+		return s.refuse(tx, w, head)
+	}
+	c := w.CommitAt(s.identity, head)
+	_, err = tx.Exec(insertCommit, c.Stream.String(), int64(c.First), len(c.Events), c.ID, c.Time.UnixMicro(),
+		row.types, row.frame, row.text, row.metadata, c.Digest[:])
+	return c, err
+}
+
+func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstore.Revision, error) {
+	row, err := tx.QueryRow(selectHead, stream.String())
+	if err != nil {
+		return eventstore.Revision{}, err
+	}
+	return s.scanHead(row, stream)
+}
+
+// refuse says why the write's slot is not free, or returns the write's own commit.
+func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write, head eventstore.Revision) (eventstore.Commit, error) {
+	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(w.Revision.Version())+1)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	taken, err := s.scanCommit(row, w.Stream, nil)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return eventstore.Commit{}, sqlitefile.Refuse(&eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,
+			Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())})
+	case err != nil:
+		return eventstore.Commit{}, err
+	}
+	own, err := eventstore.Settle(w, taken)
+	if err != nil {
+		return eventstore.Commit{}, sqlitefile.Refuse(err)
+	}
+	return own, nil
+}
+
+// Head implements [eventstore.Store].
+func (s *Store) Head(ctx context.Context, stream eventstore.StreamID) (eventstore.Revision, error) {
+	head, err := s.scanHead(s.file.Readers().QueryRowContext(ctx, selectHead, stream.String()), stream)
+	return head, s.file.Wrap(ctx, "read the head of "+stream.String()+" in", err)
+}
+
+func (s *Store) scanHead(row *sql.Row, stream eventstore.StreamID) (eventstore.Revision, error) {
+	var first, count, micros int64
+	err := row.Scan(&first, &count, &micros)
+	if errors.Is(err, sql.ErrNoRows) {
+		return eventstore.NewRevision(s.identity, stream, 0, fromMicros(0)), nil
+	}
+	if err != nil {
+		return eventstore.Revision{}, err
+	}
+	return eventstore.NewRevision(s.identity, stream, eventstore.Version(first+count-1), fromMicros(micros)), nil
+}
+
+// row is what a write becomes in the table, made before it enters the group.
+type row struct {
+	types       string
+	frame, text []byte
+	metadata    any // JSON text, or nil
+}
+
+func newRow(w eventstore.Write) row {
+	r := row{types: typesOf(w.Events), metadata: encodeMetadata(w.Metadata)}
+	r.frame, r.text = frame.Encode(w.Events)
+	return r
+}

@@ -1,0 +1,197 @@
+package eventstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// The limits of a commit. They are the same for every store, so that what the
+// embedded store takes DynamoDB takes too: there a commit over one item's size
+// (400 KB) goes into one transaction, which holds 4 MB with all its overhead.
+const (
+	MaxCommitBytes    = 3 << 20
+	MaxCommitEvents   = 10_000
+	MaxCommitIDBytes  = 128
+	MaxEventTypeBytes = 128
+)
+
+// eventOverhead is what the frame of a commit adds to an event, at the most.
+const eventOverhead = 8
+
+// Digest tells contents apart: the first half of a SHA-256.
+type Digest [16]byte
+
+// DigestOf returns the digest of some bytes.
+func DigestOf(content []byte) Digest {
+	sum := sha256.Sum256(content)
+	return Digest(sum[:16])
+}
+
+// Write is one commit to be appended to one stream.
+type Write struct {
+	Stream StreamID
+	// Revision is where the stream must stand; the zero value is [NoStream].
+	Revision Revision
+	// ID is the commit ID, 1 to 128 bytes: the ID of the command, so that the
+	// same command sent again is recognised. Defaults to a new UUID.
+	ID string
+	// Digest is that of the command, where a repetition with other content is to
+	// be told as [ErrIDReused] although its events were decided anew. Defaults
+	// to the digest of the events.
+	Digest Digest
+	// Time is when it happened, for an import. Defaults to now. It is cut to
+	// microseconds, and raised to the time of the stream's preceding commit
+	// where it is before it: time never runs backwards within a stream.
+	Time time.Time
+	// Metadata is laid over that of the context.
+	Metadata Metadata
+	// Events are what happened, at least one. Append does not keep them.
+	Events []Event
+}
+
+// Prepare is for implementations of [Store]: it checks a write against every
+// limit and against the store's identity, before anything is sent, and returns
+// it with its defaults filled in, the metadata of ctx among them. It does not
+// look at the stream. The caller raises Time when it knows the predecessor's.
+func Prepare(ctx context.Context, store string, w Write) (Write, error) {
+	if err := w.check(store); err != nil {
+		return Write{}, err
+	}
+	if w.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return Write{}, fmt.Errorf("append to %q: commit id: %w", w.Stream, err)
+		}
+		w.ID = id.String()
+	}
+	w.Metadata = w.Metadata.over(MetadataFrom(ctx))
+	if err := w.Metadata.check(w.Stream); err != nil {
+		return Write{}, err
+	}
+	if n := w.size(); n > MaxCommitBytes {
+		return Write{}, &LimitError{Stream: w.Stream, What: "commit bytes", Size: n, Limit: MaxCommitBytes}
+	}
+	if w.Digest == (Digest{}) {
+		w.Digest = digestEvents(w.Events)
+	}
+	if w.Time.IsZero() {
+		w.Time = time.Now()
+	}
+	w.Time = later(w.Time.UTC().Truncate(time.Microsecond), w.Revision.Time())
+	return w, nil
+}
+
+// CommitAt returns the commit that a prepared write becomes when it is stored
+// after the boundary head of the store's own stream.
+func (w Write) CommitAt(store string, head Revision) Commit {
+	c := Commit{
+		Stream: w.Stream, First: head.Version() + 1, ID: w.ID, Digest: w.Digest,
+		Time: later(w.Time, head.Time()), Metadata: w.Metadata, Events: w.Events,
+	}
+	c.Revision = NewRevision(store, w.Stream, c.Last(), c.Time)
+	return c
+}
+
+// Settle says what it means for a prepared write that its slot is taken: if the
+// commit there is the write's own, a lost response, it is the result; a commit
+// of the same ID with other content is an [*IDReusedError]; any other is a
+// [*ConflictError] with the commit as its winner.
+func Settle(w Write, taken Commit) (Commit, error) {
+	if taken.ID != w.ID {
+		return Commit{}, &ConflictError{Stream: w.Stream, Expected: w.Revision, Actual: taken.Revision, Winner: taken}
+	}
+	if taken.Digest != w.Digest {
+		return Commit{}, &IDReusedError{Stream: w.Stream, ID: w.ID, Stored: taken}
+	}
+	return taken, nil
+}
+
+func (w Write) check(store string) error {
+	if w.Stream.IsZero() {
+		return fmt.Errorf("%w: append without a stream", ErrInvalid)
+	}
+	if err := CheckRevision(w.Revision, store, w.Stream); err != nil {
+		return err
+	}
+	if err := checkCommitID(w.ID); err != nil {
+		return fmt.Errorf("append to %q: %w", w.Stream, err)
+	}
+	if len(w.Events) == 0 {
+		return fmt.Errorf("%w: append to %q without events", ErrInvalid, w.Stream)
+	}
+	if len(w.Events) > MaxCommitEvents {
+		return &LimitError{Stream: w.Stream, What: "events in a commit", Size: len(w.Events), Limit: MaxCommitEvents}
+	}
+	for i, e := range w.Events {
+		if err := checkEventType(e.Type); err != nil {
+			return fmt.Errorf("append to %q: event %d: %w", w.Stream, i, err)
+		}
+		if e.Schema < 1 || e.Schema > MaxSchema {
+			return fmt.Errorf("%w: append to %q: event %d (%s): schema version %d is not 1 to %d",
+				ErrInvalid, w.Stream, i, e.Type, e.Schema, MaxSchema)
+		}
+		if len(e.Payload) == 0 {
+			return fmt.Errorf("%w: append to %q: event %d (%s) has no payload", ErrInvalid, w.Stream, i, e.Type)
+		}
+	}
+	return nil
+}
+
+// size is an upper bound for what the commit takes in a store.
+func (w Write) size() int {
+	n := len(w.Stream.name) + len(w.ID) + w.Metadata.size()
+	for _, e := range w.Events {
+		n += len(e.Type) + len(e.Payload) + eventOverhead
+	}
+	return n
+}
+
+func checkCommitID(id string) error {
+	if len(id) > MaxCommitIDBytes {
+		return fmt.Errorf("%w: commit id %q has %d bytes, the limit is %d", ErrInvalid, clip(id), len(id), MaxCommitIDBytes)
+	}
+	if !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' }) {
+		return fmt.Errorf("%w: commit id %q is not UTF-8 without control characters", ErrInvalid, clip(id))
+	}
+	return nil
+}
+
+func checkEventType(name string) error {
+	if name == "" || len(name) > MaxEventTypeBytes {
+		return fmt.Errorf("%w: event type %q has %d bytes, allowed are 1 to %d", ErrInvalid, clip(name), len(name), MaxEventTypeBytes)
+	}
+	for _, r := range name {
+		if !isNameRune(r) && r != '-' {
+			return fmt.Errorf("%w: event type %q: %q is not a letter, a digit, '_', '.' or '-'", ErrInvalid, name, r)
+		}
+	}
+	return nil
+}
+
+func digestEvents(events []Event) Digest {
+	h := sha256.New()
+	var n []byte
+	for _, e := range events {
+		n = binary.AppendUvarint(n[:0], uint64(len(e.Type)))
+		n = append(n, e.Type...)
+		n = binary.AppendUvarint(n, uint64(e.Schema))
+		n = binary.AppendUvarint(n, uint64(len(e.Payload)))
+		h.Write(n)
+		h.Write(e.Payload)
+	}
+	return Digest(h.Sum(nil)[:16])
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

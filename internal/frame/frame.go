@@ -1,0 +1,174 @@
+// Package frame lays the events of one commit out for storage: the payloads
+// side by side as one readable text, and a short binary frame that says where
+// each begins, of which type it is and in which schema.
+//
+// With JSON payloads the text is a JSON array, so that people and SQL can read
+// it; a reader of ours takes the payloads out by their lengths and never parses
+// the array. Stores that hold commits in one row or item share the layout:
+//
+//	format      1 byte, 1
+//	checksum    4 bytes, CRC-32C of the text, then of the frame behind it
+//	kinds       uvarint n, then n times: uvarint length, type name, uvarint schema
+//	events      uvarint n, then n times: uvarint kind (only if there are several),
+//	            uvarint length of the payload
+//
+// The text is '[', the payloads with ',' between them, ']'.
+package frame
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+const (
+	format     = 1
+	headerSize = 5
+)
+
+// Kind is an event type in one schema version.
+type Kind struct {
+	Type   string
+	Schema int
+}
+
+// castagnoli is a table of constants.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Encode returns the frame and the text of some events.
+func Encode(events []eventstore.Event) (frame, text []byte) {
+	kinds := KindsOf(events)
+	size := 2
+	for _, e := range events {
+		size += len(e.Payload) + 1
+	}
+	text = make([]byte, 0, size)
+	frame = make([]byte, headerSize, headerSize+32*len(kinds)+3*len(events)+8)
+	frame[0] = format
+	frame = binary.AppendUvarint(frame, uint64(len(kinds)))
+	for _, k := range kinds {
+		frame = binary.AppendUvarint(frame, uint64(len(k.Type)))
+		frame = append(frame, k.Type...)
+		frame = binary.AppendUvarint(frame, uint64(k.Schema))
+	}
+	frame = binary.AppendUvarint(frame, uint64(len(events)))
+	for i, e := range events {
+		if len(kinds) > 1 {
+			frame = binary.AppendUvarint(frame, uint64(indexOf(kinds, e)))
+		}
+		frame = binary.AppendUvarint(frame, uint64(len(e.Payload)))
+		text = append(text, "[,"[min(i, 1)])
+		text = append(text, e.Payload...)
+	}
+	text = append(text, ']')
+	binary.LittleEndian.PutUint32(frame[1:headerSize], checksum(frame, text))
+	return frame, text
+}
+
+// KindsOf returns the kinds of some events in the order of their first occurrence.
+func KindsOf(events []eventstore.Event) []Kind {
+	var kinds []Kind
+	for _, e := range events {
+		if indexOf(kinds, e) < 0 {
+			kinds = append(kinds, Kind{e.Type, e.Schema})
+		}
+	}
+	return kinds
+}
+
+func indexOf(kinds []Kind, e eventstore.Event) int {
+	for i, k := range kinds {
+		if k.Type == e.Type && k.Schema == e.Schema {
+			return i
+		}
+	}
+	return -1
+}
+
+func checksum(frame, text []byte) uint32 {
+	return crc32.Update(crc32.Checksum(text, castagnoli), castagnoli, frame[headerSize:])
+}
+
+// Decode returns the events of a frame and its text. The payloads are parts of
+// text, which the caller must not change afterwards. intern, if not nil, returns
+// a type name as a string that can be kept. The error wraps
+// [eventstore.ErrCorrupt]; no input makes it panic or allocate more than the
+// input's own size warrants.
+func Decode(frame, text []byte, intern func([]byte) string) ([]eventstore.Event, error) {
+	if len(frame) < headerSize || frame[0] != format {
+		return nil, corrupt("the frame is of no known format")
+	}
+	if binary.LittleEndian.Uint32(frame[1:headerSize]) != checksum(frame, text) {
+		return nil, corrupt("the checksum does not match")
+	}
+	if intern == nil {
+		intern = func(b []byte) string { return string(b) }
+	}
+	r := reader{rest: frame[headerSize:]}
+	var few [4]Kind
+	kinds := few[:0]
+	for range r.count() {
+		name := r.bytes()
+		kinds = append(kinds, Kind{intern(name), int(r.uvarint(eventstore.MaxSchema))})
+	}
+	n := r.count()
+	if r.bad || len(kinds) == 0 && n > 0 || len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
+		return nil, corrupt("the frame is cut short")
+	}
+	events := make([]eventstore.Event, n)
+	at := 0
+	for i := range events {
+		kind := uint64(0)
+		if len(kinds) > 1 {
+			kind = r.uvarint(uint64(len(kinds) - 1))
+		}
+		length := int(r.uvarint(uint64(len(text))))
+		at++
+		if r.bad || length > len(text)-1-at {
+			return nil, corrupt("the frame does not fit the payloads")
+		}
+		events[i] = eventstore.Event{Type: kinds[kind].Type, Schema: kinds[kind].Schema, Payload: text[at : at+length : at+length]}
+		at += length
+	}
+	if len(r.rest) != 0 || max(at+1, 2) != len(text) {
+		return nil, corrupt("the frame does not fit the payloads")
+	}
+	return events, nil
+}
+
+func corrupt(why string) error {
+	return fmt.Errorf("%w: %w", eventstore.ErrCorrupt, errors.New(why))
+}
+
+// reader takes numbers off the front; bad sticks.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *reader) uvarint(most uint64) uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 || v > most {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+// count reads a number of things of at least one byte each.
+func (r *reader) count() uint64 { return r.uvarint(uint64(len(r.rest))) }
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}

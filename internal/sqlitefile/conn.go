@@ -1,0 +1,177 @@
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	// applicationID marks our files, as PRAGMA application_id: "LFld".
+	applicationID = 0x4c466c64
+	// schemaVersion is that of the tables of store and views together, as PRAGMA
+	// user_version.
+	schemaVersion = 1
+	// busyTimeout is how long a writer waits for another process.
+	busyTimeout = 10 * time.Second
+)
+
+func dsn(name string, pragmas ...string) string {
+	values := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
+	return (&url.URL{Scheme: "file", Opaque: escapePath(name), RawQuery: values.Encode()}).String()
+}
+
+// escapePath keeps '?', '#' and '%' of a path from ending the path of a URI.
+func escapePath(name string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(name)
+}
+
+// conn is the connection of the writer. It is used by one goroutine.
+type conn struct {
+	db         *sql.DB
+	sql        *sql.Conn
+	statements map[string]*sql.Stmt
+	// rolledBack is set by SQLite itself when a transaction ends without commit,
+	// also on its own account: after a full disk or an I/O error.
+	rolledBack bool
+}
+
+func openWriter(ctx context.Context, path, name string) (*conn, error) {
+	db, err := sql.Open("sqlite", dsn(name))
+	if err != nil {
+		return nil, translate("open", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	c := &conn{db: db, statements: map[string]*sql.Stmt{}}
+	if err := c.setUp(ctx); err != nil {
+		return nil, translate("open", path, errors.Join(err, db.Close()))
+	}
+	return c, nil
+}
+
+func (c *conn) setUp(ctx context.Context) (err error) {
+	if c.sql, err = c.db.Conn(ctx); err != nil {
+		return err
+	}
+	err = c.sql.Raw(func(dc any) error {
+		hooks, ok := dc.(sqlite.HookRegisterer)
+		if !ok {
+			return errors.New("the SQLite driver has no rollback hook")
+		}
+		hooks.RegisterRollbackHook(func() { c.rolledBack = true })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.claim(ctx); err != nil {
+		return err
+	}
+	return c.useWAL(ctx)
+}
+
+// claim gives a new file our marks and refuses another's, before anything of the
+// file is changed.
+func (c *conn) claim(ctx context.Context) error {
+	application, schema, tables, err := c.marks(ctx)
+	if err != nil {
+		return err
+	}
+	if application == 0 && schema == 0 && tables == 0 {
+		return c.mark(ctx)
+	}
+	if application != applicationID {
+		return &Error{Op: "open", Path: c.path(ctx), Err: ErrForeign,
+			hint: "the file is a SQLite database of another program; choose another path"}
+	}
+	if schema > schemaVersion {
+		return &Error{Op: "open", Path: c.path(ctx),
+			Err:  fmt.Errorf("%w: the file has schema version %d, this program knows %d", ErrNewer, schema, schemaVersion),
+			hint: "run the newer program, or restore a backup from before it"}
+	}
+	return nil
+}
+
+func (c *conn) path(ctx context.Context) string {
+	var seq, name, file string
+	if c.sql.QueryRowContext(ctx, "PRAGMA database_list").Scan(&seq, &name, &file) != nil {
+		return ""
+	}
+	return file
+}
+
+func (c *conn) marks(ctx context.Context) (application, schema, tables int, err error) {
+	query := "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+	err = c.sql.QueryRowContext(ctx, query).Scan(&application, &schema, &tables)
+	return application, schema, tables, err
+}
+
+// mark writes our marks into an empty file, unless another process was faster.
+func (c *conn) mark(ctx context.Context) error {
+	if _, err := c.sql.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	application, _, tables, err := c.marks(ctx)
+	if err == nil && application == 0 && tables == 0 {
+		_, err = c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion))
+	}
+	if err != nil {
+		_, rollbackErr := c.sql.ExecContext(ctx, "ROLLBACK")
+		return errors.Join(err, rollbackErr)
+	}
+	_, err = c.sql.ExecContext(ctx, "COMMIT")
+	return err
+}
+
+// useWAL makes appends durable when they return. Changing the journal mode does
+// not wait for the lock by itself.
+func (c *conn) useWAL(ctx context.Context) error {
+	for deadline := time.Now().Add(busyTimeout); ; {
+		_, err := c.sql.ExecContext(ctx, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1; PRAGMA journal_size_limit=67108864")
+		cause, isSQLite := errors.AsType[*sqlite.Error](err)
+		if err == nil || !isSQLite || cause.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (c *conn) close() error {
+	for _, s := range c.statements {
+		_ = s.Close() // the connection is closed next and reports for all
+	}
+	return errors.Join(c.sql.Close(), c.db.Close())
+}
+
+// statement returns a prepared statement, kept for the life of the connection.
+func (c *conn) statement(query string) (*sql.Stmt, error) {
+	if s, ok := c.statements[query]; ok {
+		return s, nil
+	}
+	s, err := c.sql.PrepareContext(context.Background(), query)
+	if err == nil {
+		c.statements[query] = s
+	}
+	return s, err
+}
+
+// exec runs a statement outside of any job.
+func (c *conn) exec(query string) error {
+	s, err := c.statement(query)
+	if err != nil {
+		return err
+	}
+	_, err = s.Exec()
+	return err
+}

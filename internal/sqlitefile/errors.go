@@ -1,0 +1,94 @@
+package sqlitefile
+
+import (
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+var (
+	// ErrUnknown: nobody can say whether the job was carried out.
+	ErrUnknown = errors.New("outcome unknown")
+	// ErrForeign: the file is not one of ours.
+	ErrForeign = errors.New("not a Leftfold database")
+	// ErrNewer: the file was written by a newer Leftfold.
+	ErrNewer = errors.New("schema is newer than this program")
+	// ErrLocked: another process held the write lock for too long.
+	ErrLocked = errors.New("database is locked by another process")
+	// ErrFull: the disk, or the file's page limit, is full.
+	ErrFull = errors.New("disk is full")
+	// ErrReadOnly: the file or its directory can not be written.
+	ErrReadOnly = errors.New("database is read-only")
+)
+
+// Error says which operation failed on which file, and what to do.
+type Error struct {
+	Op   string
+	Path string
+	Err  error
+	hint string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Path, e.Err) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint says what an operator can do, or is empty.
+func (e *Error) Hint() string { return e.hint }
+
+// Refusal marks an error of a job that has looked and written nothing.
+type Refusal struct{ Err error }
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the reason.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Refuse returns err as a refusal.
+func Refuse(err error) error { return &Refusal{err} }
+
+// meaning is what a result code of SQLite stands for.
+func meaning(code int) (class error, hint string) {
+	switch code & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrLocked, "find the process that holds it, for example with fuser, or wait for it and try again"
+	case sqlite3.SQLITE_FULL:
+		return ErrFull, "free some space and send the same command again; nothing was written"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
+		return ErrReadOnly, "make the file and its directory writable for this user"
+	case sqlite3.SQLITE_CANTOPEN:
+		return nil, "check that the directory exists and that this user may write to it"
+	case sqlite3.SQLITE_CORRUPT:
+		return eventstore.ErrCorrupt, "stop writing, keep a copy, restore a backup; verify lists what is damaged"
+	case sqlite3.SQLITE_NOTADB:
+		return ErrForeign, "it is not a SQLite database, or its first page is damaged; restore a backup or choose another path"
+	}
+	return nil, ""
+}
+
+// translate gives an error the operation, the file, our sentinel and a hint.
+func translate(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return refusal.Err
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	e := &Error{Op: op, Path: path, Err: err}
+	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
+		class, hint := meaning(cause.Code())
+		e.hint = hint
+		if class != nil {
+			e.Err = fmt.Errorf("%w: %w", class, err)
+		}
+	}
+	return e
+}

@@ -1,0 +1,205 @@
+// Package sqlitefile is a SQLite file as the event store and the views share it:
+// one writer that groups waiting writes into one durable transaction, and
+// readers that never block it.
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+)
+
+// Options says how to open a file.
+type Options struct {
+	// MustExist refuses to create the file.
+	MustExist bool
+}
+
+// File is an open SQLite file, made by [Open].
+type File struct {
+	path    string
+	readers *sql.DB
+	writer  *writer
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced after each group of this process
+
+	users int // guarded by open.mu
+}
+
+// open holds the files of this process. It is the one piece of shared state: a
+// file has one writer per process, however many parts of a program open it.
+var open = struct {
+	mu    sync.Mutex
+	files map[string]*File
+}{files: map[string]*File{}}
+
+// Open opens the file at path, creates it where it does not exist, and gives it
+// our application ID and schema version. Opened again in the same process it is
+// the same File; each Open needs its Close.
+func Open(ctx context.Context, path string, opts Options) (*File, error) {
+	name, err := canonical(path)
+	if err != nil {
+		return nil, translate("open", path, err)
+	}
+	open.mu.Lock()
+	defer open.mu.Unlock()
+	if f := open.files[name]; f != nil {
+		f.users++
+		return f, nil
+	}
+	f, err := openFile(ctx, path, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	f.users = 1
+	open.files[name] = f
+	return f, nil
+}
+
+// Close gives the file up. The last user's Close waits for the writer to finish
+// what it has begun, and closes the file.
+func (f *File) Close() error {
+	open.mu.Lock()
+	defer open.mu.Unlock()
+	if f.users--; f.users > 0 {
+		return nil
+	}
+	for name, g := range open.files {
+		if g == f {
+			delete(open.files, name)
+		}
+	}
+	f.writer.close()
+	readErr := f.readers.Close()
+	if err := f.writer.conn.close(); err != nil {
+		return translate("close", f.path, err)
+	}
+	return translate("close", f.path, readErr)
+}
+
+// canonical returns one name for one file, also where the path leads over links.
+func canonical(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return abs, nil // the directory is missing: opening says so
+	}
+	return filepath.Join(dir, filepath.Base(abs)), nil
+}
+
+func openFile(ctx context.Context, path, name string, opts Options) (*File, error) {
+	if err := inspect(path, name, opts); err != nil {
+		return nil, err
+	}
+	conn, err := openWriter(ctx, path, name)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := sql.Open("sqlite", dsn(name, "query_only(1)"))
+	if err != nil {
+		return nil, translate("open", path, err)
+	}
+	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	f := &File{path: path, readers: readers, changed: make(chan struct{})}
+	f.writer = startWriter(conn, path, f.announce)
+	return f, nil
+}
+
+// Path returns the path as it was given to the first Open.
+func (f *File) Path() string { return f.path }
+
+// Readers returns connections that can only read.
+func (f *File) Readers() *sql.DB { return f.readers }
+
+// Changed returns a channel that is closed when this process writes next.
+func (f *File) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+func (f *File) announce() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// Do carries out a job in a durable transaction, together with others that wait.
+//
+// The job runs on the writer's goroutine and not under ctx, whose end would
+// interrupt the other members. If it returns a [Refusal], having written
+// nothing, only it is refused. Any other error ends the group; its members are
+// then tried once more, each alone, so a job may run twice and must set its
+// results anew each time. They are valid when Do has returned nil or the refusal.
+//
+// If ctx ends while the job waits, it will not run and the error is ctx's cause;
+// if it has begun, and also where COMMIT failed, the error is an [ErrUnknown].
+func (f *File) Do(ctx context.Context, op string, job Job) error {
+	return translate(op, f.path, f.writer.do(ctx, job))
+}
+
+// Query runs a reading query. The caller closes the rows.
+func (f *File) Query(ctx context.Context, op, query string, args ...any) (*sql.Rows, error) {
+	rows, err := f.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, f.Wrap(ctx, op, err)
+	}
+	return rows, nil
+}
+
+// Wrap translates the error of a read: the end of ctx is its cause.
+func (f *File) Wrap(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return translate(op, f.path, err)
+}
+
+// inspect refuses what SQLite would describe badly.
+func inspect(path, name string, opts Options) error {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return &Error{Op: "open", Path: path, Err: fmt.Errorf("it is a directory"), hint: "name a file, for example shop.db"}
+	case os.IsNotExist(err) && opts.MustExist:
+		return &Error{Op: "open", Path: path, Err: fmt.Errorf("%w", os.ErrNotExist), hint: "check the path; a first write creates the file"}
+	case os.IsNotExist(err):
+		if _, dirErr := os.Stat(filepath.Dir(name)); dirErr != nil {
+			return &Error{Op: "create", Path: path, Err: fmt.Errorf("the directory does not exist"), hint: "mkdir -p " + filepath.Dir(path)}
+		}
+		return nil
+	case err != nil:
+		return translate("open", path, err)
+	}
+	return inspectHeader(path, name)
+}
+
+func inspectHeader(path, name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return translate("open", path, err)
+	}
+	defer file.Close()
+	header := make([]byte, 16)
+	n, _ := file.Read(header) // an empty file is a new one
+	if n > 0 && string(header[:n]) != "SQLite format 3\x00" {
+		return &Error{Op: "open", Path: path, Err: ErrForeign, hint: "it is not a SQLite database; choose another path"}
+	}
+	return nil
+}
