@@ -23,8 +23,8 @@ const (
 	busyTimeout = 10 * time.Second
 )
 
-func dsn(name string, pragmas ...string) string {
-	values := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
+func dsn(name string, busy time.Duration, pragmas ...string) string {
+	values := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())}, pragmas...)}
 	return (&url.URL{Scheme: "file", Opaque: escapePath(name), RawQuery: values.Encode()}).String()
 }
 
@@ -41,15 +41,17 @@ type conn struct {
 	// rolledBack is set by SQLite itself when a transaction ends without commit,
 	// also on its own account: after a full disk or an I/O error.
 	rolledBack bool
+	// busy is how long it waits for another process.
+	busy time.Duration
 }
 
-func openWriter(ctx context.Context, path, name string) (*conn, error) {
-	db, err := sql.Open("sqlite", dsn(name))
+func openWriter(ctx context.Context, path, name string, busy time.Duration) (*conn, error) {
+	db, err := sql.Open("sqlite", dsn(name, busy))
 	if err != nil {
 		return nil, translate("open", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	c := &conn{db: db, statements: map[string]*sql.Stmt{}}
+	c := &conn{db: db, statements: map[string]*sql.Stmt{}, busy: busy}
 	if err := c.setUp(ctx); err != nil {
 		return nil, translate("open", path, errors.Join(err, db.Close()))
 	}
@@ -133,7 +135,7 @@ func (c *conn) mark(ctx context.Context) error {
 // useWAL makes appends durable when they return. Changing the journal mode does
 // not wait for the lock by itself.
 func (c *conn) useWAL(ctx context.Context) error {
-	for deadline := time.Now().Add(busyTimeout); ; {
+	for deadline := time.Now().Add(c.busy); ; {
 		_, err := c.sql.ExecContext(ctx, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1; PRAGMA journal_size_limit=67108864")
 		cause, isSQLite := errors.AsType[*sqlite.Error](err)
 		if err == nil || !isSQLite || cause.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {

@@ -3,6 +3,7 @@ package sqlitefile
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -12,7 +13,7 @@ import (
 
 var (
 	// ErrUnknown: nobody can say whether the job was carried out.
-	ErrUnknown = errors.New("outcome unknown")
+	ErrUnknown = errors.New("it may be written or not")
 	// ErrForeign: the file is not one of ours.
 	ErrForeign = errors.New("not a Leftfold database")
 	// ErrNewer: the file was written by a newer Leftfold.
@@ -63,6 +64,8 @@ func meaning(code int) (class error, hint string) {
 		return ErrReadOnly, "make the file and its directory writable for this user"
 	case sqlite3.SQLITE_CANTOPEN:
 		return nil, "check that the directory exists and that this user may write to it"
+	case sqlite3.SQLITE_IOERR:
+		return nil, "the disk or its file system reports a fault: see the system's log, keep a copy of the file"
 	case sqlite3.SQLITE_CORRUPT:
 		return eventstore.ErrCorrupt, "stop writing, keep a copy, restore a backup; verify lists what is damaged"
 	case sqlite3.SQLITE_NOTADB:
@@ -83,12 +86,21 @@ func translate(op, path string, err error) error {
 		return err
 	}
 	e := &Error{Op: op, Path: path, Err: err}
+	if fault, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Err = fault.Err // which names the path once more
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		e.hint = "make the file and its directory readable and writable for this user"
+	}
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
 		class, hint := meaning(cause.Code())
 		e.hint = hint
 		if class != nil {
 			e.Err = fmt.Errorf("%w: %w", class, err)
 		}
+	}
+	if errors.Is(err, ErrUnknown) {
+		e.hint = "send the same command again"
 	}
 	return e
 }

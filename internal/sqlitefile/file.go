@@ -6,11 +6,14 @@ package sqlitefile
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // Options says how to open a file.
@@ -52,7 +55,7 @@ func Open(ctx context.Context, path string, opts Options) (*File, error) {
 		f.users++
 		return f, nil
 	}
-	f, err := openFile(ctx, path, name, opts)
+	f, err := openFile(ctx, path, name, opts, busyTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -98,17 +101,17 @@ func canonical(path string) (string, error) {
 	return filepath.Join(dir, filepath.Base(abs)), nil
 }
 
-func openFile(ctx context.Context, path, name string, opts Options) (*File, error) {
+func openFile(ctx context.Context, path, name string, opts Options, busy time.Duration) (*File, error) {
 	if err := inspect(path, name, opts); err != nil {
 		return nil, err
 	}
-	conn, err := openWriter(ctx, path, name)
+	conn, err := openWriter(ctx, path, name, busy)
 	if err != nil {
 		return nil, err
 	}
-	readers, err := sql.Open("sqlite", dsn(name, "query_only(1)"))
+	readers, err := sql.Open("sqlite", dsn(name, busy, "query_only(1)"))
 	if err != nil {
-		return nil, translate("open", path, err)
+		return nil, translate("open", path, errors.Join(err, conn.close()))
 	}
 	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
@@ -168,6 +171,9 @@ func (f *File) Wrap(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if f.writer.isClosing() {
+		err = eventstore.ErrClosed // whatever database/sql says of its closed pool
+	}
 	return translate(op, f.path, err)
 }
 
@@ -176,12 +182,12 @@ func inspect(path, name string, opts Options) error {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return &Error{Op: "open", Path: path, Err: fmt.Errorf("it is a directory"), hint: "name a file, for example shop.db"}
+		return &Error{Op: "open", Path: path, Err: errors.New("it is a directory"), hint: "name a file, for example shop.db"}
 	case os.IsNotExist(err) && opts.MustExist:
-		return &Error{Op: "open", Path: path, Err: fmt.Errorf("%w", os.ErrNotExist), hint: "check the path; a first write creates the file"}
+		return &Error{Op: "open", Path: path, Err: os.ErrNotExist, hint: "check the path; a first write creates the file"}
 	case os.IsNotExist(err):
 		if _, dirErr := os.Stat(filepath.Dir(name)); dirErr != nil {
-			return &Error{Op: "create", Path: path, Err: fmt.Errorf("the directory does not exist"), hint: "mkdir -p " + filepath.Dir(path)}
+			return &Error{Op: "create", Path: path, Err: errors.New("the directory does not exist"), hint: "mkdir -p " + filepath.Dir(path)}
 		}
 		return nil
 	case err != nil:

@@ -53,6 +53,15 @@ func startWriter(c *conn, path string, committed func()) *writer {
 	return w
 }
 
+func (w *writer) isClosing() bool {
+	select {
+	case <-w.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // close ends the goroutine when the group under way is finished, and waits.
 func (w *writer) close() {
 	w.closeOnce.Do(func() { close(w.closing) })
@@ -71,6 +80,7 @@ func (w *writer) do(ctx context.Context, job Job) error {
 	case <-w.closing:
 		return Refuse(eventstore.ErrClosed)
 	}
+	var otherwise error
 	select {
 	case err := <-r.done:
 		return err
@@ -78,15 +88,16 @@ func (w *writer) do(ctx context.Context, job Job) error {
 		if r.state.CompareAndSwap(int32(waiting), int32(givenUp)) {
 			return Refuse(context.Cause(ctx))
 		}
-		return fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx))
+		otherwise = fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx))
 	case <-w.ended:
-		// The writer may have answered with its last group.
-		select {
-		case err := <-r.done:
-			return err
-		default:
-			return Refuse(eventstore.ErrClosed)
-		}
+		otherwise = Refuse(eventstore.ErrClosed)
+	}
+	// The answer may have come at the same moment.
+	select {
+	case err := <-r.done:
+		return err
+	default:
+		return otherwise
 	}
 }
 
@@ -232,6 +243,31 @@ func (tx *Tx) Exec(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// Conditionally runs write, whose statements check their conditions themselves. If
+// it returns a [Refusal], what it had written before is taken back, so that only
+// this job is refused and not its group.
+func (tx *Tx) Conditionally(write func() error) error {
+	before := tx.writes
+	if _, err := tx.Exec("SAVEPOINT conditionally"); err != nil {
+		return err
+	}
+	err := write()
+	if _, refused := errors.AsType[*Refusal](err); refused {
+		if _, undoErr := tx.Exec("ROLLBACK TO conditionally"); undoErr != nil {
+			return undoErr
+		}
+		tx.writes = before
+	} else if err != nil {
+		return err
+	}
+	writes := tx.writes
+	if _, releaseErr := tx.Exec("RELEASE conditionally"); releaseErr != nil {
+		return releaseErr
+	}
+	tx.writes = writes
+	return err
 }
 
 // QueryRow runs a query of at most one row.

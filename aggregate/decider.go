@@ -1,0 +1,83 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Decider describes one kind of entity: its state S and its events, of the sealed
+// interface type E. A Decider is a value; its functions are called concurrently
+// for different entities.
+type Decider[S, E any] struct {
+	// Category is that of the entities' streams.
+	Category string
+	// Events knows every type of E.
+	Events *eventstore.Registry
+	// Initial returns the state of an entity without events. Defaults to the zero S.
+	Initial func(id string) S
+	// Evolve returns the state after one more event. It is total and pure: an
+	// event is a fact and is never refused; nothing but state and event decides
+	// the result. It may reuse the maps and slices of the state it is given,
+	// which is not used again.
+	Evolve func(S, E) S
+}
+
+// Decision is a command: what should happen to an entity in this state. It
+// returns the new events, none if nothing is to be done, or an error that refuses
+// the command and is returned as it is. It must not change the state, and it may
+// be called several times for one command, each time with newer state; what it
+// returned earlier is forgotten.
+type Decision[S, E any] func(state S) ([]E, error)
+
+// ErrNotFound: the entity, or the asked version or time of it, does not exist.
+var ErrNotFound = errors.New("not found")
+
+// Loaded is an entity's state at a point of its history.
+type Loaded[S any] struct {
+	State S
+	// Version is the last event folded into State, Time that of its commit.
+	Version eventstore.Version
+	Time    time.Time
+}
+
+func (d *Decider[S, E]) initial(id string) S {
+	if d.Initial == nil {
+		var zero S
+		return zero
+	}
+	return d.Initial(id)
+}
+
+// fold evolves state by the events of c from version from to last.
+func (d *Decider[S, E]) fold(state S, c *eventstore.Commit, last eventstore.Version) (S, error) {
+	for i := range c.Events {
+		if c.First+eventstore.Version(i) > last {
+			break
+		}
+		v, err := d.Events.Decode(c, i)
+		if err != nil {
+			return state, err
+		}
+		e, ok := v.(E)
+		if !ok {
+			return state, &eventstore.EventError{ID: c.EventID(i), Type: c.Events[i].Type, Schema: c.Events[i].Schema,
+				Err: fmt.Errorf("%w: %T is no event of category %q", eventstore.ErrUnregistered, v, d.Category)}
+		}
+		state = d.Evolve(state, e)
+	}
+	return state, nil
+}
+
+func (d *Decider[S, E]) encode(events []E) ([]eventstore.Event, error) {
+	encoded := make([]eventstore.Event, len(events))
+	for i, e := range events {
+		var err error
+		if encoded[i], err = d.Events.Encode(e); err != nil {
+			return nil, err
+		}
+	}
+	return encoded, nil
+}

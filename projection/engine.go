@@ -1,0 +1,182 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Source is what projections read of an event store; see [eventstore.Store] and
+// [eventstore.Directory] for the contracts.
+type Source interface {
+	Read(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error]
+	Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error]
+}
+
+// Options says how an [Engine] and a [Worker] work. The zero value works.
+type Options struct {
+	// Name tells this worker from others. Defaults to a random one.
+	Name string
+	// Build names the program's version, for park records and heartbeats.
+	Build string
+	// Logger gets what an operator should know. Defaults to discarding it.
+	Logger *slog.Logger
+	// SweepEvery is how often a Worker sweeps. Defaults to 6 hours; a negative
+	// value leaves the sweeps to somebody else.
+	SweepEvery time.Duration
+	// HeartbeatEvery is how often a Worker leaves a heartbeat. Defaults to 10 seconds.
+	HeartbeatEvery time.Duration
+	// Sequential feeds one projection after the other instead of all at once,
+	// in one goroutine.
+	Sequential bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.Name == "" {
+		o.Name = uuid.NewString()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.SweepEvery == 0 {
+		o.SweepEvery = 6 * time.Hour
+	}
+	if o.HeartbeatEvery <= 0 {
+		o.HeartbeatEvery = 10 * time.Second
+	}
+	return o
+}
+
+// Engine feeds projections with what it is handed. It starts nothing by itself;
+// [Worker] runs one over a feed. It is safe for concurrent use.
+type Engine struct {
+	source  Source
+	views   ViewStore
+	opts    Options
+	feeders []*feeder
+}
+
+// NewEngine returns an engine for some projections, of which no two have the same
+// name. It reads and writes nothing before [Engine.Prepare].
+func NewEngine(source Source, views ViewStore, opts Options, projections ...*Projection) (*Engine, error) {
+	e := &Engine{source: source, views: views, opts: opts.withDefaults()}
+	decoders := newDecoders(projections)
+	names := map[string]bool{}
+	for _, p := range projections {
+		if names[p.name] {
+			return nil, fmt.Errorf("%w: projection %q is given twice", eventstore.ErrInvalid, p.name)
+		}
+		names[p.name] = true
+		e.feeders = append(e.feeders, &feeder{
+			projection: p, source: source, views: views, decoders: decoders, opts: &e.opts,
+			busy: make(chan struct{}, 1), status: newStatus(),
+		})
+	}
+	if len(e.feeders) == 0 {
+		return nil, fmt.Errorf("%w: no projection to feed", eventstore.ErrInvalid)
+	}
+	return e, nil
+}
+
+// Prepare reads the state of each projection, and gives one that has none its
+// first generation: active at once where none of its streams exists yet, else
+// building until the first [Engine.Sweep] has ended. A projection whose
+// declaration differs from what its version was built with is an
+// [ErrFingerprint]; one whose version has no generation an [ErrNotBuilt].
+func (e *Engine) Prepare(ctx context.Context) error {
+	var errs []error
+	for _, f := range e.feeders {
+		if err := f.prepare(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Handle applies a batch to every generation that is live and whose version the
+// program carries, and returns the announcements that were not taken care of. It
+// is a handler for [eventstore.Feed].
+//
+// An announcement counts as taken care of only after a strong read of the
+// projection's state, made after the last write, names no generation that was not
+// fed. Prepare must have succeeded before.
+func (e *Engine) Handle(ctx context.Context, batch eventstore.Batch) (failed []eventstore.Announcement) {
+	deliveries := gather(batch.Announcements)
+	undone := e.deliver(ctx, deliveries)
+	for i, d := range deliveries {
+		if undone[i] {
+			failed = append(failed, d.announcements...)
+		}
+	}
+	return failed
+}
+
+// deliver feeds every projection and reports which deliveries are not done.
+func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) (undone []bool) {
+	undone = make([]bool, len(deliveries))
+	var mu sync.Mutex
+	e.each(func(f *feeder) {
+		failed := f.feed(ctx, deliveries)
+		mu.Lock()
+		defer mu.Unlock()
+		for i := range failed {
+			undone[i] = true
+		}
+	})
+	return undone
+}
+
+// each calls do for every projection, at once unless Options says otherwise, and
+// waits.
+func (e *Engine) each(do func(*feeder)) {
+	if e.opts.Sequential || len(e.feeders) == 1 {
+		for _, f := range e.feeders {
+			do(f)
+		}
+		return
+	}
+	var group sync.WaitGroup
+	for _, f := range e.feeders {
+		group.Go(func() { do(f) })
+	}
+	group.Wait()
+}
+
+// Retry tries the event again on which a stream of a projection is parked, and
+// goes on with the stream if it succeeds. If it fails the stream is parked as
+// before, with one more attempt, and the error says why.
+func (e *Engine) Retry(ctx context.Context, projection string, stream eventstore.StreamID) error {
+	for _, f := range e.feeders {
+		if f.projection.name == projection {
+			return f.retry(ctx, stream)
+		}
+	}
+	return fmt.Errorf("%w: no projection %q in this program", eventstore.ErrInvalid, projection)
+}
+
+// lastError returns what last went wrong in any projection.
+func (e *Engine) lastError() string {
+	for _, f := range e.feeders {
+		if text := f.status.err(); text != "" {
+			return text
+		}
+	}
+	return "no error is known"
+}
+
+// Heartbeats returns what the engine would tell of each projection now.
+func (e *Engine) Heartbeats(now time.Time) []Heartbeat {
+	var beats []Heartbeat
+	for _, f := range e.feeders {
+		beats = append(beats, f.status.beat(f, now))
+	}
+	return beats
+}

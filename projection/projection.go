@@ -1,0 +1,175 @@
+package projection
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Projection is named, versioned code that turns events into views. It is made by
+// [New], immutable, and safe for concurrent use.
+type Projection struct {
+	name       string
+	version    int
+	events     *eventstore.Registry
+	categories []string
+	views      []view
+	// handlers are those of each event type, by its registered name.
+	handlers map[string][]handler
+}
+
+// Part is an argument of [New]: made by [Follow], [Fold] and [Rows].
+type Part interface{ addTo(*builder) }
+
+// Follow names the categories whose streams the projection follows.
+func Follow(categories ...string) Part {
+	return part(func(b *builder) { b.categories = append(b.categories, categories...) })
+}
+
+// New returns a projection. The version is that of its code: other categories,
+// event types, keys or folds are another version, which is built anew. A view
+// belongs to one projection only. The error wraps [eventstore.ErrInvalid] and
+// names every fault.
+func New(name string, version int, events *eventstore.Registry, parts ...Part) (*Projection, error) {
+	b := builder{Projection: &Projection{name: name, version: version, events: events, handlers: map[string][]handler{}}}
+	if err := checkName(name); err != nil {
+		b.errs = append(b.errs, err)
+	}
+	if version < 1 {
+		b.fail("version %d is below 1", version)
+	}
+	for _, p := range parts {
+		p.addTo(&b)
+	}
+	return b.build()
+}
+
+// MustNew is [New] for the wiring of a program. Panics if there is a fault.
+func MustNew(name string, version int, events *eventstore.Registry, parts ...Part) *Projection {
+	p, err := New(name, version, events, parts...)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// Name returns the name.
+func (p *Projection) Name() string { return p.name }
+
+// Version returns the version of the code.
+func (p *Projection) Version() int { return p.version }
+
+// Categories returns what it follows, sorted.
+func (p *Projection) Categories() []string { return slices.Clone(p.categories) }
+
+// EventTypes returns the names of the types it handles, sorted.
+func (p *Projection) EventTypes() []string {
+	types := make([]string, 0, len(p.handlers))
+	for name := range p.handlers {
+		types = append(types, name)
+	}
+	slices.Sort(types)
+	return types
+}
+
+// Fingerprint tells another declaration under the same version: it covers the
+// categories, the event types and the names of the views.
+func (p *Projection) Fingerprint() string {
+	var views []string
+	for _, v := range p.views {
+		views = append(views, v.viewName())
+	}
+	slices.Sort(views)
+	text := strings.Join(p.categories, ",") + "\n" + strings.Join(p.EventTypes(), ",") + "\n" + strings.Join(views, ",")
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// follows reports whether streams of the category concern the projection.
+func (p *Projection) follows(category string) bool {
+	_, found := slices.BinarySearch(p.categories, category)
+	return found
+}
+
+// MaxNameBytes is the limit for names of projections and views.
+const MaxNameBytes = 64
+
+func checkName(name string) error {
+	ok := name != "" && len(name) <= MaxNameBytes && !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	})
+	if !ok {
+		return fmt.Errorf("%w: name %q is not 1 to %d of a-z, 0-9, '-' and '_'", eventstore.ErrInvalid, name, MaxNameBytes)
+	}
+	return nil
+}
+
+type part func(*builder)
+
+func (p part) addTo(b *builder) { p(b) }
+
+type builder struct {
+	*Projection
+	errs []error
+}
+
+func (b *builder) fail(format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf("%w: projection %q: "+format, append([]any{eventstore.ErrInvalid, b.name}, args...)...))
+}
+
+func (b *builder) addView(v view) {
+	if err := checkName(v.viewName()); err != nil {
+		b.errs = append(b.errs, fmt.Errorf("projection %q: view: %w", b.name, err))
+	}
+	if slices.ContainsFunc(b.views, func(w view) bool { return w.viewName() == v.viewName() }) {
+		b.fail("view %q is named twice", v.viewName())
+	}
+	if !v.bindTo(b.Projection) {
+		b.fail("view %q belongs to another projection already", v.viewName())
+	}
+	b.views = append(b.views, v)
+}
+
+func (b *builder) build() (*Projection, error) {
+	for _, c := range b.categories {
+		if _, err := eventstore.NewStreamID(c, "x"); err != nil {
+			b.errs = append(b.errs, fmt.Errorf("projection %q: %w", b.name, err))
+		}
+	}
+	slices.Sort(b.categories)
+	b.categories = slices.Compact(b.categories)
+	if len(b.categories) == 0 {
+		b.fail("it follows no category")
+	}
+	if b.events == nil {
+		b.fail("it has no event registry")
+		return nil, errors.Join(b.errs...)
+	}
+	for _, v := range b.views {
+		for t, h := range v.handlersByType() {
+			b.addHandler(v, t, h)
+		}
+	}
+	if len(b.views) == 0 {
+		b.fail("it has no view")
+	}
+	if len(b.errs) > 0 {
+		return nil, errors.Join(b.errs...)
+	}
+	return b.Projection, nil
+}
+
+func (b *builder) addHandler(v view, t reflect.Type, h handler) {
+	name, ok := b.events.NameOf(t)
+	if !ok {
+		b.fail("view %q handles %s, which is not registered", v.viewName(), t)
+		return
+	}
+	b.handlers[name] = append(b.handlers[name], h)
+}

@@ -1,0 +1,216 @@
+package projection
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Reader is what queries need of a view store.
+type Reader interface {
+	RowReader
+	State(ctx context.Context, projection string) (State, error)
+}
+
+// MaxPage is the greatest number of rows in a page.
+const MaxPage = 1000
+
+// Get returns the row of a key as the active generation has it. Errors:
+// [ErrNotFound], [ErrNotBuilt]. Cost: one read of the state, one of the row.
+func (v *View[R]) Get(ctx context.Context, views Reader, key Key) (R, error) {
+	var row R
+	g, err := v.active(ctx, views)
+	if err != nil {
+		return row, err
+	}
+	rows, err := views.Rows(ctx, g, []RowID{{View: v.name, Key: key}})
+	if err != nil {
+		return row, err
+	}
+	if len(rows) == 0 {
+		return row, fmt.Errorf("%w: %q in view %q", ErrNotFound, key.Partition, v.name)
+	}
+	return v.decode(rows[0])
+}
+
+// PageOptions says which rows of a partition to return.
+type PageOptions struct {
+	// Limit is 1 to [MaxPage]. Defaults to 50.
+	Limit int
+	// Backward returns the greatest sort keys first.
+	Backward bool
+	// After is the cursor of the page before; empty begins.
+	After string
+}
+
+// Page is a part of the rows of one partition. Next is the cursor of the page
+// behind it, empty where there are no more rows.
+type Page[R any] struct {
+	Rows []R
+	Next string
+}
+
+// Page returns rows of one partition in the order of their sort keys. All pages of
+// one walk come from the generation that the first one came from; when that is
+// gone the error is an [ErrCursor].
+func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts PageOptions) (Page[R], error) {
+	if opts.Limit == 0 {
+		opts.Limit = 50
+	}
+	if opts.Limit < 1 || opts.Limit > MaxPage {
+		return Page[R]{}, fmt.Errorf("%w: a page of %d rows; allowed are 1 to %d", eventstore.ErrInvalid, opts.Limit, MaxPage)
+	}
+	g, after, err := v.place(ctx, views, partition, opts)
+	if err != nil {
+		return Page[R]{}, err
+	}
+	// One row more tells whether there is a next page.
+	rows, err := views.Page(ctx, g, PageQuery{View: v.name, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
+	if err != nil {
+		return Page[R]{}, err
+	}
+	var page Page[R]
+	if len(rows) > opts.Limit {
+		rows = rows[:opts.Limit]
+		page.Next = pageCursor{Generation: g.Number, View: v.name, Partition: partition, Backward: opts.Backward,
+			After: rows[len(rows)-1].ID.Key.Sort}.encode()
+	}
+	for _, row := range rows {
+		r, err := v.decode(row)
+		if err != nil {
+			return Page[R]{}, err
+		}
+		page.Rows = append(page.Rows, r)
+	}
+	return page, nil
+}
+
+// All yields every row in the order of the keys. It reads the whole view.
+func (v *View[R]) All(ctx context.Context, views Reader) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		g, err := v.active(ctx, views)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for row, err := range views.ScanRows(ctx, g, v.name) {
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			r, err := v.decode(row)
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (v *View[R]) decode(row Row) (R, error) {
+	var r R
+	if err := json.Unmarshal(row.Content, &r); err != nil {
+		return r, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, row.ID.Key.Partition, v.name, err)
+	}
+	return r, nil
+}
+
+// active returns the generation that readers use.
+func (v *View[R]) active(ctx context.Context, views Reader) (GenerationID, error) {
+	g, _, err := v.generations(ctx, views)
+	return g, err
+}
+
+func (v *View[R]) generations(ctx context.Context, views Reader) (active GenerationID, s State, err error) {
+	if v.projection == nil {
+		return active, s, fmt.Errorf("%w: view %q belongs to no projection", eventstore.ErrInvalid, v.name)
+	}
+	if s, err = views.State(ctx, v.projection.name); err != nil {
+		return active, s, err
+	}
+	for _, g := range s.Generations {
+		if g.Role == Active && g.Version == v.projection.version {
+			return GenerationID{v.projection.name, g.Number}, s, nil
+		}
+	}
+	return active, s, notBuilt(v.projection, s)
+}
+
+// place returns where a page begins.
+func (v *View[R]) place(ctx context.Context, views Reader, partition string, opts PageOptions) (GenerationID, *string, error) {
+	active, s, err := v.generations(ctx, views)
+	if opts.After == "" {
+		return active, nil, err
+	}
+	if err != nil && !errors.Is(err, ErrNotBuilt) {
+		return active, nil, err
+	}
+	c, err := parsePageCursor(opts.After)
+	if err != nil {
+		return active, nil, err
+	}
+	if c.View != v.name || c.Partition != partition || c.Backward != opts.Backward {
+		return active, nil, fmt.Errorf("%w: it belongs to another query", ErrCursor)
+	}
+	for _, g := range s.Generations {
+		if g.Number == c.Generation && g.Role != Retired && g.Role != Building && g.Version == v.projection.version {
+			return GenerationID{v.projection.name, g.Number}, &c.After, nil
+		}
+	}
+	return active, nil, fmt.Errorf("%w: its generation %d of %q is gone; start again from the first page", ErrCursor, c.Generation, v.projection.name)
+}
+
+// pageCursor is what a cursor holds.
+type pageCursor struct {
+	Generation uint64 `json:"g"`
+	View       string `json:"v"`
+	Partition  string `json:"p"`
+	Backward   bool   `json:"b,omitempty"`
+	After      string `json:"a"`
+}
+
+func (c pageCursor) encode() string {
+	text, _ := json.Marshal(c) // strings and numbers
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func parsePageCursor(text string) (pageCursor, error) {
+	var c pageCursor
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("%w: it is damaged; start again from the first page", ErrCursor)
+	}
+	return c, nil
+}
+
+// notBuilt says why no generation of a projection's version can be read or fed.
+func notBuilt(p *Projection, s State) error {
+	e := &NotBuiltError{Projection: p.name, Version: p.version}
+	switch {
+	case s.Revision == 0:
+		e.Reason = "it has never been built"
+		e.hint = "run a worker, or a sweep, of a program that carries the projection"
+	default:
+		e.Reason = "it has no active generation of this version"
+		for _, g := range s.Generations {
+			if g.Version == p.version && g.Role == Building {
+				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
+				e.hint = "let a worker run until its first sweep has ended"
+				return e
+			}
+			if g.Role == Active {
+				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
+				e.hint = fmt.Sprintf("run the program with version %d, or rebuild the projection with version %d", g.Version, p.version)
+			}
+		}
+	}
+	return e
+}

@@ -1,0 +1,220 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// mostEvents bounds what a round holds in memory, about; a stream that has more is
+// applied over several rounds.
+const mostEvents = 8192
+
+// round classifies tasks against the checkpoints and applies what it can.
+type round struct {
+	*feeder
+	generation GenerationID
+	// conflicts counts failed conditions: slices get smaller with each.
+	conflicts int
+}
+
+// work is a stretch of a stream that follows its checkpoint without a gap.
+type work struct {
+	task    *task
+	commits []*commit
+	// parked is the record that the checkpoint had when it was read.
+	parked *Parked
+	// applied moves forward from the checkpoint.
+	applied eventstore.Version
+	failure *failure
+}
+
+// failure is an event that could not be applied.
+type failure struct {
+	event *envelope
+	err   error
+	// unknown: the program does not know the type.
+	unknown bool
+}
+
+// run makes one round. It takes tasks that are done off the list, and moves those
+// that must wait for later to undone. Progress means that something moved.
+func (r *round) run(ctx context.Context, tasks *[]*task, undone *[]*task) (progress bool, err error) {
+	works, rest, progress, err := r.classify(ctx, *tasks)
+	if err != nil {
+		return false, err
+	}
+	*tasks = rest
+	if len(works) == 0 {
+		return progress, nil
+	}
+	before := make([]eventstore.Version, len(works))
+	for i, w := range works {
+		before[i] = w.applied
+	}
+	err = r.apply(ctx, works)
+	if conflict := errors.Is(err, ErrChanged); conflict {
+		r.conflicts++
+	} else if err != nil {
+		*tasks = append(tasksIn(works), rest...)
+		return false, err
+	}
+	for i, w := range works {
+		progress = progress || w.applied > before[i]
+		done, err := r.settle(ctx, w)
+		switch {
+		case err != nil:
+			*tasks = append(tasksIn(works[i:]), *tasks...)
+			return false, err
+		case done && w.task.failure != nil && isTransient(w.task.failure.err):
+			*undone = append(*undone, w.task)
+		case !done:
+			*tasks = append(*tasks, w.task)
+		}
+	}
+	return progress, nil
+}
+
+func tasksIn(works []*work) []*task {
+	tasks := make([]*task, len(works))
+	for i, w := range works {
+		tasks[i] = w.task
+	}
+	return tasks
+}
+
+// classify reads the checkpoints and returns what can be applied. Tasks that are
+// done are dropped, those that must be looked at again are the rest.
+func (r *round) classify(ctx context.Context, tasks []*task) (works []*work, rest []*task, progress bool, err error) {
+	streams := make([]eventstore.StreamID, len(tasks))
+	for i, t := range tasks {
+		streams[i] = t.stream
+	}
+	checkpoints, err := r.views.Checkpoints(ctx, r.generation, streams)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	events := 0
+	for i, t := range tasks {
+		if events >= mostEvents {
+			rest = append(rest, t)
+			continue
+		}
+		w, again, err := r.classifyOne(ctx, t, checkpoints[i])
+		if err != nil {
+			return nil, nil, false, err
+		}
+		switch {
+		case w != nil:
+			works = append(works, w)
+			for _, c := range w.commits {
+				events += len(c.Events)
+			}
+		case again:
+			rest = append(rest, t)
+		default:
+			progress = true
+		}
+	}
+	return works, rest, progress, nil
+}
+
+// classifyOne says what a task means at a checkpoint: work to apply, to be looked
+// at again, or done.
+func (r *round) classifyOne(ctx context.Context, t *task, c Checkpoint) (w *work, again bool, err error) {
+	if c.waits() && !t.retry && !r.canRetry(c.Parked) {
+		return nil, false, nil // parked: announcements are dropped while the record stands
+	}
+	if c.Parked == nil && t.reach <= c.Version {
+		return nil, false, nil // seen before
+	}
+	commits := t.after(c.Version)
+	if c.Parked != nil || len(commits) == 0 {
+		// A gap, or a record that may only be removed after a read to the head.
+		if commits, err = r.read(ctx, t.stream, c.Version+1); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(commits) > 0 {
+		return &work{task: t, commits: commits, parked: c.Parked, applied: c.Version}, false, nil
+	}
+	if c.Parked != nil && !c.waits() {
+		// Left over, and this read, begun after the checkpoint had moved past it,
+		// found nothing more.
+		err := r.views.Park(ctx, r.generation, t.stream, c.Version, nil)
+		if errors.Is(err, ErrChanged) {
+			return nil, true, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return nil, t.reach > c.Version, nil // the store does not show it yet: repeat
+}
+
+// canRetry: a type that was unknown to older code is known to this one.
+func (r *round) canRetry(p *Parked) bool {
+	return p.Unknown && r.projection.events.Knows(p.Type, p.Schema)
+}
+
+// read returns commits of a stream from the one that holds a version.
+func (r *round) read(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) ([]*commit, error) {
+	var commits []*commit
+	events := 0
+	for c, err := range r.source.Read(ctx, stream, from) {
+		if err != nil {
+			return nil, err
+		}
+		commits = append(commits, &commit{Commit: c})
+		if events += len(c.Events); events >= mostEvents {
+			break
+		}
+	}
+	return commits, nil
+}
+
+// settle parks a stream that failed, and says whether its task is done.
+func (r *round) settle(ctx context.Context, w *work) (done bool, err error) {
+	if w.failure == nil && w.parked == nil && w.applied >= w.task.reach {
+		return true, nil
+	}
+	if w.failure == nil || w.applied != w.failure.event.id.Version-1 {
+		return false, nil // the next round reads the checkpoint again
+	}
+	w.task.retry = false
+	w.task.failure = w.failure
+	if isTransient(w.failure.err) {
+		return true, nil
+	}
+	err = r.views.Park(ctx, r.generation, w.task.stream, w.applied, r.record(w))
+	if errors.Is(err, ErrChanged) {
+		return false, nil // another worker has moved it: what failed here is out of date
+	}
+	if err != nil {
+		return false, err
+	}
+	r.opts.Logger.WarnContext(ctx, "projection parked a stream", "generation", r.generation.String(),
+		"event", w.failure.event.id.String(), "type", w.failure.event.typ, "error", w.failure.err)
+	return true, nil
+}
+
+func (r *round) record(w *work) *Parked {
+	e := w.failure.event
+	p := &Parked{Version: e.id.Version, Type: e.typ, Schema: e.schema, Error: clip(w.failure.err.Error()),
+		Unknown: w.failure.unknown, Build: r.opts.Build, Attempts: 1, Since: time.Now().UTC()}
+	if old := w.parked; old != nil && old.Version == p.Version {
+		p.Attempts, p.Since = old.Attempts+1, old.Since
+	}
+	return p
+}
+
+// clip keeps a park record small.
+func clip(s string) string {
+	const most = 1000
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

@@ -1,0 +1,147 @@
+package sqliteviews
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
+	"github.com/leftfold/leftfold/projection"
+)
+
+const (
+	// A checkpoint at 0 may be missing, or hold a park record only.
+	moveFromNone = `INSERT INTO checkpoints(place, stream, version) VALUES (?1, ?2, ?3)
+		ON CONFLICT DO UPDATE SET version = ?3 WHERE version = 0`
+	move = `UPDATE checkpoints SET version = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4`
+
+	putRow     = `INSERT OR REPLACE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
+	putNewRow  = `INSERT OR IGNORE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
+	changeRow  = `UPDATE rows SET rev = ?4, content = ?5 WHERE place = ?1 AND partition = ?2 AND sort = ?3 AND rev = ?6`
+	deleteRow  = `DELETE FROM rows WHERE place = ?1 AND partition = ?2 AND sort = ?3`
+	removeRead = deleteRow + ` AND rev = ?4`
+	rowExists  = `SELECT EXISTS (SELECT 1 FROM rows WHERE place = ?1 AND partition = ?2 AND sort = ?3)`
+
+	setParked = `INSERT INTO checkpoints(place, stream, version, parked) SELECT ?1, ?2, 0, ?3
+		WHERE ?4 = 0 AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE place = ?1 AND stream = ?2)`
+	changeParked = `UPDATE checkpoints SET parked = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4`
+)
+
+// Apply implements [projection.SliceStore]: one transaction, one statement for each
+// checkpoint and each row.
+func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
+	if err := s.Check(limits); err != nil {
+		return err
+	}
+	places := map[string]int64{}
+	for _, view := range viewsOf(s) {
+		id, err := v.makePlace(ctx, s.Generation, view)
+		if err != nil {
+			return err
+		}
+		places[view] = id
+	}
+	return v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
+		return tx.Conditionally(func() error {
+			for _, m := range s.Moves {
+				if err := applyMove(tx, places[""], m); err != nil {
+					return err
+				}
+			}
+			for _, w := range s.Writes {
+				if err := applyWrite(tx, places[w.Row.ID.View], w); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func viewsOf(s projection.Slice) []string {
+	views := []string{""}
+	seen := map[string]bool{}
+	for _, w := range s.Writes {
+		if !seen[w.Row.ID.View] {
+			seen[w.Row.ID.View] = true
+			views = append(views, w.Row.ID.View)
+		}
+	}
+	return views
+}
+
+func applyMove(tx *sqlitefile.Tx, place int64, m projection.Move) (err error) {
+	var n int64
+	if m.From == 0 {
+		n, err = tx.Exec(moveFromNone, place, m.Stream.String(), int64(m.To))
+	} else {
+		n, err = tx.Exec(move, place, m.Stream.String(), int64(m.To), int64(m.From))
+	}
+	if err == nil && n == 0 {
+		return changed("checkpoint of %q is no longer %d", m.Stream, m.From)
+	}
+	return err
+}
+
+func applyWrite(tx *sqlitefile.Tx, place int64, w projection.RowWrite) (err error) {
+	k := w.Row.ID.Key
+	var n int64
+	switch absent := w.Expect == (eventstore.EventID{}); {
+	case !w.Conditional && w.Delete:
+		_, err = tx.Exec(deleteRow, place, k.Partition, k.Sort)
+		return err
+	case !w.Conditional:
+		_, err = tx.Exec(putRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content))
+		return err
+	case w.Delete && absent:
+		var exists bool
+		row, err := tx.QueryRow(rowExists, place, k.Partition, k.Sort)
+		if err == nil {
+			err = row.Scan(&exists)
+		}
+		if err != nil {
+			return err
+		}
+		if !exists {
+			n = 1
+		}
+	case w.Delete:
+		n, err = tx.Exec(removeRead, place, k.Partition, k.Sort, w.Expect.String())
+	case absent:
+		n, err = tx.Exec(putNewRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content))
+	default:
+		n, err = tx.Exec(changeRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content), w.Expect.String())
+	}
+	if err == nil && n == 0 {
+		return changed("row %q of view %q", k.Partition, w.Row.ID.View)
+	}
+	return err
+}
+
+// Park implements [projection.SliceStore].
+func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
+	place, err := v.makePlace(ctx, g, "")
+	if err != nil {
+		return err
+	}
+	var record any
+	if p != nil {
+		text, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		record = string(text)
+	}
+	return v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
+		return tx.Conditionally(func() error {
+			n, err := tx.Exec(changeParked, place, stream.String(), record, int64(at))
+			if err == nil && n == 0 {
+				n, err = tx.Exec(setParked, place, stream.String(), record, int64(at))
+			}
+			if err == nil && n == 0 {
+				return changed("checkpoint of %q is no longer %d", stream, at)
+			}
+			return err
+		})
+	})
+}

@@ -1,0 +1,223 @@
+// Package sqliteviews keeps views in a SQLite file: the embedded default. In the
+// file of a sqlitestore they share its one writer, so a slice and the appends that
+// wait beside it become durable together.
+package sqliteviews
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Options says how to open the file. The zero value works.
+type Options struct {
+	// MustExist refuses to create the file. Defaults to false.
+	MustExist bool
+}
+
+// Views implements [projection.ViewStore]. It is made by [Open] and safe for
+// concurrent use.
+type Views struct {
+	file *sqlitefile.File
+
+	mu     sync.Mutex
+	places map[place]int64 // never change once they are in the file
+}
+
+var _ projection.ViewStore = (*Views)(nil)
+
+// place is a view of a generation, or its checkpoints where view is empty.
+type place struct {
+	generation projection.GenerationID
+	view       string
+}
+
+// limits of a slice: a transaction of SQLite has none that matters, but what one
+// slice holds others wait for.
+var limits = projection.Limits{Items: 20_000, Bytes: 64 << 20}
+
+// schema is every table of the views. Rows and checkpoints name their generation
+// by a small number, which places explains; the view named rows_readable is for people.
+var schema = []string{
+	`CREATE TABLE IF NOT EXISTS places(
+		id INTEGER PRIMARY KEY, projection TEXT NOT NULL, generation INTEGER NOT NULL, view TEXT NOT NULL,
+		UNIQUE(projection, generation, view))`,
+	`CREATE TABLE IF NOT EXISTS checkpoints(
+		place INTEGER NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL, parked TEXT,
+		PRIMARY KEY(place, stream)) WITHOUT ROWID`,
+	`CREATE INDEX IF NOT EXISTS parked ON checkpoints(place, stream) WHERE parked IS NOT NULL`,
+	`CREATE TABLE IF NOT EXISTS rows(
+		place INTEGER NOT NULL, partition TEXT NOT NULL, sort TEXT NOT NULL, rev TEXT NOT NULL, content TEXT NOT NULL,
+		PRIMARY KEY(place, partition, sort)) WITHOUT ROWID`,
+	`CREATE TABLE IF NOT EXISTS projections(name TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID`,
+	`CREATE TABLE IF NOT EXISTS heartbeats(
+		projection TEXT NOT NULL, worker TEXT NOT NULL, beat TEXT NOT NULL, PRIMARY KEY(projection, worker)) WITHOUT ROWID`,
+	`CREATE VIEW IF NOT EXISTS rows_readable AS
+		SELECT p.projection, p.generation, p.view, r.partition, r.sort, r.rev, r.content
+		FROM rows r JOIN places p ON p.id = r.place`,
+}
+
+// Open opens views in the file at path, and creates what does not exist. Errors
+// are those of sqlitestore.Open.
+func Open(ctx context.Context, path string, opts Options) (*Views, error) {
+	file, err := sqlitefile.Open(ctx, path, sqlitefile.Options(opts))
+	if err != nil {
+		return nil, fmt.Errorf("sqliteviews: %w", err)
+	}
+	err = file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
+		for _, statement := range schema {
+			if _, err := tx.Exec(statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqliteviews: %w", err), file.Close())
+	}
+	return &Views{file: file, places: map[place]int64{}}, nil
+}
+
+// Close gives the file up, after the writes that have begun.
+func (v *Views) Close() error { return v.file.Close() }
+
+// Limits implements [projection.SliceStore].
+func (v *Views) Limits() projection.Limits { return limits }
+
+// place returns the number of a place, 0 where nothing was ever written there.
+func (v *Views) place(ctx context.Context, g projection.GenerationID, view string) (int64, error) {
+	p := place{g, view}
+	if id := v.knownPlace(p); id > 0 {
+		return id, nil
+	}
+	var id int64
+	err := v.file.Readers().QueryRowContext(ctx, "SELECT id FROM places WHERE projection = ? AND generation = ? AND view = ?",
+		g.Projection, int64(g.Number), view).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, v.file.Wrap(ctx, "read", err)
+	}
+	v.rememberPlace(p, id)
+	return id, nil
+}
+
+func (v *Views) knownPlace(p place) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.places[p]
+}
+
+func (v *Views) rememberPlace(p place, id int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.places[p] = id
+}
+
+// makePlace is place for a write. It has a transaction of its own, so that a
+// number that was remembered can not be rolled back.
+func (v *Views) makePlace(ctx context.Context, g projection.GenerationID, view string) (int64, error) {
+	if id, err := v.place(ctx, g, view); id > 0 || err != nil {
+		return id, err
+	}
+	err := v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
+		_, err := tx.Exec("INSERT OR IGNORE INTO places(projection, generation, view) VALUES (?, ?, ?)", g.Projection, int64(g.Number), view)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return v.place(ctx, g, view)
+}
+
+// State implements [projection.StateStore].
+func (v *Views) State(ctx context.Context, name string) (projection.State, error) {
+	s := projection.State{Projection: name}
+	var text string
+	err := v.file.Readers().QueryRowContext(ctx, "SELECT state FROM projections WHERE name = ?", name).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, nil
+	}
+	if err != nil {
+		return s, v.file.Wrap(ctx, "read the state of projection "+name+" in", err)
+	}
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return s, fmt.Errorf("%w: state of projection %q: %w", eventstore.ErrCorrupt, name, err)
+	}
+	return s, nil
+}
+
+// PutState implements [projection.StateStore].
+func (v *Views) PutState(ctx context.Context, s projection.State) (projection.State, error) {
+	expected := s.Revision
+	s.Revision++
+	text, err := json.Marshal(s)
+	if err != nil {
+		return projection.State{}, err
+	}
+	err = v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
+		return tx.Conditionally(func() error {
+			n, err := tx.Exec(putState, s.Projection, int64(s.Revision), string(text), int64(expected))
+			if err == nil && n == 0 {
+				return changed("state of projection %q is no longer at revision %d", s.Projection, expected)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return projection.State{}, err
+	}
+	return s, nil
+}
+
+const putState = `INSERT INTO projections(name, revision, state) SELECT ?1, ?2, ?3
+	WHERE ?4 = coalesce((SELECT revision FROM projections WHERE name = ?1), 0)
+	ON CONFLICT DO UPDATE SET revision = ?2, state = ?3`
+
+// Beat implements [projection.StateStore].
+func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	return v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
+		_, err := tx.Exec(`INSERT INTO heartbeats(projection, worker, beat) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET beat = ?3`,
+			b.Projection, b.Worker, string(text))
+		return err
+	})
+}
+
+// Heartbeats implements [projection.StateStore].
+func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection.Heartbeat, err error) {
+	const op = "read the heartbeats in"
+	rows, err := v.file.Query(ctx, op, "SELECT beat FROM heartbeats WHERE projection = ? ORDER BY worker", name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, v.file.Wrap(ctx, op, err)
+		}
+		var b projection.Heartbeat
+		if err := json.Unmarshal([]byte(text), &b); err != nil {
+			return nil, fmt.Errorf("%w: heartbeat for %q: %w", eventstore.ErrCorrupt, name, err)
+		}
+		beats = append(beats, b)
+	}
+	return beats, v.file.Wrap(ctx, op, rows.Err())
+}
+
+// changed is the refusal of a write whose condition failed.
+func changed(format string, args ...any) error {
+	return sqlitefile.Refuse(fmt.Errorf("%w: "+format, append([]any{projection.ErrChanged}, args...)...))
+}

@@ -1,0 +1,226 @@
+package projection
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// ViewStore keeps the rows, checkpoints and states of projections together. Every
+// implementation passes the suite in viewstest, which holds each sentence below.
+// All methods are safe for concurrent use, from several processes too. Nothing is
+// kept of the arguments, and what is returned belongs to the caller.
+type ViewStore interface {
+	SliceStore
+	RowReader
+	StateStore
+}
+
+// SliceStore is what the engine writes through.
+type SliceStore interface {
+	// Checkpoints returns the checkpoints of the streams in the order given,
+	// strongly consistent; version 0 for a stream that has none.
+	Checkpoints(ctx context.Context, g GenerationID, streams []eventstore.StreamID) ([]Checkpoint, error)
+
+	// Apply carries out a slice whole or not at all, and only if each of its
+	// conditions holds; else the error wraps [ErrChanged]. A park record stays as
+	// it is when its checkpoint moves. After any other error the slice may have
+	// been applied.
+	Apply(ctx context.Context, s Slice) error
+
+	// Park sets the park record of a stream, or removes it where p is nil, on
+	// condition that the checkpoint is exactly at, 0 for none; else the error
+	// wraps [ErrChanged]. The checkpoint stays as it is.
+	Park(ctx context.Context, g GenerationID, stream eventstore.StreamID, at eventstore.Version, p *Parked) error
+
+	// AllCheckpoints yields every checkpoint of a generation in the byte order
+	// of the streams' names, only those with a park record if parked is set.
+	AllCheckpoints(ctx context.Context, g GenerationID, parked bool) iter.Seq2[Checkpoint, error]
+
+	// Limits returns what one slice may hold.
+	Limits() Limits
+}
+
+// RowReader is what the engine and queries read through.
+type RowReader interface {
+	// Rows returns the rows that exist among those asked for, strongly
+	// consistent each, in any order. They need not be of one moment.
+	Rows(ctx context.Context, g GenerationID, ids []RowID) ([]Row, error)
+
+	// Page returns at most q.Limit rows of one partition.
+	Page(ctx context.Context, g GenerationID, q PageQuery) ([]Row, error)
+
+	// ScanRows yields every row of a view in the order of the keys. Rows that
+	// are written meanwhile may be seen before or after.
+	ScanRows(ctx context.Context, g GenerationID, view string) iter.Seq2[Row, error]
+}
+
+// StateStore keeps what is known of each projection.
+type StateStore interface {
+	// State returns a projection's state, strongly consistent; revision 0 if it
+	// has none yet.
+	State(ctx context.Context, projection string) (State, error)
+
+	// PutState stores s with the next revision, and returns it, on condition that
+	// the stored revision is s.Revision; else the error wraps [ErrChanged].
+	PutState(ctx context.Context, s State) (State, error)
+
+	// Beat replaces the heartbeat of a worker for a projection.
+	Beat(ctx context.Context, b Heartbeat) error
+
+	// Heartbeats returns the last one of each worker, sorted by worker.
+	Heartbeats(ctx context.Context, projection string) ([]Heartbeat, error)
+}
+
+// Limits is what one slice may hold. One event whose rows exceed it parks.
+type Limits struct {
+	// Items counts rows and checkpoints together.
+	Items int
+	// Bytes counts keys and contents of the rows.
+	Bytes int
+}
+
+// Checkpoint is how far a generation has applied a stream.
+type Checkpoint struct {
+	Stream  eventstore.StreamID
+	Version eventstore.Version
+	// Parked is the stream's park record, or nil. Where it stands above Version
+	// the stream waits; at or below it, it is left over from a retry that has
+	// not read the stream to its head yet.
+	Parked *Parked
+}
+
+// waits reports whether announcements of the stream are dropped.
+func (c Checkpoint) waits() bool { return c.Parked != nil && c.Parked.Version > c.Version }
+
+// Parked says which event a projection failed on.
+type Parked struct {
+	Version eventstore.Version `json:"version"`
+	Type    string             `json:"type"`
+	Schema  int                `json:"schema"`
+	Error   string             `json:"error"`
+	// Unknown: the code did not know the event's type or schema. Code that does
+	// tries again by itself.
+	Unknown bool `json:"unknown,omitempty"`
+	// Build is the program that failed.
+	Build    string    `json:"build,omitempty"`
+	Attempts int       `json:"attempts"`
+	Since    time.Time `json:"since"`
+}
+
+// Slice is one atomic write. No stream and no row is named twice.
+type Slice struct {
+	Generation GenerationID
+	Moves      []Move
+	Writes     []RowWrite
+}
+
+// Check is for implementations of [SliceStore]: it refuses a slice over the limits,
+// or one that names a stream or a row twice.
+func (s Slice) Check(l Limits) error {
+	if n := len(s.Moves) + len(s.Writes); n > l.Items {
+		return &LimitError{What: "items in a slice", Size: n, Limit: l.Items}
+	}
+	size := 0
+	rows := make(map[RowID]bool, len(s.Writes))
+	for _, w := range s.Writes {
+		if rows[w.Row.ID] {
+			return fmt.Errorf("%w: a slice names row %q of view %q twice", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
+		}
+		rows[w.Row.ID] = true
+		size += len(w.Row.Content) + len(w.Row.ID.Key.Partition) + len(w.Row.ID.Key.Sort)
+	}
+	if size > l.Bytes {
+		return &LimitError{What: "bytes in a slice", Size: size, Limit: l.Bytes}
+	}
+	streams := make(map[eventstore.StreamID]bool, len(s.Moves))
+	for _, m := range s.Moves {
+		if streams[m.Stream] {
+			return fmt.Errorf("%w: a slice names stream %q twice", eventstore.ErrInvalid, m.Stream)
+		}
+		streams[m.Stream] = true
+	}
+	return nil
+}
+
+// Move moves a checkpoint on condition that it is From, 0 for none.
+type Move struct {
+	Stream   eventstore.StreamID
+	From, To eventstore.Version
+}
+
+// RowWrite puts or deletes a row.
+type RowWrite struct {
+	Row    Row
+	Delete bool
+	// Conditional: the row was read, and must still be what was read: Expect is
+	// its revision, zero if it was absent.
+	Conditional bool
+	Expect      eventstore.EventID
+}
+
+// PageQuery asks for rows of one partition of a view, in the byte order of their
+// sort keys, or backwards.
+type PageQuery struct {
+	View      string
+	Partition string
+	// After is the sort key behind which the page begins; nil begins at the end.
+	After    *string
+	Backward bool
+	Limit    int
+}
+
+// Role is what a generation is for.
+type Role string
+
+// The roles of a generation. Workers feed all but retired ones.
+const (
+	Building Role = "building"
+	Active   Role = "active"
+	Previous Role = "previous"
+	Retired  Role = "retired"
+)
+
+// State is what is known of a projection. Every write is conditional on Revision.
+type State struct {
+	Projection string `json:"projection"`
+	Revision   uint64 `json:"revision"`
+	// Counter is the last generation number that was given out. It only grows.
+	Counter     uint64       `json:"counter"`
+	Generations []Generation `json:"generations"`
+}
+
+// Generation is one build of a projection's views.
+type Generation struct {
+	Number uint64 `json:"number"`
+	// Version and Fingerprint are of the projection that builds it.
+	Version     int       `json:"version"`
+	Fingerprint string    `json:"fingerprint"`
+	Role        Role      `json:"role"`
+	Since       time.Time `json:"since"`
+}
+
+// Heartbeat is what a worker tells of a projection it feeds.
+type Heartbeat struct {
+	Projection string    `json:"projection"`
+	Worker     string    `json:"worker"`
+	Build      string    `json:"build,omitempty"`
+	At         time.Time `json:"at"`
+	// Waiting is how many streams were announced and are not applied yet, Oldest
+	// the time of the oldest commit among them.
+	Waiting int       `json:"waiting"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	// Applied counts events since the worker started, Rate those of the last
+	// period, a second.
+	Applied   uint64  `json:"applied"`
+	Rate      float64 `json:"rate"`
+	LastError string  `json:"last_error,omitempty"`
+	// Frozen are live generations that the worker's program does not carry.
+	Frozen []uint64 `json:"frozen,omitempty"`
+	// LastSweep is when a sweep last ended, SweepBehind how many streams it found behind.
+	LastSweep   time.Time `json:"last_sweep,omitzero"`
+	SweepBehind int       `json:"sweep_behind"`
+}

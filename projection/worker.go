@@ -1,0 +1,106 @@
+package projection
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Worker feeds projections from a feed, sweeps, and leaves heartbeats. Any number
+// of workers, in any number of processes, may feed the same projections.
+type Worker struct {
+	*Engine
+	feed eventstore.Feed
+}
+
+// NewWorker returns a worker; see [NewEngine].
+func NewWorker(source Source, views ViewStore, feed eventstore.Feed, opts Options, projections ...*Projection) (*Worker, error) {
+	engine, err := NewEngine(source, views, opts, projections...)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{Engine: engine, feed: feed}, nil
+}
+
+// sweepAgain is the pause after a sweep that failed.
+const sweepAgain = time.Minute
+
+// Run works until ctx ends, then returns nil; a batch that has begun is given up
+// and comes again. It sweeps at its start, when the feed reports that it lost
+// announcements, and every Options.SweepEvery. It returns an error if
+// [Engine.Prepare] fails or the feed stays broken.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.Prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sweep := make(chan struct{}, 1) // a request while one is waiting adds nothing
+	sweep <- struct{}{}
+
+	var group sync.WaitGroup
+	if w.opts.SweepEvery > 0 {
+		group.Go(func() { w.keepSweeping(ctx, sweep) })
+	}
+	group.Go(func() { w.keepBeating(ctx) })
+	err := w.feed.Run(ctx, func(ctx context.Context, b eventstore.Batch) []eventstore.Announcement {
+		if b.Trimmed {
+			select {
+			case sweep <- struct{}{}:
+			default:
+			}
+		}
+		return w.Handle(ctx, b)
+	})
+	cancel()
+	group.Wait()
+	return err
+}
+
+func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
+	timer := time.NewTimer(w.opts.SweepEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-wanted:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		again := w.opts.SweepEvery
+		report, err := w.Sweep(ctx, nil)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			again = min(again, sweepAgain)
+			w.opts.Logger.ErrorContext(ctx, "sweep failed", "error", err, "hint", eventstore.Hint(err))
+		default:
+			w.opts.Logger.InfoContext(ctx, "sweep ended", "streams", report.Streams, "behind", report.Behind,
+				"events", report.Events, "took", report.Took)
+		}
+		timer.Reset(again)
+	}
+}
+
+func (w *Worker) keepBeating(ctx context.Context) {
+	ticker := time.NewTicker(w.opts.HeartbeatEvery)
+	defer ticker.Stop()
+	for {
+		for _, b := range w.Heartbeats(time.Now()) {
+			if err := w.views.Beat(ctx, b); err != nil && ctx.Err() == nil {
+				w.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", b.Projection, "error", err)
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
