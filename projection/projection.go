@@ -68,6 +68,16 @@ func (p *Projection) Version() int { return p.version }
 // Categories returns what it follows, sorted.
 func (p *Projection) Categories() []string { return slices.Clone(p.categories) }
 
+// Views returns the names of its views, sorted.
+func (p *Projection) Views() []string {
+	var names []string
+	for _, v := range p.views {
+		names = append(names, v.viewName())
+	}
+	slices.Sort(names)
+	return names
+}
+
 // EventTypes returns the names of the types it handles, sorted.
 func (p *Projection) EventTypes() []string {
 	types := make([]string, 0, len(p.handlers))
@@ -81,12 +91,7 @@ func (p *Projection) EventTypes() []string {
 // Fingerprint tells another declaration under the same version: it covers the
 // categories, the event types and the names of the views.
 func (p *Projection) Fingerprint() string {
-	var views []string
-	for _, v := range p.views {
-		views = append(views, v.viewName())
-	}
-	slices.Sort(views)
-	text := strings.Join(p.categories, ",") + "\n" + strings.Join(p.EventTypes(), ",") + "\n" + strings.Join(views, ",")
+	text := strings.Join(p.categories, ",") + "\n" + strings.Join(p.EventTypes(), ",") + "\n" + strings.Join(p.Views(), ",")
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }

@@ -1,0 +1,87 @@
+package projectiontest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// actor is a process of the simulated world. It runs in a goroutine of its own, but
+// only between a turn that it is given and the next access to a store, where it
+// waits for another turn: so one actor runs at a time, and a schedule is the order
+// of turns.
+type actor struct {
+	name  string
+	world *world
+	turns chan turn     // from the scheduler
+	stops chan struct{} // to the scheduler: waits for a turn, or has ended
+	ended bool
+	// busy: in the middle of something, and not waiting for work.
+	busy bool
+}
+
+// turn is what the scheduler lets an actor do at its access to a store.
+type turn int
+
+const (
+	goOn  turn = iota
+	fail       // the access fails
+	crash      // the process is gone
+)
+
+// errInjected is the failure of an access.
+var errInjected = errors.New("injected failure")
+
+// spawn starts an actor, which waits for its first turn.
+func (w *world) spawn(name string, script func(*actor)) *actor {
+	a := &actor{name: name, world: w, turns: make(chan turn), stops: make(chan struct{})}
+	go func() {
+		defer func() {
+			a.ended = true
+			a.stops <- struct{}{}
+		}()
+		a.wait()
+		script(a)
+	}()
+	<-a.stops
+	return a
+}
+
+// wait hands control to the scheduler and returns what the next turn is.
+func (a *actor) wait() turn {
+	a.stops <- struct{}{}
+	t := <-a.turns
+	if t == crash {
+		runtime.Goexit()
+	}
+	return t
+}
+
+// run gives the actor a turn and waits until it stops again.
+func (a *actor) run(t turn) {
+	a.turns <- t
+	<-a.stops
+}
+
+// access is a point where the actor touches a store: it may crash or fail there.
+func (a *actor) access(ctx context.Context, format string, args ...any) error {
+	what := fmt.Sprintf(format, args...)
+	a.world.pending = what
+	if a.wait() == fail {
+		a.world.tracef("%s: %s: fails", a.name, what)
+		return fmt.Errorf("%s: %w", what, errInjected)
+	}
+	a.world.tracef("%s: %s", a.name, what)
+	return ctx.Err()
+}
+
+// answered is the point after a write: the actor may crash, or the answer be lost.
+func (a *actor) answered(format string, args ...any) error {
+	what := fmt.Sprintf(format, args...)
+	if a.wait() == fail {
+		a.world.tracef("%s: the answer to %s is lost", a.name, what)
+		return fmt.Errorf("answer to %s: %w", what, errInjected)
+	}
+	return nil
+}

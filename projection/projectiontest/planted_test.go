@@ -1,0 +1,90 @@
+package projectiontest_test
+
+import (
+	"testing"
+
+	"github.com/leftfold/leftfold/internal/planted"
+)
+
+const (
+	anyTest   = "TestAnEngineKeepsItsPromises"
+	inPackage = "projection/projectiontest"
+)
+
+// faults are mistakes that this kit exists to find.
+var faults = []planted.Fault{
+	{
+		Name: "events that were seen before are applied again",
+		Edits: []planted.Edit{
+			{File: "projection/delivery.go", Old: "rest := d.commits[i:]", New: "rest := d.commits[i*0:]"},
+			{File: "projection/slice.go", Old: "if id.Version <= at {", New: "if false {"},
+			{File: "projection/round.go", Old: "if c.Parked == nil && t.reach <= c.Version {", New: "if false {"},
+		},
+	},
+	{
+		Name:  "a gap is not noticed",
+		Edits: []planted.Edit{{File: "projection/delivery.go", Old: "for n < len(rest) && rest[n].First <= c+1 {", New: "for n < len(rest) {"}},
+	},
+	{
+		Name: "the checkpoint is written apart from the rows",
+		Edits: []planted.Edit{{
+			File: "projection/slice.go",
+			Old:  "if err := a.views.Apply(ctx, slice); err != nil {",
+			New: `rows := slice
+	rows.Moves, slice.Writes = nil, nil
+	if err := a.views.Apply(ctx, rows); err != nil {
+		return err
+	}
+	if err := a.views.Apply(ctx, slice); err != nil {`,
+		}},
+	},
+	{
+		Name:  "rows are written without the condition that they are what was read",
+		Edits: []planted.Edit{{File: "projection/slice.go", Old: "Conditional: w.read,", New: "Conditional: false,"}},
+	},
+	{
+		Name: "a worker remembers which streams are parked",
+		Edits: []planted.Edit{{
+			File: "projection/round.go",
+			Old:  "if c.waits() && !t.retry && !r.canRetry(c.Parked) {",
+			New: `if r.opts.Build == "" {
+		r.opts.Build = ":"
+	}
+	if c.waits() {
+		r.opts.Build += t.stream.String() + ":"
+	}
+	if !t.retry && strings.Contains(r.opts.Build, ":"+t.stream.String()+":") {`,
+		}, {File: "projection/round.go", Old: `"errors"`, New: "\"errors\"\n\t\"strings\""}},
+	},
+	{
+		Name:  "a batch is acknowledged although it was not applied",
+		Edits: []planted.Edit{{File: "projection/engine.go", Old: "if undone[i] {", New: "if undone[i] && len(failed) > 1000 {"}},
+	},
+	{
+		Name: "a park record is removed before the stream was read to its head",
+		Edits: []planted.Edit{{
+			File: "projection/round.go",
+			Old:  "commits := t.after(c.Version)",
+			New: `if c.Parked != nil && !c.waits() {
+		_ = r.views.Park(ctx, r.generation, t.stream, c.Version, nil)
+		return nil, false, nil
+	}
+	commits := t.after(c.Version)`,
+		}},
+	},
+	{
+		Name:  "a failed event is parked wherever the checkpoint is",
+		Edits: []planted.Edit{{File: "projection/round.go", Old: "if w.failure == nil || w.applied != w.failure.event.id.Version-1 {", New: "if w.failure == nil {"}},
+	},
+	{
+		Name:  "a failed event is passed over",
+		Edits: []planted.Edit{{File: "projection/slice.go", Old: "passOver(id.Version - 1)\n\t\t\tif f != nil {", New: "passOver(id.Version - 1)\n\t\t\tif f != nil {\n\t\t\t\tif f.unknown {\n\t\t\t\t\tseen = id.Version\n\t\t\t\t\tcontinue\n\t\t\t\t}"}},
+	},
+}
+
+func TestPlantedFaultsAreFound(t *testing.T) {
+	for _, f := range faults {
+		f.Package, f.Test = inPackage, anyTest
+		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f, "LEFTFOLD_SEED=1") })
+	}
+}

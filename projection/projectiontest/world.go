@@ -1,0 +1,189 @@
+package projectiontest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/memstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+const (
+	// mostTurns bounds a schedule; then nothing bad happens any more.
+	mostTurns = 600
+	// mostCalm bounds the calm end of a schedule.
+	mostCalm = 20_000
+)
+
+// world is one run of one schedule.
+type world struct {
+	opts    *Options
+	choices *choices
+	store   *memstore.Store
+	views   projection.ViewStore
+
+	// Announcements: those not yet handed out or given back, and all there were.
+	pool []eventstore.Announcement
+	told []eventstore.Announcement
+
+	commits []eventstore.Commit // in the order of appends
+	broken  map[eventstore.EventID]bool
+	fixed   bool // the broken events are fixed for everybody
+	lossy   bool // the feed has dropped announcements
+	calm    bool // nothing bad happens any more
+
+	trace   []string
+	pending string // what the actor that runs is about to do
+	failure string // the first broken promise
+}
+
+func newWorld(t testing.TB, opts *Options, c *choices) *world {
+	w := &world{opts: opts, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}}
+	w.views = opts.Views(t, projection.Limits{Items: 2 + opts.Width + c.pick(6), Bytes: 4 << 20})
+	return w
+}
+
+func (w *world) tracef(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	if w.failure == "" {
+		w.failure = fmt.Sprintf(format, args...)
+	}
+}
+
+// run plays the schedule: first the wild part, then a calm one in which everything
+// that was announced is delivered; only a feed that lost something gets a sweep.
+func (w *world) run(ctx context.Context) {
+	writer := w.spawn("writer", func(a *actor) { w.write(ctx, a) })
+	workers := make([]*actor, w.opts.Workers)
+	for i := range workers {
+		workers[i] = w.worker(ctx, i+1)
+	}
+	operator := w.spawn("operator", func(a *actor) { w.operate(ctx, a) })
+	actors := append([]*actor{writer, operator}, workers...)
+	for turns := 0; turns < mostTurns && w.failure == "" && !w.atRest(writer, workers); turns++ {
+		w.turn(ctx, actors)
+	}
+	w.settle(ctx, actors)
+}
+
+func (w *world) atRest(writer *actor, workers []*actor) bool {
+	return writer.ended && len(w.pool) == 0 && !slices.ContainsFunc(workers, func(a *actor) bool { return a.busy })
+}
+
+// turn lets one actor run for a while.
+func (w *world) turn(ctx context.Context, actors []*actor) {
+	i := w.choices.pick(len(actors))
+	for burst := 1 + w.choices.pick(4); burst > 0 && w.failure == ""; burst-- {
+		a := actors[i]
+		if a.ended {
+			return
+		}
+		t := goOn
+		if a.busy && i > 1 {
+			switch w.choices.pick(24) {
+			case 23:
+				t = crash
+			case 22:
+				t = fail
+			}
+		}
+		if t == crash {
+			w.tracef("%s: crashes before it %s", a.name, w.pending)
+		}
+		a.run(t)
+		if a.ended && i > 1 {
+			actors[i] = w.worker(ctx, i-1)
+			return
+		}
+	}
+}
+
+// settle ends the schedule in peace.
+func (w *world) settle(ctx context.Context, actors []*actor) {
+	w.calm = true
+	for turns := 0; w.failure == ""; turns++ {
+		if turns == mostCalm {
+			w.fail("the workers do not come to rest")
+			break
+		}
+		moved := false
+		for _, a := range actors {
+			if !a.ended && (a.busy || a.name == "writer" && w.failure == "" || isWorker(a) && len(w.pool) > 0) {
+				a.run(goOn)
+				moved = true
+			}
+		}
+		if !moved {
+			break
+		}
+	}
+	for _, a := range actors {
+		if !a.ended {
+			a.run(crash)
+		}
+	}
+	if w.failure == "" {
+		w.finish(ctx)
+	}
+}
+
+func isWorker(a *actor) bool { return a.name != "writer" && a.name != "operator" }
+
+// finish repairs what only an operator or a sweep can, and compares.
+func (w *world) finish(ctx context.Context) {
+	if !w.lossy {
+		w.compare(ctx)
+	}
+	w.fixed = true
+	last := w.spawn("last worker", func(a *actor) {
+		engine := w.engine(a, true)
+		if err := engine.Prepare(ctx); err != nil {
+			w.fail("prepare: %v", err)
+			return
+		}
+		for c := range w.parked(ctx) {
+			if err := engine.Retry(ctx, w.opts.Projection.Name(), c.Stream); err != nil {
+				w.fail("retry of %s: %v", c.Stream, err)
+			}
+		}
+		if w.lossy {
+			if _, err := engine.Sweep(ctx, nil); err != nil {
+				w.fail("sweep: %v", err)
+			}
+		}
+	})
+	for !last.ended {
+		last.run(goOn)
+	}
+	if w.failure == "" {
+		w.compare(ctx)
+	}
+	for c := range w.parked(ctx) {
+		w.fail("%s is still parked at %d after everything was fixed", c.Stream, c.Version)
+	}
+}
+
+func (w *world) generation() projection.GenerationID {
+	return projection.GenerationID{Projection: w.opts.Projection.Name(), Number: 1}
+}
+
+// parked yields the streams that have a park record.
+func (w *world) parked(ctx context.Context) func(func(projection.Checkpoint) bool) {
+	return func(yield func(projection.Checkpoint) bool) {
+		for c, err := range w.views.AllCheckpoints(ctx, w.generation(), true) {
+			if err != nil {
+				w.fail("%v", err)
+				return
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
