@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "A day of trade on a temporary store, with a crash in the middle (also without any command)",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
+	}
+}
+
+// demo lets a child process trade, kills it, lets another one finish the day, and
+// proves that nothing was lost or doubled.
+func (a *app) demo(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "leftfold-shop-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	a.store = "sqlite:" + filepath.Join(dir, "shop.db")
+
+	orders := simulateDay()
+	fmt.Fprintf(a.stdout, "A day of trade: %s orders of %d customers, on %s\n", thousands(len(orders)), countUsers(orders), a.store)
+	acknowledged, err := a.tradeUntilKilled(ctx, orders)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "Another process opens the store and sends the whole day again, since no till knows how far it got.")
+	if _, err := a.runTrade(ctx, len(orders), len(orders)); err != nil {
+		return err
+	}
+	return a.with(ctx, func(s *Service) error {
+		if err := a.prove(ctx, s, orders, acknowledged); err != nil {
+			return err
+		}
+		return a.showDay(ctx, s, orders)
+	})
+}
+
+func countUsers(orders []order) int {
+	users := map[string]bool{}
+	for _, o := range orders {
+		users[o.User] = true
+	}
+	return len(users)
+}
+
+// tradeUntilKilled kills the trading process somewhere in the middle.
+func (a *app) tradeUntilKilled(ctx context.Context, orders []order) ([]string, error) {
+	killAt := len(orders)*3/10 + rand.IntN(len(orders)*4/10)
+	acknowledged, err := a.runTrade(ctx, len(orders), killAt)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(a.stdout, "SIGKILL at %s, after %s acknowledged orders.\n",
+		orders[min(killAt, len(orders)-1)].At.Format("15:04"), thousands(len(acknowledged)))
+	return acknowledged, nil
+}
+
+// runTrade runs this program as a child that trades, and kills it when so many
+// orders are acknowledged; all of them means that it may end by itself.
+func (a *app) runTrade(ctx context.Context, total, killAt int) ([]string, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var talk bytes.Buffer
+	child := exec.CommandContext(ctx, program, "trade", "--store", a.store)
+	child.Stderr = &talk
+	out, err := child.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := child.Start(); err != nil {
+		return nil, err
+	}
+	p := newProgress(a.stderr)
+	began := time.Now()
+	var acknowledged []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		acknowledged = append(acknowledged, lines.Text())
+		p.show("trading: %s of %s orders, %s", thousands(len(acknowledged)), thousands(total), perSecond(len(acknowledged), time.Since(began)))
+		if killAt < total && len(acknowledged) == killAt {
+			if err := child.Process.Kill(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.end()
+	err = child.Wait()
+	if killAt < total {
+		if child.ProcessState.Success() {
+			return nil, errors.New("the child ended before it was killed")
+		}
+		return acknowledged, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("trading: %w\n%s", err, talk.String())
+	}
+	return acknowledged, nil
+}
+
+// prove compares the store with the orders, and the views with a plain fold.
+func (a *app) prove(ctx context.Context, s *Service, orders []order, acknowledged []string) error {
+	stored := map[string]int{}
+	var log []eventstore.Commit
+	for scanned, err := range s.Store.ReadAll(ctx, eventstore.Cursor{}) {
+		if err != nil {
+			return err
+		}
+		stored[scanned.Commit.ID]++
+		log = append(log, scanned.Commit)
+	}
+	for _, id := range acknowledged {
+		if stored[id] == 0 {
+			return fmt.Errorf("%s was acknowledged and is lost", id)
+		}
+	}
+	events := 0
+	for _, o := range orders {
+		if stored[o.ID] != 1 {
+			return fmt.Errorf("%s is stored %d times", o.ID, stored[o.ID])
+		}
+		events += o.events()
+	}
+	report, err := verifyStore(ctx, s.Store)
+	if err != nil {
+		return err
+	}
+	if report.Events != events || len(report.Faults) > 0 {
+		return fmt.Errorf("the store has %d events instead of %d, faults: %q", report.Events, events, report.Faults)
+	}
+	rows, err := compareViews(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "  ✔ every acknowledged order is there, %s of %s\n", thousands(len(acknowledged)), thousands(len(acknowledged)))
+	fmt.Fprintf(a.stdout, "  ✔ every order took effect once: %s events, no gap, none doubled\n", thousands(events))
+	fmt.Fprintf(a.stdout, "  ✔ the views equal a plain fold of the events: %s rows\n\n", thousands(rows))
+	return nil
+}
+
+// compareViews compares every row with what a plain fold of the log makes of it.
+func compareViews(ctx context.Context, s *Service, log []eventstore.Commit) (rows int, err error) {
+	commits := iter.Seq2[eventstore.Commit, error](func(yield func(eventstore.Commit, error) bool) {
+		for _, c := range log {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	})
+	for _, p := range projections() {
+		expected, err := projection.Replay(p, commits)
+		if err != nil {
+			return 0, err
+		}
+		var actual []projection.Row
+		for _, view := range p.Views() {
+			for row, err := range s.Views.ScanRows(ctx, projection.GenerationID{Projection: p.Name(), Number: 1}, view) {
+				if err != nil {
+					return 0, err
+				}
+				actual = append(actual, row)
+			}
+		}
+		if len(actual) != len(expected) {
+			return 0, fmt.Errorf("projection %s has %d rows instead of %d", p.Name(), len(actual), len(expected))
+		}
+		for i := range expected {
+			if actual[i].ID != expected[i].ID || !bytes.Equal(actual[i].Content, expected[i].Content) {
+				return 0, fmt.Errorf("row %v is %s, a plain fold says %s", actual[i].ID, actual[i].Content, expected[i].Content)
+			}
+		}
+		rows += len(actual)
+	}
+	return rows, nil
+}
+
+// showDay shows the views, and a customer now and in the past.
+func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
+	best, err := bestSellers(ctx, s, 5)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "Best sellers")
+	if err := a.printProducts(best, false); err != nil {
+		return err
+	}
+	user := orders[0].User
+	answer, err := history(ctx, s, user, projection.PageOptions{Limit: 5, Backward: true})
+	if err != nil {
+		return err
+	}
+	answer.Next = ""
+	fmt.Fprintln(a.stdout)
+	if err := a.printHistory(answer); err != nil {
+		return err
+	}
+	noon := opening.Add(3 * time.Hour)
+	then, err := s.Customers.LoadAt(ctx, user, noon)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "\nThe same customer at noon, folded from the events up to then: version %d, spent %s, returned %s\n\n",
+		then.Version, then.State.TotalSpent, then.State.TotalReturned)
+	fmt.Fprint(a.stdout, tryNext)
+	return nil
+}
+
+const tryNext = `Try next, with a year of real sales or any CSV of that shape:
+  go run ./examples/shop load online-retail.csv.gz
+  go run ./examples/shop project
+  go run ./examples/shop top
+  go run ./examples/shop history 17850
+  go run ./examples/shop state 17850 --at 2011-01-01
+`

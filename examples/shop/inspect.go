@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/aggregate"
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+func (a *app) streamsCommand() *cobra.Command {
+	var limit int
+	var after string
+	c := &cobra.Command{
+		Use:   "streams",
+		Short: "List the streams of the customers",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *Service) error { return a.streams(cmd.Context(), s, limit, after) })
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 0, "at the most this many; 0 lists all")
+	c.Flags().StringVar(&after, "after", "", "begin behind this stream")
+	return c
+}
+
+func (a *app) streams(ctx context.Context, s *Service, limit int, after string) error {
+	var begin eventstore.StreamID
+	if after != "" {
+		var err error
+		if begin, err = eventstore.ParseStreamID(after); err != nil {
+			return usageErrorf("--after: %v", err)
+		}
+	}
+	n := 0
+	for stream, err := range s.Store.Streams(ctx, customerCategory, begin) {
+		if err != nil {
+			return err
+		}
+		if limit > 0 && n == limit {
+			fmt.Fprintln(a.stderr, "there are more; continue with --after and the last name")
+			return nil
+		}
+		n++
+		if a.json {
+			err = printJSON(a.stdout, map[string]string{"stream": stream.String()})
+		} else {
+			_, err = fmt.Fprintln(a.stdout, stream)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventAnswer is an event as it is stored.
+type eventAnswer struct {
+	ID      string          `json:"id"`
+	Type    string          `json:"type"`
+	Schema  int             `json:"schema"`
+	Time    time.Time       `json:"time"`
+	Commit  string          `json:"commit"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+func (a *app) eventsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "events STREAM",
+		Short: "Show the events of a stream, for example user-17850",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			stream, err := eventstore.ParseStreamID(args[0])
+			if err != nil {
+				return usageErrorf("%v", err)
+			}
+			return a.with(cmd.Context(), func(s *Service) error { return a.events(cmd.Context(), s, stream) })
+		},
+	}
+}
+
+func (a *app) events(ctx context.Context, s *Service, stream eventstore.StreamID) error {
+	found := false
+	for c, err := range s.Store.Read(ctx, stream, 0) {
+		if err != nil {
+			return err
+		}
+		found = true
+		for i, e := range c.Events {
+			if err := a.printEvent(eventAnswer{c.EventID(i).String(), e.Type, e.Schema, c.Time, c.ID, e.Payload}); err != nil {
+				return err
+			}
+		}
+	}
+	if !found {
+		return fmt.Errorf("stream %q: %w", stream, aggregate.ErrNotFound)
+	}
+	return nil
+}
+
+func (a *app) printEvent(e eventAnswer) error {
+	if a.json {
+		return printJSON(a.stdout, e)
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n", e.ID, e.Time.Format(time.RFC3339), e.Type, e.Payload)
+	return err
+}
+
+func (a *app) parkedCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "parked",
+		Short: "List the streams that wait because a projection failed on an event",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *Service) error { return a.parked(cmd.Context(), s) })
+		},
+	}
+}
+
+func (a *app) parked(ctx context.Context, s *Service) error {
+	parked, err := parkedStreams(ctx, s)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"PROJECTION", "EVENT", "TYPE", "ATTEMPTS", "SINCE", "ERROR"}}
+	for _, p := range parked {
+		if a.json {
+			if err := printJSON(a.stdout, p); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{fmt.Sprintf("%s#%d", p.Projection, p.Generation), fmt.Sprintf("%s@%d", p.Stream, p.Version),
+			p.Type, strconv.Itoa(p.Attempts), p.Since.Format(time.RFC3339), p.Error})
+	}
+	if a.json {
+		return nil
+	}
+	if len(parked) == 0 {
+		fmt.Fprintln(a.stderr, "no stream is parked")
+		return nil
+	}
+	return table(a.stdout, rows)
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Read every stream: no gap, no overlap, everything decodable",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(s *Service) error { return a.verify(cmd.Context(), s) })
+		},
+	}
+}
+
+// verifyReport is what verify found.
+type verifyReport struct {
+	Streams int      `json:"streams"`
+	Commits int      `json:"commits"`
+	Events  int      `json:"events"`
+	Faults  []string `json:"faults"`
+}
+
+func (a *app) verify(ctx context.Context, s *Service) error {
+	report, err := verifyStore(ctx, s.Store)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = printJSON(a.stdout, report)
+	} else {
+		for _, f := range report.Faults {
+			fmt.Fprintln(a.stdout, f)
+		}
+		_, err = fmt.Fprintf(a.stdout, "%s events in %s commits of %s streams, %d faults\n", thousands(report.Events),
+			thousands(report.Commits), thousands(report.Streams), len(report.Faults))
+	}
+	if err == nil && len(report.Faults) > 0 {
+		err = errSilent
+	}
+	return err
+}
+
+// verifyStore reads everything. A damaged stream is noted and left; an error that
+// belongs to no stream ends it.
+func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
+	report := verifyReport{Faults: []string{}}
+	cursor, err := eventstore.StartCursor(0, 1)
+	if err != nil {
+		return report, err
+	}
+	for again := true; again; {
+		again = false
+		v := verifier{report: &report}
+		for scanned, err := range store.ReadAll(ctx, cursor) {
+			damage, ok := errors.AsType[*eventstore.CorruptError](err)
+			if err != nil && !ok {
+				return report, err
+			}
+			if err != nil {
+				report.Faults = append(report.Faults, err.Error())
+				cursor = cursor.Past(damage.Stream)
+				again = true
+				break
+			}
+			v.check(&scanned.Commit)
+		}
+	}
+	return report, nil
+}
+
+// verifier follows one stream after the other.
+type verifier struct {
+	report *verifyReport
+	stream eventstore.StreamID
+	last   eventstore.Version
+}
+
+func (v *verifier) check(c *eventstore.Commit) {
+	if c.Stream != v.stream {
+		v.stream, v.last = c.Stream, 0
+		v.report.Streams++
+	}
+	if c.First != v.last+1 {
+		v.report.Faults = append(v.report.Faults, fmt.Sprintf("%s@%d follows version %d", c.Stream, c.First, v.last))
+	}
+	v.last = c.Last()
+	v.report.Commits++
+	for i := range c.Events {
+		v.report.Events++
+		if _, err := Events.Decode(c, i); err != nil {
+			v.report.Faults = append(v.report.Faults, err.Error())
+		}
+	}
+}

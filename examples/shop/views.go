@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// ProductStats is how a product sells: a row of the view product-stats.
+type ProductStats struct {
+	ProductID     string      `json:"productId"`
+	TotalSales    money.Money `json:"totalSales"`
+	PurchaseCount int         `json:"purchaseCount"`
+	UnitsSold     int64       `json:"unitsSold"`
+	TotalReturned money.Money `json:"totalReturned"`
+	ReturnCount   int         `json:"returnCount"`
+	UnitsReturned int64       `json:"unitsReturned"`
+	LastUpdated   time.Time   `json:"lastUpdated"`
+}
+
+// Stats has one row a product, which the streams of all its buyers share.
+var Stats = projection.Fold("product-stats",
+	projection.On(productKey[PurchaseMade], func(s *ProductStats, e projection.Event[PurchaseMade]) error {
+		s.seen(e.Data.Line)
+		s.TotalSales = s.TotalSales.Add(e.Data.Amount)
+		s.UnitsSold += e.Data.Quantity
+		s.PurchaseCount++
+		return nil
+	}),
+	projection.On(productKey[PurchaseReturned], func(s *ProductStats, e projection.Event[PurchaseReturned]) error {
+		s.seen(e.Data.Line)
+		s.TotalReturned = s.TotalReturned.Add(e.Data.Amount)
+		s.UnitsReturned += e.Data.Quantity
+		s.ReturnCount++
+		return nil
+	}),
+)
+
+// seen takes the maximum of the dates: nothing is promised about the order of
+// different customers' events.
+func (s *ProductStats) seen(l Line) {
+	s.ProductID = l.ProductID
+	if l.Date.After(s.LastUpdated) {
+		s.LastUpdated = l.Date
+	}
+}
+
+// PurchaseHistory is what a customer bought, in sum: a row of the view purchase-history.
+type PurchaseHistory struct {
+	UserID        string      `json:"userId"`
+	TotalSpent    money.Money `json:"totalSpent"`
+	TotalReturned money.Money `json:"totalReturned"`
+	PurchaseCount int         `json:"purchaseCount"`
+	ReturnCount   int         `json:"returnCount"`
+}
+
+// History has one row a customer.
+var History = projection.Fold("purchase-history",
+	projection.On(userKey[PurchaseMade], func(h *PurchaseHistory, e projection.Event[PurchaseMade]) error {
+		h.UserID = e.Stream.ID()
+		h.TotalSpent = h.TotalSpent.Add(e.Data.Amount)
+		h.PurchaseCount++
+		return nil
+	}),
+	projection.On(userKey[PurchaseReturned], func(h *PurchaseHistory, e projection.Event[PurchaseReturned]) error {
+		h.UserID = e.Stream.ID()
+		h.TotalReturned = h.TotalReturned.Add(e.Data.Amount)
+		h.ReturnCount++
+		return nil
+	}),
+)
+
+// PurchaseEntry is one purchase in a customer's history: a row of the view purchases.
+type PurchaseEntry struct {
+	PurchaseID string      `json:"purchaseId"`
+	ProductID  string      `json:"productId"`
+	Quantity   int64       `json:"quantity"`
+	Amount     money.Money `json:"amount"`
+	Date       time.Time   `json:"date"`
+	// Returned is how many units of it came back.
+	Returned int64 `json:"returned"`
+}
+
+// Purchases has the purchases of a customer under one partition key, in the order
+// in which they were made.
+var Purchases = projection.Fold("purchases",
+	projection.OnNew(func(e projection.Event[PurchaseMade]) projection.Key { return purchaseKey(e.Stream.ID(), e.Version) },
+		func(p *PurchaseEntry, e projection.Event[PurchaseMade]) error {
+			*p = PurchaseEntry{PurchaseID: e.Data.PurchaseID, ProductID: e.Data.ProductID,
+				Quantity: e.Data.Quantity, Amount: e.Data.Amount, Date: e.Data.Date}
+			return nil
+		}),
+	projection.OnEach(returnedKeys, func(p *PurchaseEntry, e projection.Event[PurchaseReturned]) error {
+		p.Returned += e.Data.Quantity
+		return nil
+	}),
+)
+
+// The projections, under the version of their code.
+var (
+	ProductStatsV1    = projection.MustNew("product-stats", 1, Events, projection.Follow(customerCategory), Stats)
+	PurchaseHistoryV1 = projection.MustNew("purchase-history", 1, Events, projection.Follow(customerCategory), History, Purchases)
+)
+
+// HasLine is both facts.
+type HasLine interface {
+	PurchaseMade | PurchaseReturned
+	line() Line
+}
+
+func (l Line) line() Line { return l }
+
+func productKey[E HasLine](e projection.Event[E]) projection.Key {
+	return projection.KeyOf(e.Data.line().ProductID)
+}
+
+func userKey[E HasLine](e projection.Event[E]) projection.Key {
+	return projection.KeyOf(e.Stream.ID())
+}
+
+// purchaseKey sorts a customer's purchases by version: by bytes, so with zeros.
+func purchaseKey(user string, version eventstore.Version) projection.Key {
+	return projection.Key{Partition: user, Sort: fmt.Sprintf("%012d", version)}
+}
+
+// returnedKeys returns the key of the purchase that came back, where it is known.
+func returnedKeys(e projection.Event[PurchaseReturned]) []projection.Key {
+	purchase, err := eventstore.ParseEventID(e.Data.Returns)
+	if err != nil {
+		return nil
+	}
+	return []projection.Key{purchaseKey(purchase.Stream.ID(), purchase.Version)}
+}

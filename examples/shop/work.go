@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/projection"
+)
+
+func (a *app) projectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "project",
+		Short: "Bring every view up to date, then exit",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.project(cmd.Context()) },
+	}
+}
+
+func (a *app) project(ctx context.Context) error {
+	return a.with(ctx, func(s *Service) error {
+		engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), projections()...)
+		if err != nil {
+			return err
+		}
+		if err := engine.Prepare(ctx); err != nil {
+			return err
+		}
+		p := newProgress(a.stderr)
+		report, err := engine.Sweep(ctx, func(r projection.SweepReport) {
+			p.show("%s events of %s streams, %s", thousands(r.Events), thousands(r.Streams), perSecond(r.Events, r.Took))
+		})
+		p.end()
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return printJSON(a.stdout, map[string]any{"streams": report.Streams, "behind": report.Behind,
+				"events": report.Events, "seconds": report.Took.Seconds()})
+		}
+		fmt.Fprintf(a.stdout, "%s of %s streams were behind; applied %s events to %d projections, %s\n", thousands(report.Behind),
+			thousands(report.Streams), thousands(report.Events), len(projections()), perSecond(report.Events, report.Took))
+		return a.hintParked(ctx, s)
+	})
+}
+
+// hintParked says so if streams are parked.
+func (a *app) hintParked(ctx context.Context, s *Service) error {
+	parked, err := parkedStreams(ctx, s)
+	if err == nil && len(parked) > 0 {
+		fmt.Fprintf(a.stderr, "warning: %d streams are parked; see: shop parked\n", len(parked))
+	}
+	return err
+}
+
+func (a *app) workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "worker",
+		Short: "Keep the views up to date until interrupted",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.worker(cmd.Context()) },
+	}
+}
+
+func (a *app) worker(ctx context.Context) (err error) {
+	s, err := a.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	opts := workerOptions(a.logger())
+	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("worker "+opts.Name), opts, projections()...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "worker %s feeds %d projections from %s; interrupt it to stop\n", opts.Name, len(projections()), a.store)
+	return worker.Run(ctx)
+}
+
+func (a *app) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// parkedStream is a stream that waits in a projection.
+type parkedStream struct {
+	Projection string    `json:"projection"`
+	Generation uint64    `json:"generation"`
+	Stream     string    `json:"stream"`
+	Version    uint64    `json:"version"`
+	Type       string    `json:"type"`
+	Error      string    `json:"error"`
+	Build      string    `json:"build,omitempty"`
+	Attempts   int       `json:"attempts"`
+	Since      time.Time `json:"since"`
+}
+
+func parkedStreams(ctx context.Context, s *Service) ([]parkedStream, error) {
+	var parked []parkedStream
+	for _, p := range projections() {
+		state, err := s.Views.State(ctx, p.Name())
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range state.Generations {
+			id := projection.GenerationID{Projection: p.Name(), Number: g.Number}
+			for c, err := range s.Views.AllCheckpoints(ctx, id, true) {
+				if err != nil {
+					return nil, err
+				}
+				parked = append(parked, parkedStream{
+					Projection: p.Name(), Generation: g.Number, Stream: c.Stream.String(), Version: uint64(c.Parked.Version),
+					Type: c.Parked.Type, Error: c.Parked.Error, Build: c.Parked.Build, Attempts: c.Parked.Attempts, Since: c.Parked.Since,
+				})
+			}
+		}
+	}
+	return parked, nil
+}
