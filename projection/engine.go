@@ -58,17 +58,17 @@ func (o Options) withDefaults() Options {
 // Engine feeds projections with what it is handed. It starts nothing by itself;
 // [Worker] runs one over a feed. It is safe for concurrent use.
 type Engine struct {
-	source  Source
-	views   ViewStore
-	opts    Options
-	feeders []*feeder
+	source   Source
+	views    ViewStore
+	opts     Options
+	decoders decoders
+	feeders  []*feeder
 }
 
 // NewEngine returns an engine for some projections, of which no two have the same
 // name. It reads and writes nothing before [Engine.Prepare].
 func NewEngine(source Source, views ViewStore, opts Options, projections ...*Projection) (*Engine, error) {
-	e := &Engine{source: source, views: views, opts: opts.withDefaults()}
-	decoders := newDecoders(projections)
+	e := &Engine{source: source, views: views, opts: opts.withDefaults(), decoders: newDecoders(projections)}
 	names := map[string]bool{}
 	for _, p := range projections {
 		if names[p.name] {
@@ -76,7 +76,7 @@ func NewEngine(source Source, views ViewStore, opts Options, projections ...*Pro
 		}
 		names[p.name] = true
 		e.feeders = append(e.feeders, &feeder{
-			projection: p, source: source, views: views, decoders: decoders, opts: &e.opts,
+			projection: p, source: source, views: views, decoders: e.decoders, opts: &e.opts,
 			busy: make(chan struct{}, 1), status: newStatus(),
 		})
 	}

@@ -69,11 +69,10 @@ type AheadError struct {
 	Generation GenerationID
 	Stream     eventstore.StreamID
 	Checkpoint eventstore.Version
-	Head       eventstore.Version
 }
 
 func (e *AheadError) Error() string {
-	return fmt.Sprintf("%s: checkpoint of %q is %d, but the stream ends at %d", e.Generation, e.Stream, e.Checkpoint, e.Head)
+	return fmt.Sprintf("%s: checkpoint of %q is %d, but the stream ends before", e.Generation, e.Stream, e.Checkpoint)
 }
 
 // Is makes the error an [ErrAhead].

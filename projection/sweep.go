@@ -281,6 +281,15 @@ func (p *place) add(g GenerationID, c Checkpoint, projection *Projection) {
 	}
 }
 
+// decoded returns a commit that is decoded already, here, where rows are not waited for.
+func (r *sweepReader) decoded(stored eventstore.Commit) *commit {
+	c := &commit{Commit: stored}
+	for registry := range r.engine.decoders {
+		r.engine.decoders.decode(c, registry)
+	}
+	return c
+}
+
 // readStream hands on what a stream holds behind a place. It reads from the
 // checkpoint itself, so that a checkpoint without its event is noticed.
 func (r *sweepReader) readStream(stream eventstore.StreamID, p place) error {
@@ -295,7 +304,7 @@ func (r *sweepReader) readStream(stream eventstore.StreamID, p place) error {
 			continue
 		}
 		behind = true
-		d.commits = append(d.commits, &commit{Commit: c})
+		d.commits = append(d.commits, r.decoded(c))
 		d.reach = head
 		r.next.events += len(c.Events)
 		if r.next.events >= sweepEvents {
@@ -307,7 +316,7 @@ func (r *sweepReader) readStream(stream eventstore.StreamID, p place) error {
 		}
 	}
 	if head < p.most {
-		r.next.ahead = append(r.next.ahead, &AheadError{Generation: p.of, Stream: stream, Checkpoint: p.most, Head: head})
+		r.next.ahead = append(r.next.ahead, &AheadError{Generation: p.of, Stream: stream, Checkpoint: p.most})
 	}
 	if behind {
 		r.next.behind++

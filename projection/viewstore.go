@@ -12,7 +12,9 @@ import (
 // ViewStore keeps the rows, checkpoints and states of projections together. Every
 // implementation passes the suite in viewstest, which holds each sentence below.
 // All methods are safe for concurrent use, from several processes too. Nothing is
-// kept of the arguments, and what is returned belongs to the caller.
+// kept of the arguments, and what is returned belongs to the caller. Where ctx has
+// ended before the call, the error is its cause and nothing is written; a sequence
+// that ctx cuts short ends with it.
 type ViewStore interface {
 	SliceStore
 	RowReader
@@ -37,7 +39,8 @@ type SliceStore interface {
 	Park(ctx context.Context, g GenerationID, stream eventstore.StreamID, at eventstore.Version, p *Parked) error
 
 	// AllCheckpoints yields every checkpoint of a generation in the byte order
-	// of the streams' names, only those with a park record if parked is set.
+	// of the streams' names, only those with a park record if parked is set. A
+	// stream at version 0 without a park record has none.
 	AllCheckpoints(ctx context.Context, g GenerationID, parked bool) iter.Seq2[Checkpoint, error]
 
 	// Limits returns what one slice may hold.
@@ -46,11 +49,11 @@ type SliceStore interface {
 
 // RowReader is what the engine and queries read through.
 type RowReader interface {
-	// Rows returns the rows that exist among those asked for, strongly
+	// Rows returns the rows that exist among those asked for, each once, strongly
 	// consistent each, in any order. They need not be of one moment.
 	Rows(ctx context.Context, g GenerationID, ids []RowID) ([]Row, error)
 
-	// Page returns at most q.Limit rows of one partition.
+	// Page returns q.Limit rows of one partition, fewer only where it has no more.
 	Page(ctx context.Context, g GenerationID, q PageQuery) ([]Row, error)
 
 	// ScanRows yields every row of a view in the order of the keys. Rows that
