@@ -3,6 +3,7 @@ package aggregate
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -37,7 +38,7 @@ func (c *cache[S]) hold(ctx context.Context, stream eventstore.StreamID) (*entry
 	case e.busy <- struct{}{}:
 		return e, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("aggregate: waiting for another command on %q: %w", stream, context.Cause(ctx))
 	}
 }
 

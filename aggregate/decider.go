@@ -1,22 +1,21 @@
 package aggregate
 
 import (
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
 
 // Decider describes one kind of entity: its state S and its events, of the sealed
-// interface type E. A Decider is a value; its functions are called concurrently
-// for different entities.
+// interface type E. A Decider is a value; its functions are called concurrently,
+// each call with a state of its own.
 type Decider[S, E any] struct {
 	// Category is that of the entities' streams.
 	Category string
 	// Events knows every type of E.
 	Events *eventstore.Registry
-	// Initial returns the state of an entity without events. Defaults to the zero S.
+	// Initial returns the state of an entity without events, a fresh one at each
+	// call, since Evolve may change it in place. Defaults to the zero S.
 	Initial func(id string) S
 	// Evolve returns the state after one more event. It is total and pure: an
 	// event is a fact and is never refused; nothing but state and event decides
@@ -27,21 +26,10 @@ type Decider[S, E any] struct {
 
 // Decision is a command: what should happen to an entity in this state. It
 // returns the new events, none if nothing is to be done, or an error that refuses
-// the command and is returned as it is. It must not change the state, and it may
-// be called several times for one command, each time with newer state; what it
-// returned earlier is forgotten.
+// the command and is returned as it is. It must neither change nor keep the state,
+// and it may be called several times for one command, each time with newer state;
+// what it returned earlier is forgotten.
 type Decision[S, E any] func(state S) ([]E, error)
-
-// ErrNotFound: the entity, or the asked version or time of it, does not exist.
-var ErrNotFound = errors.New("not found")
-
-// Loaded is an entity's state at a point of its history.
-type Loaded[S any] struct {
-	State S
-	// Version is the last event folded into State, Time that of its commit.
-	Version eventstore.Version
-	Time    time.Time
-}
 
 func (d *Decider[S, E]) initial(id string) S {
 	if d.Initial == nil {
@@ -51,8 +39,13 @@ func (d *Decider[S, E]) initial(id string) S {
 	return d.Initial(id)
 }
 
-// fold evolves state by the events of c from version from to last.
-func (d *Decider[S, E]) fold(state S, c *eventstore.Commit, last eventstore.Version) (S, error) {
+// fold evolves state, which has come up to version at, by the events of c up to
+// version last. A commit that does not follow would make a past that never was.
+func (d *Decider[S, E]) fold(state S, at eventstore.Version, c *eventstore.Commit, last eventstore.Version) (S, error) {
+	if c.First != at+1 {
+		return state, &eventstore.CorruptError{Stream: c.Stream, Version: at + 1,
+			Reason: fmt.Sprintf("the store answered with version %d", c.First)}
+	}
 	for i := range c.Events {
 		if c.First+eventstore.Version(i) > last {
 			break

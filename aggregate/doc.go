@@ -13,13 +13,13 @@
 // A decision is made on the entity's complete past. It is stored only if nothing
 // came between; a conflict is never answered by storing the old decision. A
 // refusal that was made on cached state is made again on checked state before it
-// is answered. A command sent again with its ID is recognised wherever its commit
-// is met, and answered with the first result.
+// is answered. A command sent again with its ID is recognised by its commit, in
+// whatever process it was made and whatever came since, and answered with the
+// first result.
 //
 // # What is not promised
 //
-// A command ID is recognised only in the part of the stream that was read: a
-// command sent again after [eventstore.ErrOutcomeUnknown] over a cache may take
-// effect twice, unless it is sent to the store as the same write; see
-// [eventstore.OutcomeUnknownError].
+// After [eventstore.ErrOutcomeUnknown] nobody knows yet whether the command took
+// effect: it may still do so. Send it again with its ID, or send the write that
+// the error carries. A command without an ID may then take effect twice.
 package aggregate

@@ -33,16 +33,22 @@ type Service struct {
 }
 
 // cachedCustomers bounds the memory of a long load.
-const cachedCustomers = 0
+const cachedCustomers = 1000
 
 // openService opens the store that a URL names, such as sqlite:shop.db. This is the
 // one place that knows which stores there are.
 func openService(ctx context.Context, url string, mustExist bool) (*Service, error) {
-	scheme, path, _ := strings.Cut(url, ":")
-	if scheme != "sqlite" || path == "" {
-		return nil, usageErrorf("--store %q: a store is named like sqlite:shop.db", url)
+	scheme, path, named := strings.Cut(url, ":")
+	switch {
+	case !named || path == "":
+		return nil, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
+	case scheme != "sqlite":
+		return nil, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite", url, scheme)
 	}
 	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist})
+	if mustExist && errors.Is(err, os.ErrNotExist) {
+		return nil, withHint(err, "shop load FILE makes a store; --store sqlite:FILE names another one")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +63,10 @@ func openService(ctx context.Context, url string, mustExist bool) (*Service, err
 		Customers: aggregate.NewRepository(store, Customers, aggregate.Options{CacheStreams: cachedCustomers}),
 		close:     func() error { return errors.Join(views.Close(), store.Close()) },
 	}, nil
+}
+
+func storeErrorf(format string, args ...any) error {
+	return &spokenError{class: errUsage, text: fmt.Sprintf(format, args...), hint: "name a file, for example --store sqlite:shop.db"}
 }
 
 // Close gives everything up.

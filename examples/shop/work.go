@@ -37,21 +37,35 @@ func (a *app) project(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return printJSON(a.stdout, map[string]any{"streams": report.Streams, "behind": report.Behind,
-				"events": report.Events, "seconds": report.Took.Seconds()})
+		if err := a.printProject(report); err != nil {
+			return err
 		}
-		fmt.Fprintf(a.stdout, "%s of %s streams were behind; applied %s events to %d projections, %s\n", thousands(report.Behind),
-			thousands(report.Streams), thousands(report.Events), len(projections()), perSecond(report.Events, report.Took))
 		return a.hintParked(ctx, s)
 	})
+}
+
+// projectAnswer is what a sweep did.
+type projectAnswer struct {
+	Streams int     `json:"streams"`
+	Behind  int     `json:"behind"`
+	Events  int     `json:"events"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (a *app) printProject(r projection.SweepReport) error {
+	if a.json {
+		return printJSON(a.stdout, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s of %s streams were behind; applied %s events to %d projections, %s\n", thousands(r.Behind),
+		thousands(r.Streams), thousands(r.Events), len(projections()), perSecond(r.Events, r.Took))
+	return err
 }
 
 // hintParked says so if streams are parked.
 func (a *app) hintParked(ctx context.Context, s *Service) error {
 	parked, err := parkedStreams(ctx, s)
 	if err == nil && len(parked) > 0 {
-		fmt.Fprintf(a.stderr, "warning: %d streams are parked; see: shop parked\n", len(parked))
+		fmt.Fprintf(a.stderr, "warning: streams that wait on an event that failed: %d; see: shop parked\n", len(parked))
 	}
 	return err
 }
@@ -71,7 +85,7 @@ func (a *app) worker(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	opts := workerOptions(a.logger())
-	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("worker "+opts.Name), opts, projections()...)
+	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("worker"), opts, projections()...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,240 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+const (
+	defaultAttempts = 10
+	// The pause after the second conflict and later ones is random, up to a
+	// limit that doubles from firstPause to lastPause.
+	firstPause = 2 * time.Millisecond
+	lastPause  = 200 * time.Millisecond
+)
+
+// held is a state and the revision it belongs to, always a commit boundary.
+type held[S any] struct {
+	state    S
+	revision eventstore.Revision
+	// known: the stream was read to its head once, to make this.
+	known bool
+	// behind: the stream has moved on, so that deciding on this is a waste.
+	behind bool
+	// commits are those that were folded in, the version of each by its ID, so
+	// that a command that comes again is known although nothing is read. It is
+	// kept only for a cache.
+	commits map[string]eventstore.Version
+}
+
+// execution is one command on its way.
+type execution[S, E any] struct {
+	repository *Repository[S, E]
+	stream     eventstore.StreamID
+	decide     Decision[S, E]
+	command    command
+
+	// held is what the next decision is made on. It is right at its revision at
+	// any time, also after a failure, or else not known.
+	held held[S]
+	// cached: held came from the cache, and was not read anew since.
+	cached bool
+	// checked: held was read to the head in this execution.
+	checked bool
+	// result is the command's own commit, once it was met.
+	result *eventstore.Commit
+}
+
+func (x *execution[S, E]) run(ctx context.Context) (eventstore.Commit, error) {
+	if !x.held.known || x.held.behind {
+		if err := x.readToHead(ctx); err != nil {
+			return eventstore.Commit{}, err
+		}
+	}
+	if err := x.recall(ctx); err != nil {
+		return eventstore.Commit{}, err
+	}
+	for attempt := 1; ; attempt++ {
+		events, err := x.decision(ctx)
+		switch {
+		case x.result != nil:
+			return x.ownResult()
+		case err != nil:
+			return eventstore.Commit{}, err
+		case len(events) == 0:
+			// First is set so that Last is the head, and not the version before 0.
+			return eventstore.Commit{Stream: x.stream, First: x.held.revision.Version() + 1, Revision: x.held.revision}, nil
+		}
+		commit, err := x.append(ctx, events)
+		if err == nil {
+			return commit, nil
+		}
+		if err := x.afterRefusal(ctx, err, attempt); err != nil {
+			return eventstore.Commit{}, err
+		}
+	}
+}
+
+// recall finds the command's own commit among those that the cached state was
+// folded from: one read, of a command that was sent before.
+func (x *execution[S, E]) recall(ctx context.Context) error {
+	version, met := x.held.commits[x.command.id]
+	if !met || x.command.id == "" || x.result != nil {
+		return nil
+	}
+	for c, err := range x.repository.store.Read(ctx, x.stream, version) {
+		if err != nil {
+			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+		}
+		if c.ID == x.command.id {
+			x.result = &c
+		}
+		return nil
+	}
+	return nil
+}
+
+// decision asks for one. If it writes nothing there is no append whose condition
+// would notice a stale state, so it is made on a state that was read to the head.
+func (x *execution[S, E]) decision(ctx context.Context) ([]E, error) {
+	if x.result != nil {
+		return nil, nil
+	}
+	events, refusal := x.decide(x.held.state)
+	if x.checked || refusal == nil && len(events) > 0 {
+		return events, refusal
+	}
+	before := x.held.revision
+	if err := x.readToHead(ctx); err != nil {
+		return nil, err
+	}
+	if x.result != nil || x.held.revision == before {
+		return events, refusal
+	}
+	return x.decide(x.held.state)
+}
+
+func (x *execution[S, E]) append(ctx context.Context, events []E) (eventstore.Commit, error) {
+	encoded, err := x.repository.decider.encode(events)
+	if err != nil {
+		return eventstore.Commit{}, fmt.Errorf("aggregate: decision on %q: %w", x.stream, err)
+	}
+	commit, err := x.repository.store.Append(ctx, eventstore.Write{
+		Stream: x.stream, Revision: x.held.revision, ID: x.command.id, Digest: x.command.digest, Time: x.command.time, Events: encoded,
+	})
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	if x.repository.cache != nil {
+		// What was stored is folded in, not what was decided: it may be the first
+		// result of an earlier attempt. If that fails it is stored all the same;
+		// the next command loads it and says what is wrong.
+		_ = x.fold(&commit)
+	}
+	return commit, nil
+}
+
+// afterRefusal makes ready for another decision after a failed append, or
+// returns the error that ends the command.
+func (x *execution[S, E]) afterRefusal(ctx context.Context, err error, attempt int) error {
+	if conflict, ok := errors.AsType[*eventstore.ConflictError](err); ok {
+		if attempt >= x.repository.maxAttempts {
+			x.held.behind = true
+			return fmt.Errorf("aggregate: decided %d times: %w", attempt, err)
+		}
+		return x.overtaken(ctx, conflict, attempt)
+	}
+	if reused, ok := errors.AsType[*eventstore.IDReusedError](err); ok {
+		// The command's own commit, with events that were decided otherwise at the
+		// time. Only a digest of the command can tell whether that is an error.
+		x.result = &reused.Stored
+		return nil
+	}
+	if errors.Is(err, eventstore.ErrOutcomeUnknown) {
+		x.held = held[S]{}
+	}
+	if errors.Is(err, eventstore.ErrRevision) {
+		// A state that the store never had: it was restored while the cache lived on.
+		stale := x.cached
+		x.held, x.cached = held[S]{}, false
+		if stale {
+			return x.readToHead(ctx)
+		}
+	}
+	return err
+}
+
+// overtaken folds in the winner of a conflict. After a second conflict in a row
+// it reads to the head: the store may be many commits ahead.
+func (x *execution[S, E]) overtaken(ctx context.Context, conflict *eventstore.ConflictError, attempt int) error {
+	x.checked = false
+	if attempt == 1 {
+		return x.fold(&conflict.Winner)
+	}
+	limit := min(firstPause<<min(attempt-2, 16), lastPause)
+	timer := time.NewTimer(rand.N(limit))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return x.readToHead(ctx)
+	case <-ctx.Done():
+		return fmt.Errorf("aggregate: decided %d times on %q, each time too late: %w", attempt, x.stream, context.Cause(ctx))
+	}
+}
+
+// readToHead folds in everything behind the held state, or everything.
+func (x *execution[S, E]) readToHead(ctx context.Context) error {
+	if !x.held.known {
+		x.held = held[S]{state: x.repository.decider.initial(x.stream.ID())}
+	}
+	for c, err := range x.repository.store.Read(ctx, x.stream, x.held.revision.Version()+1) {
+		if err != nil {
+			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+		}
+		if err := x.fold(&c); err != nil {
+			return err
+		}
+	}
+	x.held.known, x.held.behind, x.checked = true, false, true
+	return nil
+}
+
+// fold moves the held state over one commit, and notices the command's own.
+func (x *execution[S, E]) fold(c *eventstore.Commit) error {
+	state, err := x.repository.decider.fold(x.held.state, x.held.revision.Version(), c, c.Last())
+	if err != nil {
+		x.held = held[S]{} // it may be half folded
+		return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+	}
+	x.held.state, x.held.revision = state, c.Revision
+	if x.repository.cache != nil {
+		x.held.remember(c)
+	}
+	if x.result == nil && x.command.id != "" && c.ID == x.command.id {
+		own := *c // a copy, so that no commit that is read has to live on the heap
+		x.result = &own
+	}
+	return nil
+}
+
+// remember keeps the first commit of an ID: that is the command's result.
+func (h *held[S]) remember(c *eventstore.Commit) {
+	if h.commits == nil {
+		h.commits = map[string]eventstore.Version{}
+	}
+	if _, met := h.commits[c.ID]; !met {
+		h.commits[c.ID] = c.First
+	}
+}
+
+func (x *execution[S, E]) ownResult() (eventstore.Commit, error) {
+	if x.command.digest != (eventstore.Digest{}) && x.command.digest != x.result.Digest {
+		return eventstore.Commit{}, &eventstore.IDReusedError{Stream: x.stream, ID: x.command.id, Stored: *x.result}
+	}
+	return *x.result, nil
+}

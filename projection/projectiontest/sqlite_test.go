@@ -1,0 +1,24 @@
+package projectiontest_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/projection"
+	"github.com/leftfold/leftfold/projection/projectiontest"
+	"github.com/leftfold/leftfold/projection/sqliteviews"
+)
+
+func TestSQLiteViewsKeepThePromisesOfTheEngine(t *testing.T) {
+	projectiontest.Run(t, projectiontest.Options{
+		Projection: newWarehouse(), Events: registry, History: history, Width: 4, Schedules: 40,
+		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {
+			views, err := sqliteviews.Open(t.Context(), filepath.Join(t.TempDir(), "views.db"), sqliteviews.Options{})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, views.Close()) })
+			return views
+		},
+	})
+}
