@@ -149,10 +149,14 @@ func (s *spy) Read(ctx context.Context, stream eventstore.StreamID, from eventst
 				return
 			}
 		}
-		for c, err := range s.Store.Read(ctx, stream, from) {
+		n := 0
+		defer func() {
 			s.mu.Lock()
-			s.commits++
+			s.commits += n
 			s.mu.Unlock()
+		}()
+		for c, err := range s.Store.Read(ctx, stream, from) {
+			n++
 			if err == nil && s.onCommit != nil {
 				err = s.onCommit(&c)
 			}

@@ -16,7 +16,8 @@ type Codec interface {
 
 // JSON is the default codec: encoding/json, without escaping what only HTML
 // needs escaped. It refuses strings that are not UTF-8, which encoding/json
-// would replace in silence.
+// would replace in silence, and so also the escape \ufffd, by which it knows
+// them, where a json.Marshaler writes it.
 type JSON struct{}
 
 // Marshal returns v as one line of JSON.

@@ -1,10 +1,12 @@
 package eventstore
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"math"
 )
 
 // MaxSegments is the greatest number of segments a store can be read in.
@@ -32,6 +34,18 @@ func (c Cursor) At(place EventID) Cursor {
 	c.place = place
 	return c
 }
+
+// Past returns the cursor behind everything of a stream, to go on after one that
+// could not be read.
+func (c Cursor) Past(stream StreamID) Cursor {
+	return c.At(EventID{Stream: stream, Version: pastAll})
+}
+
+// pastAll is a version that no event has.
+const pastAll = Version(1<<63 - 1)
+
+// IsPast reports whether the cursor was made by [Cursor.Past].
+func (c Cursor) IsPast() bool { return c.place.Version == pastAll }
 
 // Place returns the place, zero at the start of the segment.
 func (c Cursor) Place() EventID { return c.place }
@@ -80,10 +94,10 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%w: cursor %q is cut short", ErrInvalid, clip(string(text)))
 	}
 	n, size2 := binary.Uvarint(b[1+size:])
-	if size2 <= 0 || i > MaxSegments || n > MaxSegments {
+	if size2 <= 0 {
 		return fmt.Errorf("%w: cursor %q is cut short", ErrInvalid, clip(string(text)))
 	}
-	start, err := StartCursor(int(i), int(n))
+	start, err := StartCursor(int(min(i, math.MaxInt32)), int(min(n, math.MaxInt32)))
 	if err != nil {
 		return fmt.Errorf("cursor: %w", err)
 	}
@@ -93,6 +107,9 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 			return fmt.Errorf("cursor: %w", err)
 		}
 		start = start.At(place)
+	}
+	if again, err := start.MarshalText(); err != nil || !bytes.Equal(again, text) {
+		return fmt.Errorf("%w: cursor %q is not written as it should be", ErrInvalid, clip(string(text)))
 	}
 	*c = start
 	return nil

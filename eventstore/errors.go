@@ -137,6 +137,9 @@ func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *OutcomeUnknownError) Hint() string {
+	if e.Write.Revision.IsAny() {
+		return "read the stream and look for the commit id; a write at any revision that is sent again may be stored twice"
+	}
 	return "send the same write with the same commit id again; do not decide anew before"
 }
 

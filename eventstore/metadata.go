@@ -23,7 +23,8 @@ type Metadata struct {
 	CausationID string `json:"causation_id,omitempty"`
 	// Actor is who asked for it.
 	Actor string `json:"actor,omitempty"`
-	// TraceParent and TraceState are the two fields of W3C Trace Context.
+	// TraceParent and TraceState are the two fields of W3C Trace Context. A state
+	// without a parent means nothing and is not kept.
 	TraceParent string `json:"traceparent,omitempty"`
 	TraceState  string `json:"tracestate,omitempty"`
 	// Extra is for the application. Keys must not begin with [ReservedPrefix].
@@ -47,7 +48,8 @@ func MetadataFrom(ctx context.Context) Metadata {
 // IsZero reports whether m says nothing.
 func (m Metadata) IsZero() bool { return m.size() == 0 }
 
-// over returns m with its empty fields taken from base.
+// over returns m with its empty fields taken from base. It shares no map with
+// either.
 func (m Metadata) over(base Metadata) Metadata {
 	fill := func(field *string, from string) {
 		if *field == "" {
@@ -60,12 +62,20 @@ func (m Metadata) over(base Metadata) Metadata {
 	if m.TraceParent == "" {
 		m.TraceParent, m.TraceState = base.TraceParent, base.TraceState
 	}
-	if len(base.Extra) > 0 {
-		extra := maps.Clone(base.Extra)
-		maps.Copy(extra, m.Extra)
-		m.Extra = extra
-	}
+	m.Extra = merged(base.Extra, m.Extra)
 	return m
+}
+
+// merged returns a new map, or nil where it would be empty: that is what a read
+// of the stored commit yields.
+func merged(base, top map[string]string) map[string]string {
+	if len(base)+len(top) == 0 {
+		return nil
+	}
+	extra := make(map[string]string, len(base)+len(top))
+	maps.Copy(extra, base)
+	maps.Copy(extra, top)
+	return extra
 }
 
 func (m Metadata) size() int {

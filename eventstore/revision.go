@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -160,8 +161,8 @@ func parseRevision(text []byte) (Revision, error) {
 		}
 	}
 	version, size := binary.Uvarint(rest)
-	if size <= 0 {
-		return Revision{}, fmt.Errorf("is cut short")
+	if size <= 0 || version > math.MaxInt64 {
+		return Revision{}, fmt.Errorf("has no version")
 	}
 	micros, size2 := binary.Varint(rest[size:])
 	if size2 <= 0 || size+size2 != len(rest) {
@@ -170,6 +171,9 @@ func parseRevision(text []byte) (Revision, error) {
 	r.version, r.micros = Version(version), micros
 	if (r.any || version == 0) && micros != 0 || r.any && r != Any || version > 0 && r.stream.IsZero() {
 		return Revision{}, fmt.Errorf("contradicts itself")
+	}
+	if again, err := r.MarshalText(); err != nil || !bytes.Equal(again, text) {
+		return Revision{}, fmt.Errorf("is not written as it should be")
 	}
 	return r, nil
 }

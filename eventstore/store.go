@@ -51,7 +51,8 @@ type Directory interface {
 	// Streams returns the streams of a category in the byte order of their
 	// names, those after the given one only: the last one that was seen is the
 	// cursor, zero begins. It reads page by page as it is consumed. A stream
-	// that was created during or shortly before the call may be missing.
+	// that was created during or shortly before the call may be missing. What can
+	// be no category is an [ErrInvalid].
 	Streams(ctx context.Context, category string, after StreamID) iter.Seq2[StreamID, error]
 }
 

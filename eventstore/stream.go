@@ -27,8 +27,8 @@ type StreamID struct{ name string }
 // to 64 ASCII letters, digits, '_' or '.'; an ID is 1 to 256 bytes of UTF-8
 // without control characters. The error wraps [ErrInvalid].
 func NewStreamID(category, id string) (StreamID, error) {
-	if err := checkCategory(category); err != nil {
-		return StreamID{}, fmt.Errorf("stream category %q: %w", category, err)
+	if err := CheckCategory(category); err != nil {
+		return StreamID{}, err
 	}
 	if err := checkID(id); err != nil {
 		return StreamID{}, fmt.Errorf("id %q of a stream of category %q: %w", clip(id), category, err)
@@ -76,6 +76,15 @@ func (s *StreamID) UnmarshalText(text []byte) error {
 		return err
 	}
 	*s = parsed
+	return nil
+}
+
+// CheckCategory refuses what can be no category of a stream; the error wraps
+// [ErrInvalid].
+func CheckCategory(category string) error {
+	if err := checkCategory(category); err != nil {
+		return fmt.Errorf("stream category %q: %w", clip(category), err)
+	}
 	return nil
 }
 

@@ -22,6 +22,9 @@ const (
 	MaxEventTypeBytes = 128
 )
 
+// maxYear is the last one that RFC 3339, and so JSON and SQL, can write.
+const maxYear = 9999
+
 // eventOverhead is what the frame of a commit adds to an event, at the most.
 const eventOverhead = 8
 
@@ -48,7 +51,8 @@ type Write struct {
 	Digest Digest
 	// Time is when it happened, for an import. Defaults to now. It is cut to
 	// microseconds, and raised to the time of the stream's preceding commit
-	// where it is before it: time never runs backwards within a stream.
+	// where it is before it: time never runs backwards within a stream. The
+	// year is 1 to 9999.
 	Time time.Time
 	// Metadata is laid over that of the context.
 	Metadata Metadata
@@ -83,6 +87,9 @@ func Prepare(ctx context.Context, store string, w Write) (Write, error) {
 	}
 	if w.Time.IsZero() {
 		w.Time = time.Now()
+	}
+	if year := w.Time.UTC().Year(); year < 1 || year > maxYear {
+		return Write{}, fmt.Errorf("%w: append to %q: the time is in the year %d, allowed are 1 to %d", ErrInvalid, w.Stream, year, maxYear)
 	}
 	w.Time = later(w.Time.UTC().Truncate(time.Microsecond), w.Revision.Time())
 	return w, nil

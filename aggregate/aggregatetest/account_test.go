@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"testing"
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
@@ -23,6 +22,17 @@ type deposited struct {
 	Note   string      `json:"note,omitempty"`
 }
 
+type invoiced struct {
+	Lines []invoiceLine  `json:"lines"`
+	Paid  bool           `json:"paid"`
+	By    map[string]int `json:"by"`
+}
+
+type invoiceLine struct {
+	Product string `json:"product"`
+	Units   int    `json:"units"`
+}
+
 type closed struct{}
 
 // forgotten is an event of accounts that nobody registered.
@@ -30,6 +40,7 @@ type forgotten struct{}
 
 func (opened) accountEvent()    {}
 func (deposited) accountEvent() {}
+func (invoiced) accountEvent()  {}
 func (closed) accountEvent()    {}
 func (forgotten) accountEvent() {}
 
@@ -45,6 +56,7 @@ var accounts = aggregate.Decider[account, accountEvent]{
 	Events: eventstore.MustRegistry(
 		eventstore.Type[opened]("OPENED", 1),
 		eventstore.Type[deposited]("DEPOSITED", 1),
+		eventstore.Type[invoiced]("INVOICED", 1),
 		eventstore.Type[closed]("CLOSED", 1),
 	),
 	Initial: func(id string) account { return account{ID: id, counts: map[string]int{}} },
@@ -101,44 +113,4 @@ func byTurns(decisions ...decision) decision {
 		calls++
 		return decisions[calls%len(decisions)](a)
 	}
-}
-
-// recorder is a test that remembers what it was told, and goes on.
-type recorder struct {
-	testing.TB
-	text   string
-	failed bool
-}
-
-func (r *recorder) Helper() {}
-
-func (r *recorder) Error(args ...any) {
-	r.failed = true
-	r.text += fmt.Sprintln(args...)
-}
-
-func (r *recorder) Errorf(format string, args ...any) { r.Error(fmt.Sprintf(format, args...)) }
-
-// stopped is what ends a recorded scenario where a test would end.
-type stopped struct{}
-
-func (r *recorder) Fatal(args ...any) {
-	r.Error(args...)
-	panic(stopped{})
-}
-
-func (r *recorder) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
-
-// told plays a scenario and returns what a test would be told.
-func told(t *testing.T, play func(testing.TB)) (text string) {
-	t.Helper()
-	r := &recorder{TB: t}
-	defer func() {
-		if p := recover(); p != nil && p != (any)(stopped{}) {
-			panic(p)
-		}
-		text = r.text
-	}()
-	play(r)
-	return r.text
 }

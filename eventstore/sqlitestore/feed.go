@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -52,13 +51,17 @@ func (f feedLog) After(ctx context.Context, position int64, n int) (entries []lo
 	for rows.Next() && size < pageBytes {
 		var e logfeed.Entry
 		var name string
-		if e.Commit, err = f.scanCommit(rows, eventstore.StreamID{}, intern, &e.Position, &name); err != nil {
+		var r stored
+		if err := rows.Scan(append([]any{&e.Position, &name}, r.dest()...)...); err != nil {
 			return nil, f.file.Wrap(ctx, op, err)
 		}
-		if e.Commit.Stream, err = eventstore.ParseStreamID(name); err != nil {
-			return nil, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err)
+		stream, err := parseStored(name)
+		if err != nil {
+			return nil, err
 		}
-		e.Commit.Revision = eventstore.NewRevision(f.identity, e.Commit.Stream, e.Commit.Last(), e.Commit.Time)
+		if e.Commit, err = r.commit(f.identity, stream, intern); err != nil {
+			return nil, err
+		}
 		entries = append(entries, e)
 		for _, event := range e.Commit.Events {
 			size += len(event.Payload)

@@ -18,34 +18,43 @@ const (
 )
 
 const (
-	// The page begins with the commit that holds ?2, wherever in it that is.
-	selectForward = selectCommit + ` WHERE stream = ?1 AND version >=
-		coalesce((SELECT max(version) FROM commits WHERE stream = ?1 AND version <= ?2), 0) ORDER BY version LIMIT ?3`
+	selectForward  = selectCommit + ` WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3`
 	selectBackward = selectCommit + ` WHERE stream = ?1 AND version <= ?2 ORDER BY version DESC LIMIT ?3`
+
+	// The first page forwards begins with the commit that holds ?2, wherever in it
+	// that is, or with the one before it.
+	selectForwardFrom = selectCommit + ` WHERE stream = ?1 AND version >=
+		coalesce((SELECT max(version) FROM commits WHERE stream = ?1 AND version <= ?2), 0) ORDER BY version LIMIT ?3`
+	// The first page backwards begins with the commit behind ?2, if there is one:
+	// only its neighbour tells a hole at ?2 from the end of the stream.
+	selectBackwardFrom = selectCommit + ` WHERE stream = ?1 AND version <=
+		coalesce((SELECT min(version) FROM commits WHERE stream = ?1 AND version > ?2), ?2) ORDER BY version DESC LIMIT ?3`
 )
 
 // Read implements [eventstore.Store].
 func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
 	return func(yield func(eventstore.Commit, error) bool) {
 		intern := interner()
-		for next := max(from, 1); ; {
-			page, full, err := s.page(ctx, stream, selectForward, next, intern)
+		next := max(from, 1) // the version that must come next
+		query := selectForwardFrom
+		for first := true; ; query = selectForward {
+			page, full, err := s.page(ctx, stream, query, next, intern)
 			if err != nil {
 				yield(eventstore.Commit{}, err)
 				return
 			}
 			for _, c := range page {
-				if c.Last() < next {
-					continue // from lies beyond the head
+				if first && c.Last() < next {
+					continue // the head, before from
 				}
-				if c.First > next {
-					yield(eventstore.Commit{}, hole(stream, next, c.First-1))
+				if c.First > next || c.First < next && !first {
+					yield(eventstore.Commit{}, hole(stream, min(next, c.First), max(next, c.First)-1))
 					return
 				}
 				if !yield(c, nil) {
 					return
 				}
-				next = c.Last() + 1
+				first, next = false, c.Last()+1
 			}
 			if !full {
 				return
@@ -61,19 +70,20 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 		if from == 0 || from > math.MaxInt64 {
 			from = math.MaxInt64
 		}
+		query, next := selectBackwardFrom, from
 		expected := eventstore.Version(0) // the version that must come next; 0 not yet known
-		for next := from; next > 0; {
-			page, full, err := s.page(ctx, stream, selectBackward, next, intern)
+		for ; next > 0; query = selectBackward {
+			page, full, err := s.page(ctx, stream, query, next, intern)
 			if err != nil {
 				yield(eventstore.Commit{}, err)
 				return
 			}
 			for _, c := range page {
 				if expected > 0 && c.Last() != expected {
-					yield(eventstore.Commit{}, hole(stream, c.Last()+1, expected))
+					yield(eventstore.Commit{}, hole(stream, min(c.Last(), expected)+1, max(c.Last(), expected)))
 					return
 				}
-				if !yield(c, nil) {
+				if c.First <= from && !yield(c, nil) {
 					return
 				}
 				expected = c.First - 1
@@ -105,9 +115,13 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 	defer rows.Close()
 	size := 0
 	for rows.Next() {
-		c, err := s.scanCommit(rows, stream, intern)
-		if err != nil {
+		var r stored
+		if err := rows.Scan(r.dest()...); err != nil {
 			return nil, false, s.file.Wrap(ctx, op, err)
+		}
+		c, err := r.commit(s.identity, stream, intern)
+		if err != nil {
+			return nil, false, err
 		}
 		page = append(page, c)
 		for _, e := range c.Events {
@@ -118,88 +132,6 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 		}
 	}
 	return page, len(page) == pageCommits, s.file.Wrap(ctx, op, rows.Err())
-}
-
-// Streams implements [eventstore.Directory].
-func (s *Store) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
-	// The names of a category lie between "category-" and "category.", the
-	// character that follows the hyphen.
-	return s.names(ctx, max(category+"-", after.String()), category+".")
-}
-
-// names lists the streams between two names, page by page.
-func (s *Store) names(ctx context.Context, after, before string) iter.Seq2[eventstore.StreamID, error] {
-	return func(yield func(eventstore.StreamID, error) bool) {
-		for {
-			page, err := s.namePage(ctx, after, before)
-			for _, stream := range page {
-				if !yield(stream, nil) {
-					return
-				}
-				after = stream.String()
-			}
-			if err != nil {
-				yield(eventstore.StreamID{}, err)
-				return
-			}
-			if len(page) < pageStreams {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) namePage(ctx context.Context, after, before string) (page []eventstore.StreamID, err error) {
-	const op = "list the streams of"
-	rows, err := s.file.Query(ctx, op, selectStreams, after, before, pageStreams)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return page, s.file.Wrap(ctx, op, err)
-		}
-		stream, err := eventstore.ParseStreamID(name)
-		if err != nil {
-			return page, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err)
-		}
-		page = append(page, stream)
-	}
-	return page, s.file.Wrap(ctx, op, rows.Err())
-}
-
-// ReadAll implements [eventstore.Scanner]. It goes from stream to stream in the
-// byte order of their names, so a stream's commits always come together.
-func (s *Store) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[eventstore.ScannedCommit, error] {
-	return func(yield func(eventstore.ScannedCommit, error) bool) {
-		place := from.Place()
-		if place.Version > 0 && !s.scanStream(ctx, from, place.Stream, place.Version+1, yield) {
-			return
-		}
-		for stream, err := range s.names(ctx, place.Stream.String(), "\x7f") {
-			if err != nil {
-				yield(eventstore.ScannedCommit{}, err)
-				return
-			}
-			if from.Holds(stream) && !s.scanStream(ctx, from, stream, 0, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) scanStream(ctx context.Context, from eventstore.Cursor, stream eventstore.StreamID, version eventstore.Version,
-	yield func(eventstore.ScannedCommit, error) bool,
-) bool {
-	for c, err := range s.Read(ctx, stream, version) {
-		at := from.At(eventstore.EventID{Stream: stream, Version: c.Last()})
-		if !yield(eventstore.ScannedCommit{Commit: c, Cursor: at}, err) || err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // interner returns a function that keeps one string for each type name.

@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -24,7 +23,8 @@ import (
 //	metadata  JSON, or NULL where there is none
 //	digest    tells another content under the same ID
 //
-// The view events is for people: one row an event.
+// The view events is for people: one row an event. Its payload is NULL where
+// the codec does not write JSON.
 var schema = []string{
 	`CREATE TABLE IF NOT EXISTS store(id TEXT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS commits(
@@ -39,8 +39,9 @@ var schema = []string{
 			coalesce(json_extract(c.types, '$[' || e.key || '][0]'), json_extract(c.types, '$[0][0]')) AS type,
 			coalesce(json_extract(c.types, '$[' || e.key || '][1]'), json_extract(c.types, '$[0][1]')) AS schema,
 			strftime('%Y-%m-%dT%H:%M:%SZ', c.time / 1000000, 'unixepoch') AS time,
-			e.value AS payload, c.id AS "commit", c.metadata
-		FROM commits c, json_each(CAST(c.events AS TEXT)) e`,
+			iif(c.readable, c.text -> e.key, NULL) AS payload, c.id AS "commit", c.metadata
+		FROM (SELECT *, CAST(events AS TEXT) AS text, json_valid(CAST(events AS TEXT)) AS readable FROM commits) c,
+			json_each(iif(c.readable, c.text, '[' || substr(replace(hex(zeroblob(c.count)), '00', ',0'), 2) || ']')) e`,
 }
 
 const (
@@ -85,40 +86,41 @@ func encodeMetadata(m eventstore.Metadata) any {
 
 func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
-type scanner interface{ Scan(dest ...any) error }
+// stored is a row of commitColumns.
+type stored struct {
+	first, count, micros       int64
+	id                         string
+	header, text, digest, meta []byte
+}
 
-// scanCommit reads a row of commitColumns, which may follow columns that go to
-// before. intern keeps type names.
-func (s *Store) scanCommit(row scanner, stream eventstore.StreamID, intern func([]byte) string, before ...any) (eventstore.Commit, error) {
-	var (
-		first, count, micros int64
-		header, text, digest []byte
-		metadata             sql.NullString
-		c                    = eventstore.Commit{Stream: stream}
-	)
-	if err := row.Scan(append(before, &first, &count, &c.ID, &micros, &header, &text, &metadata, &digest)...); err != nil {
-		return eventstore.Commit{}, err
-	}
-	c.First, c.Time = eventstore.Version(first), fromMicros(micros)
+// dest is what the columns are scanned into.
+func (r *stored) dest() []any {
+	return []any{&r.first, &r.count, &r.id, &r.micros, &r.header, &r.text, &r.meta, &r.digest}
+}
+
+// commit returns the row as a commit, or says how it contradicts itself. intern,
+// if not nil, keeps type names.
+func (r *stored) commit(identity string, stream eventstore.StreamID, intern func([]byte) string) (eventstore.Commit, error) {
+	c := eventstore.Commit{Stream: stream, First: eventstore.Version(r.first), ID: r.id, Time: fromMicros(r.micros)}
 	damaged := func(reason string) (eventstore.Commit, error) {
 		return eventstore.Commit{}, &eventstore.CorruptError{Stream: stream, Version: c.First, Reason: reason}
 	}
-	events, err := frame.Decode(header, text, intern)
+	events, err := frame.Decode(r.header, r.text, intern)
 	if err != nil {
 		return damaged(err.Error())
 	}
-	if int64(len(events)) != count || first < 1 {
-		return damaged(fmt.Sprintf("the row says version %d and %d events, its frame %d events", first, count, len(events)))
+	if r.first < 1 || r.count < 1 || int64(len(events)) != r.count {
+		return damaged(fmt.Sprintf("the row says version %d and %d events, its frame %d events", r.first, r.count, len(events)))
 	}
-	if len(digest) != len(c.Digest) {
+	if len(r.digest) != len(c.Digest) {
 		return damaged("the digest has a wrong length")
 	}
-	if metadata.Valid {
-		if err := json.Unmarshal([]byte(metadata.String), &c.Metadata); err != nil {
+	if r.meta != nil {
+		if err := json.Unmarshal(r.meta, &c.Metadata); err != nil {
 			return damaged("the metadata is not JSON: " + err.Error())
 		}
 	}
-	c.Events, c.Digest = events, eventstore.Digest(digest)
-	c.Revision = eventstore.NewRevision(s.identity, stream, c.Last(), c.Time)
+	c.Events, c.Digest = events, eventstore.Digest(r.digest)
+	c.Revision = eventstore.NewRevision(identity, stream, c.Last(), c.Time)
 	return c, nil
 }

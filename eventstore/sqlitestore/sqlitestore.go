@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,7 @@ type Options struct {
 type Store struct {
 	file     *sqlitefile.File
 	identity string
+	close    func() error // of this store's share of the file, once
 }
 
 var (
@@ -47,15 +49,16 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: %w", err)
 	}
-	s := &Store{file: file}
+	s := &Store{file: file, close: sync.OnceValue(file.Close)}
 	if err := s.setUp(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlitestore: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("sqlitestore: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-// Close gives the file up, after the writes that have begun.
-func (s *Store) Close() error { return s.file.Close() }
+// Close gives the file up, after the writes that have begun. Views that share
+// the file keep it open. It may be called again.
+func (s *Store) Close() error { return s.close() }
 
 func (s *Store) setUp(ctx context.Context) error {
 	return s.file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
@@ -82,18 +85,21 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 		return eventstore.Commit{}, err
 	}
 	row := newRow(w)
-	var stored eventstore.Commit
-	err = s.file.Do(ctx, "append to", func(tx *sqlitefile.Tx) (err error) {
-		stored, err = s.append(tx, w, row)
+	var c eventstore.Commit
+	err = s.file.Do(ctx, "write", func(tx *sqlitefile.Tx) (err error) {
+		c, err = s.append(tx, w, row)
 		return err
 	})
 	if errors.Is(err, sqlitefile.ErrUnknown) {
 		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
 	}
+	if _, ok := errors.AsType[*sqlitefile.Error](err); ok {
+		return eventstore.Commit{}, fmt.Errorf("append to %q: %w", w.Stream, err)
+	}
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	return stored, nil
+	return c, nil
 }
 
 // append runs inside the group's transaction. The head is read there, never
@@ -107,6 +113,7 @@ func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventsto
 		return s.refuse(tx, w, head)
 	}
 	c := w.CommitAt(s.identity, head)
+	c.Events = row.events
 	_, err = tx.Exec(insertCommit, c.Stream.String(), int64(c.First), len(c.Events), c.ID, c.Time.UnixMicro(),
 		row.types, row.frame, row.text, row.metadata, c.Digest[:])
 	return c, err
@@ -126,13 +133,17 @@ func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write, head eventstore.Re
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	taken, err := s.scanCommit(row, w.Stream, nil)
-	switch {
+	var r stored
+	switch err := row.Scan(r.dest()...); {
 	case errors.Is(err, sql.ErrNoRows):
 		return eventstore.Commit{}, sqlitefile.Refuse(&eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,
 			Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())})
 	case err != nil:
 		return eventstore.Commit{}, err
+	}
+	taken, err := r.commit(s.identity, w.Stream, nil)
+	if err != nil {
+		return eventstore.Commit{}, sqlitefile.Refuse(err)
 	}
 	own, err := eventstore.Settle(w, taken)
 	if err != nil {
@@ -164,10 +175,14 @@ type row struct {
 	types       string
 	frame, text []byte
 	metadata    any // JSON text, or nil
+	// events are parts of text: they share nothing with the write, whose memory
+	// is the caller's.
+	events []eventstore.Event
 }
 
 func newRow(w eventstore.Write) row {
 	r := row{types: typesOf(w.Events), metadata: encodeMetadata(w.Metadata)}
 	r.frame, r.text = frame.Encode(w.Events)
+	r.events = frame.Split(w.Events, r.text)
 	return r
 }

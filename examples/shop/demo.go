@@ -211,7 +211,7 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 	}
 	answer.Next = ""
 	fmt.Fprintln(a.stdout)
-	if err := a.printHistory(answer); err != nil {
+	if err := a.printHistory(answer, 5); err != nil {
 		return err
 	}
 	noon := opening.Add(3 * time.Hour)

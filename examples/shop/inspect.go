@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 )
 
@@ -21,7 +20,16 @@ func (a *app) streamsCommand() *cobra.Command {
 		Use:   "streams",
 		Short: "List the streams of the customers",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(s *Service) error { return a.streams(cmd.Context(), s, limit, after) })
+			if limit < 0 {
+				return wrongUse(cmd, "shop streams: --limit %d: at least 1, or 0 for all", limit)
+			}
+			var begin eventstore.StreamID // before all
+			if after != "" {
+				if err := begin.UnmarshalText([]byte(after)); err != nil {
+					return wrongUse(cmd, "shop streams: --after: %v", err)
+				}
+			}
+			return a.with(cmd.Context(), func(s *Service) error { return a.streams(cmd.Context(), s, begin, limit) })
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", 0, "at the most this many; 0 lists all")
@@ -29,24 +37,19 @@ func (a *app) streamsCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) streams(ctx context.Context, s *Service, limit int, after string) error {
-	var begin eventstore.StreamID
-	if after != "" {
-		var err error
-		if begin, err = eventstore.ParseStreamID(after); err != nil {
-			return usageErrorf("--after: %v", err)
-		}
-	}
+func (a *app) streams(ctx context.Context, s *Service, begin eventstore.StreamID, limit int) error {
 	n := 0
+	var last eventstore.StreamID
 	for stream, err := range s.Store.Streams(ctx, customerCategory, begin) {
 		if err != nil {
 			return err
 		}
 		if limit > 0 && n == limit {
-			fmt.Fprintln(a.stderr, "there are more; continue with --after and the last name")
+			fmt.Fprintf(a.stderr, "next: shop streams --limit %d --after %s\n", limit, last)
 			return nil
 		}
 		n++
+		last = stream
 		if a.json {
 			err = printJSON(a.stdout, map[string]string{"stream": stream.String()})
 		} else {
@@ -73,11 +76,10 @@ func (a *app) eventsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "events STREAM",
 		Short: "Show the events of a stream, for example user-17850",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stream, err := eventstore.ParseStreamID(args[0])
 			if err != nil {
-				return usageErrorf("%v", err)
+				return wrongUse(cmd, "shop events: %v", err)
 			}
 			return a.with(cmd.Context(), func(s *Service) error { return a.events(cmd.Context(), s, stream) })
 		},
@@ -98,7 +100,7 @@ func (a *app) events(ctx context.Context, s *Service, stream eventstore.StreamID
 		}
 	}
 	if !found {
-		return fmt.Errorf("stream %q: %w", stream, aggregate.ErrNotFound)
+		return notFoundf("shop streams lists the streams", "there is no stream %q", stream)
 	}
 	return nil
 }
@@ -176,8 +178,8 @@ func (a *app) verify(ctx context.Context, s *Service) error {
 		for _, f := range report.Faults {
 			fmt.Fprintln(a.stdout, f)
 		}
-		_, err = fmt.Fprintf(a.stdout, "%s events in %s commits of %s streams, %d faults\n", thousands(report.Events),
-			thousands(report.Commits), thousands(report.Streams), len(report.Faults))
+		_, err = fmt.Fprintf(a.stdout, "%s in %s of %s, %s\n", counted(report.Events, "event"),
+			counted(report.Commits, "commit"), counted(report.Streams, "stream"), counted(len(report.Faults), "fault"))
 	}
 	if err == nil && len(report.Faults) > 0 {
 		err = errSilent
@@ -185,32 +187,38 @@ func (a *app) verify(ctx context.Context, s *Service) error {
 	return err
 }
 
-// verifyStore reads everything. A damaged stream is noted and left; an error that
-// belongs to no stream ends it.
+// verifyStore reads everything. A damaged stream is noted and left; damage that
+// belongs to no stream is noted and ends it.
 func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
 	report := verifyReport{Faults: []string{}}
-	cursor, err := eventstore.StartCursor(0, 1)
-	if err != nil {
-		return report, err
-	}
+	var cursor eventstore.Cursor
 	for again := true; again; {
 		again = false
 		v := verifier{report: &report}
 		for scanned, err := range store.ReadAll(ctx, cursor) {
-			damage, ok := errors.AsType[*eventstore.CorruptError](err)
-			if err != nil && !ok {
+			if err != nil && !errors.Is(err, eventstore.ErrCorrupt) {
 				return report, err
 			}
-			if err != nil {
-				report.Faults = append(report.Faults, err.Error())
-				cursor = cursor.Past(damage.Stream)
-				again = true
+			if err == nil {
+				v.check(&scanned.Commit)
+				continue
+			}
+			damage, ok := errors.AsType[*eventstore.CorruptError](err)
+			if !ok {
+				report.fault("%v; what comes behind %q could not be read", err, v.stream)
 				break
 			}
-			v.check(&scanned.Commit)
+			v.enter(damage.Stream)
+			report.fault("%v", err)
+			cursor, again = cursor.Past(damage.Stream), true
+			break
 		}
 	}
 	return report, nil
+}
+
+func (r *verifyReport) fault(format string, args ...any) {
+	r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
 }
 
 // verifier follows one stream after the other.
@@ -220,20 +228,25 @@ type verifier struct {
 	last   eventstore.Version
 }
 
-func (v *verifier) check(c *eventstore.Commit) {
-	if c.Stream != v.stream {
-		v.stream, v.last = c.Stream, 0
+// enter begins another stream.
+func (v *verifier) enter(stream eventstore.StreamID) {
+	if stream != v.stream {
+		v.stream, v.last = stream, 0
 		v.report.Streams++
 	}
+}
+
+func (v *verifier) check(c *eventstore.Commit) {
+	v.enter(c.Stream)
 	if c.First != v.last+1 {
-		v.report.Faults = append(v.report.Faults, fmt.Sprintf("%s@%d follows version %d", c.Stream, c.First, v.last))
+		v.report.fault("%s@%d follows version %d", c.Stream, c.First, v.last)
 	}
 	v.last = c.Last()
 	v.report.Commits++
 	for i := range c.Events {
 		v.report.Events++
 		if _, err := Events.Decode(c, i); err != nil {
-			v.report.Faults = append(v.report.Faults, err.Error())
+			v.report.fault("%v", err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,6 @@ func (a *app) loadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "load FILE",
 		Short: "Load the online-retail CSV, plain or gzipped; loading it again changes nothing",
-		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.load(cmd.Context(), args[0], rejects) },
 	}
 	c.Flags().StringVar(&rejects, "rejects", "", "write the rows that were not loaded to this file, as CSV")
@@ -36,10 +36,13 @@ func (a *app) loadCommand() *cobra.Command {
 func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return withHint(err, "give the path of a CSV that this user may read")
 	}
 	defer file.Close()
-	out, closeRejects, err := createRejects(rejects)
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return usageErrorf("shop load: %s is a directory, not a CSV", path)
+	}
+	out, closeRejects, err := a.createRejects(rejects, path)
 	if err != nil {
 		return err
 	}
@@ -54,21 +57,45 @@ func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	err = l.run(ctx, file)
 	l.progress.end()
 	if err != nil {
-		return fmt.Errorf("load %s: %w", path, err)
+		return l.broken(fmt.Errorf("load %s: %w", path, err))
 	}
 	return a.printLoad(l.report)
 }
 
-// createRejects returns a writer that discards where no file is wanted.
-func createRejects(path string) (io.Writer, func() error, error) {
+// broken says how far the load came, unless the error says what to do itself.
+func (l *loader) broken(err error) error {
+	if eventstore.Hint(err) != "" {
+		return err
+	}
+	return withHint(err, fmt.Sprintf("of the file, %s in the store; load it again when the cause is gone, nothing is stored twice",
+		counted(l.report.Events+l.report.Known, "event is", "events are")))
+}
+
+// createRejects returns a writer that discards where no file is wanted. It refuses
+// to write over what the command reads.
+func (a *app) createRejects(path, input string) (io.Writer, func() error, error) {
 	if path == "" {
 		return io.Discard, func() error { return nil }, nil
 	}
+	for _, precious := range []string{input, strings.TrimPrefix(a.store, "sqlite:")} {
+		if sameFile(path, precious) {
+			return nil, nil, usageErrorf("--rejects %s: that would write over %s", path, precious)
+		}
+	}
 	f, err := os.Create(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &spokenError{text: fmt.Sprintf("--rejects: %v", err), hint: "name a file that can be written"}
 	}
 	return f, f.Close, nil
+}
+
+func sameFile(one, other string) bool {
+	x, err := os.Stat(one)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(other)
+	return err == nil && os.SameFile(x, y)
 }
 
 // loadReport is what a load did.
@@ -86,8 +113,8 @@ func (a *app) printLoad(r loadReport) error {
 		return printJSON(a.stdout, r)
 	}
 	took := time.Duration(r.Seconds * float64(time.Second))
-	fmt.Fprintf(a.stdout, "loaded %s events in %s parts, %s; %s events were there already; %s rows rejected\n",
-		thousands(r.Events), thousands(r.Parts), perSecond(r.Events, took), thousands(r.Known), thousands(r.Rejected))
+	fmt.Fprintf(a.stdout, "loaded %s in %s, %s; %s there already; %s rejected\n", counted(r.Events, "event"), counted(r.Parts, "part"),
+		perSecond(r.Events, took), counted(r.Known, "event"), counted(r.Rejected, "row"))
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
 		fmt.Fprintf(a.stdout, "  %6s  %s\n", thousands(r.Reasons[reason]), reason)
 	}

@@ -12,20 +12,19 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
 // Exit codes beside 0 and 1.
 const (
-	exitUsage    = 2
-	exitNotFound = 3
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitInterrupted = 130
 )
 
 func main() {
@@ -41,45 +40,41 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
-	}
-	if !errors.Is(err, errSilent) {
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "interrupted\nhint: give the command again; what was done is not done twice")
+		return exitInterrupted
+	case !errors.Is(err, errSilent):
 		fmt.Fprintf(stderr, "error: %v\n", err)
-		if hint := eventstore.Hint(err); hint != "" {
+		if hint := hintFor(err); hint != "" {
 			fmt.Fprintf(stderr, "hint: %s\n", hint)
 		}
 	}
 	return exitCode(err)
 }
 
+// hintFor puts the library's hints in terms of this program, where they say less.
+func hintFor(err error) string {
+	if errors.Is(err, projection.ErrNotBuilt) {
+		return "shop project builds the views, shop worker keeps them up to date"
+	}
+	return eventstore.Hint(err)
+}
+
 func exitCode(err error) int {
 	switch {
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, projection.ErrCursor):
 		return exitUsage
-	case errors.Is(err, aggregate.ErrNotFound), errors.Is(err, projection.ErrNotFound), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist):
 		return exitNotFound
 	}
 	return 1
 }
 
-// errUsage: the command line is wrong. errSilent: the command has said what is wrong.
-var (
-	errUsage  = errors.New("wrong use")
-	errSilent = errors.New("said already")
-)
-
-type usageError struct{ text string }
-
-func (e *usageError) Error() string        { return e.text }
-func (e *usageError) Is(target error) bool { return target == errUsage }
-func (e *usageError) Hint() string {
-	return "shop --help lists the commands, shop COMMAND --help explains one"
-}
-
-func usageErrorf(format string, args ...any) error {
-	return &usageError{text: fmt.Sprintf(format, args...)}
-}
+// errSilent: the command has said what is wrong.
+var errSilent = errors.New("said already")
 
 // app is what the commands share.
 type app struct {
@@ -103,40 +98,18 @@ func newRoot(stdout, stderr *os.File) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.store, "store", "sqlite:shop.db", "the store, as sqlite:FILE")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageErrorf("%v", err) })
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SuggestionsMinimumDistance = 2
+	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(
 		a.demoCommand(), a.tradeCommand(), a.loadCommand(), a.projectCommand(), a.workerCommand(),
 		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
 		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(),
 	)
 	for _, c := range root.Commands() {
-		c.Args = usageArgs(c.Args)
+		c.Args = namedArgs
 	}
 	return root
-}
-
-// noSuchCommand suggests what was meant.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return usageErrorf("there is no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-	}
-	return usageErrorf("there is no command %q", args[0])
-}
-
-// usageArgs makes errors about arguments ours.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if check == nil {
-			check = cobra.NoArgs
-		}
-		if err := check(cmd, args); err != nil {
-			return usageErrorf("shop %s: %v", cmd.Name(), err)
-		}
-		return nil
-	}
 }
 
 // open opens the service for a command; those that only look need a store that exists.

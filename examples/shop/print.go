@@ -41,6 +41,14 @@ func thousands[N int | int64 | uint64](n N) string {
 	return digits
 }
 
+// counted prints "1 row" and "2,518 rows". Where an s does not make the plural it is given.
+func counted(n int, one string, many ...string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + append(many, one+"s")[0]
+}
+
 // perSecond prints a rate.
 func perSecond(n int, took time.Duration) string {
 	return thousands(int64(float64(n)/max(took.Seconds(), 1e-9))) + "/s"

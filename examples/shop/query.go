@@ -3,16 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/leftfold/leftfold/aggregate"
-	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -29,15 +27,17 @@ func (a *app) historyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "history USER",
 		Short: "Show what a customer bought, newest first",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if opts.Limit < 1 || opts.Limit > projection.MaxPage {
+				return wrongUse(cmd, "shop history: --limit %d: a page has 1 to %s purchases", opts.Limit, thousands(projection.MaxPage))
+			}
 			opts.Backward = true
 			return a.with(cmd.Context(), func(s *Service) error {
 				answer, err := history(cmd.Context(), s, args[0], opts)
 				if err != nil {
 					return err
 				}
-				return a.printHistory(answer)
+				return a.printHistory(answer, opts.Limit)
 			})
 		},
 	}
@@ -48,6 +48,10 @@ func (a *app) historyCommand() *cobra.Command {
 
 func history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
 	summary, err := History.Get(ctx, s.Views, projection.KeyOf(user))
+	if errors.Is(err, projection.ErrNotFound) {
+		return historyAnswer{}, notFoundf("shop streams lists the customers, as user-ID; shop project brings the views up to date",
+			"no purchase or return of a customer %q is known", user)
+	}
 	if err != nil {
 		return historyAnswer{}, err
 	}
@@ -62,12 +66,12 @@ func history(ctx context.Context, s *Service, user string, opts projection.PageO
 	return answer, nil
 }
 
-func (a *app) printHistory(h historyAnswer) error {
+func (a *app) printHistory(h historyAnswer, limit int) error {
 	if a.json {
 		return printJSON(a.stdout, h)
 	}
-	fmt.Fprintf(a.stdout, "customer %s: spent %s in %s purchases, returned %s in %s returns\n\n", h.UserID,
-		h.TotalSpent, thousands(h.PurchaseCount), h.TotalReturned, thousands(h.ReturnCount))
+	fmt.Fprintf(a.stdout, "customer %s: spent %s in %s, returned %s in %s\n\n", h.UserID,
+		h.TotalSpent, counted(h.PurchaseCount, "purchase"), h.TotalReturned, counted(h.ReturnCount, "return"))
 	rows := [][]string{{"DATE", "PURCHASE", "PRODUCT", "QUANTITY", "AMOUNT", "RETURNED"}}
 	for _, p := range h.Purchases {
 		rows = append(rows, []string{p.Date.Format("2006-01-02 15:04"), p.PurchaseID, p.ProductID,
@@ -77,7 +81,7 @@ func (a *app) printHistory(h historyAnswer) error {
 		return err
 	}
 	if h.Next != "" {
-		fmt.Fprintf(a.stderr, "next: shop history %s --after %s\n", h.UserID, h.Next)
+		fmt.Fprintf(a.stderr, "next: shop history %s --limit %d --after %s\n", h.UserID, limit, h.Next)
 	}
 	return nil
 }
@@ -86,10 +90,13 @@ func (a *app) statsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stats PRODUCT",
 		Short: "Show how a product sells",
-		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(s *Service) error {
 				stats, err := Stats.Get(cmd.Context(), s.Views, projection.KeyOf(args[0]))
+				if errors.Is(err, projection.ErrNotFound) {
+					return notFoundf("shop top lists products, whose case counts; shop project brings the views up to date",
+						"no sale or return of a product %q is known", args[0])
+				}
 				if err != nil {
 					return err
 				}
@@ -106,7 +113,7 @@ func (a *app) topCommand() *cobra.Command {
 		Short: "Show the best sellers",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 {
-				return usageErrorf("--limit %d: at least 1", limit)
+				return wrongUse(cmd, "shop top: --limit %d: at least 1", limit)
 			}
 			return a.with(cmd.Context(), func(s *Service) error {
 				best, err := bestSellers(cmd.Context(), s, limit)
@@ -159,83 +166,10 @@ func (a *app) printProducts(products []ProductStats, single bool) error {
 	return table(a.stdout, rows)
 }
 
-func (a *app) stateCommand() *cobra.Command {
-	var version uint64
-	var at string
-	c := &cobra.Command{
-		Use:   "state USER",
-		Short: "Show a customer's state, now or in the past",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("version") && (at != "" || version == 0) {
-				return usageErrorf("shop state: --version counts from 1 and excludes --at")
-			}
-			moment, err := parseMoment(at)
-			if err != nil {
-				return err
-			}
-			return a.with(cmd.Context(), func(s *Service) error {
-				loaded, err := loadState(cmd.Context(), s, args[0], eventstore.Version(version), moment)
-				if err != nil {
-					return err
-				}
-				return a.printState(loaded)
-			})
-		},
-	}
-	c.Flags().Uint64Var(&version, "version", 0, "right after this event")
-	c.Flags().StringVar(&at, "at", "", "at this time, as 2011-01-31 or 2011-01-31T12:00:00Z")
-	return c
-}
-
-func parseMoment(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usageErrorf("--at %q: give a time as 2011-01-31 or 2011-01-31T12:00:00Z", text)
-}
-
-func loadState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) (aggregate.Loaded[Customer], error) {
-	switch {
-	case version > 0:
-		return s.Customers.LoadVersion(ctx, user, version)
-	case !at.IsZero():
-		return s.Customers.LoadAt(ctx, user, at)
-	}
-	return s.Customers.Load(ctx, user)
-}
-
-// stateAnswer is a customer's state and where it stands.
-type stateAnswer struct {
-	Customer
-	Version eventstore.Version `json:"version"`
-	Time    time.Time          `json:"time"`
-}
-
-func (a *app) printState(loaded aggregate.Loaded[Customer]) error {
-	if a.json {
-		return printJSON(a.stdout, stateAnswer{loaded.State, loaded.Version, loaded.Time})
-	}
-	c := loaded.State
-	return table(a.stdout, [][]string{
-		{"customer", c.UserID},
-		{"version", strconv.FormatUint(uint64(loaded.Version), 10)},
-		{"time", loaded.Time.Format(time.RFC3339)},
-		{"spent", fmt.Sprintf("%s in %s purchases", c.TotalSpent, thousands(c.PurchaseCount))},
-		{"returned", fmt.Sprintf("%s in %s returns", c.TotalReturned, thousands(c.ReturnCount))},
-	})
-}
-
 func (a *app) dumpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "dump product-stats|purchase-history|purchases",
-		Short: "Print every row of a view, one JSON object a line, sorted by key",
-		Args:  cobra.ExactArgs(1),
+		Use:   "dump VIEW",
+		Short: "Print every row of product-stats, purchase-history or purchases, one JSON object a line, sorted by key",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(s *Service) error { return a.dump(cmd.Context(), s, args[0]) })
 		},
@@ -251,7 +185,7 @@ func (a *app) dump(ctx context.Context, s *Service, view string) error {
 	case Purchases.Name():
 		return printAll(a, Purchases.All(ctx, s.Views))
 	}
-	return usageErrorf("there is no view %q; there are %s, %s and %s", view, Stats.Name(), History.Name(), Purchases.Name())
+	return notFoundf("shop dump --help explains it", "there is no view %q; there are %s, %s and %s", view, Stats.Name(), History.Name(), Purchases.Name())
 }
 
 func printAll[R any](a *app, rows iter.Seq2[R, error]) error {

@@ -56,8 +56,8 @@ func (a *app) printProject(r projection.SweepReport) error {
 	if a.json {
 		return printJSON(a.stdout, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s of %s streams were behind; applied %s events to %d projections, %s\n", thousands(r.Behind),
-		thousands(r.Streams), thousands(r.Events), len(projections()), perSecond(r.Events, r.Took))
+	_, err := fmt.Fprintf(a.stdout, "%s of %s behind; applied %s to %d projections, %s\n", thousands(r.Behind),
+		counted(r.Streams, "stream was", "streams were"), counted(r.Events, "event"), len(projections()), perSecond(r.Events, r.Took))
 	return err
 }
 

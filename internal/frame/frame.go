@@ -12,14 +12,15 @@
 //	events      uvarint n, then n times: uvarint kind (only if there are several),
 //	            uvarint length of the payload
 //
-// The text is '[', the payloads with ',' between them, ']'.
+// The text is '[', the payloads with ',' between them, ']'. There is one way to
+// write some events: Decode accepts no other.
 package frame
 
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -45,7 +46,7 @@ func Encode(events []eventstore.Event) (frame, text []byte) {
 	for _, e := range events {
 		size += len(e.Payload) + 1
 	}
-	text = make([]byte, 0, size)
+	text = append(make([]byte, 0, size), '[')
 	frame = make([]byte, headerSize, headerSize+32*len(kinds)+3*len(events)+8)
 	frame[0] = format
 	frame = binary.AppendUvarint(frame, uint64(len(kinds)))
@@ -60,12 +61,27 @@ func Encode(events []eventstore.Event) (frame, text []byte) {
 			frame = binary.AppendUvarint(frame, uint64(indexOf(kinds, e)))
 		}
 		frame = binary.AppendUvarint(frame, uint64(len(e.Payload)))
-		text = append(text, "[,"[min(i, 1)])
+		if i > 0 {
+			text = append(text, ',')
+		}
 		text = append(text, e.Payload...)
 	}
 	text = append(text, ']')
 	binary.LittleEndian.PutUint32(frame[1:headerSize], checksum(frame, text))
 	return frame, text
+}
+
+// Split returns the events that were encoded as text, with payloads that are
+// parts of it and share no memory with the given events.
+func Split(events []eventstore.Event, text []byte) []eventstore.Event {
+	events = slices.Clone(events)
+	at := 1
+	for i, e := range events {
+		end := at + len(e.Payload)
+		events[i].Payload = text[at:end:end]
+		at = end + 1
+	}
+	return events
 }
 
 // KindsOf returns the kinds of some events in the order of their first occurrence.
@@ -94,15 +110,15 @@ func checksum(frame, text []byte) uint32 {
 
 // Decode returns the events of a frame and its text. The payloads are parts of
 // text, which the caller must not change afterwards. intern, if not nil, returns
-// a type name as a string that can be kept. The error wraps
-// [eventstore.ErrCorrupt]; no input makes it panic or allocate more than the
-// input's own size warrants.
+// a type name as a string that can be kept. The error says what is wrong; the
+// caller knows where and makes an [eventstore.CorruptError] of it. No input makes
+// Decode panic, or allocate more than the input's own size warrants.
 func Decode(frame, text []byte, intern func([]byte) string) ([]eventstore.Event, error) {
 	if len(frame) < headerSize || frame[0] != format {
-		return nil, corrupt("the frame is of no known format")
+		return nil, errors.New("the frame is of no known format")
 	}
 	if binary.LittleEndian.Uint32(frame[1:headerSize]) != checksum(frame, text) {
-		return nil, corrupt("the checksum does not match")
+		return nil, errors.New("the checksum does not match")
 	}
 	if intern == nil {
 		intern = func(b []byte) string { return string(b) }
@@ -115,32 +131,42 @@ func Decode(frame, text []byte, intern func([]byte) string) ([]eventstore.Event,
 		kinds = append(kinds, Kind{intern(name), int(r.uvarint(eventstore.MaxSchema))})
 	}
 	n := r.count()
-	if r.bad || len(kinds) == 0 && n > 0 || len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
-		return nil, corrupt("the frame is cut short")
+	if r.bad || len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' || !distinct(kinds) {
+		return nil, errors.New("the frame is cut short or not as it should be")
 	}
 	events := make([]eventstore.Event, n)
-	at := 0
+	seen := uint64(0) // kinds so far, which come in the order of their first event
+	at := 0           // the '[' or ',' before the payload
 	for i := range events {
 		kind := uint64(0)
 		if len(kinds) > 1 {
 			kind = r.uvarint(uint64(len(kinds) - 1))
 		}
 		length := int(r.uvarint(uint64(len(text))))
-		at++
-		if r.bad || length > len(text)-1-at {
-			return nil, corrupt("the frame does not fit the payloads")
+		if r.bad || kind > seen || int(kind) >= len(kinds) || i > 0 && text[at] != ',' || length > len(text)-2-at {
+			return nil, errors.New("the frame does not fit the payloads")
 		}
-		events[i] = eventstore.Event{Type: kinds[kind].Type, Schema: kinds[kind].Schema, Payload: text[at : at+length : at+length]}
-		at += length
+		seen = max(seen, kind+1)
+		end := at + 1 + length
+		events[i] = eventstore.Event{Type: kinds[kind].Type, Schema: kinds[kind].Schema, Payload: text[at+1 : end : end]}
+		at = end
 	}
-	if len(r.rest) != 0 || max(at+1, 2) != len(text) {
-		return nil, corrupt("the frame does not fit the payloads")
+	if len(r.rest) != 0 || int(seen) != len(kinds) || max(at, 1) != len(text)-1 {
+		return nil, errors.New("the frame does not fit the payloads")
 	}
 	return events, nil
 }
 
-func corrupt(why string) error {
-	return fmt.Errorf("%w: %w", eventstore.ErrCorrupt, errors.New(why))
+// distinct reports that no kind is there twice.
+func distinct(kinds []Kind) bool {
+	if len(kinds) < 2 {
+		return true
+	}
+	seen := make(map[Kind]struct{}, len(kinds))
+	for _, k := range kinds {
+		seen[k] = struct{}{}
+	}
+	return len(seen) == len(kinds)
 }
 
 // reader takes numbers off the front; bad sticks.
@@ -151,7 +177,7 @@ type reader struct {
 
 func (r *reader) uvarint(most uint64) uint64 {
 	v, n := binary.Uvarint(r.rest)
-	if n <= 0 || v > most {
+	if n <= 0 || v > most || n > 1 && r.rest[n-1] == 0 { // a last byte of 0 adds nothing
 		r.bad, r.rest = true, nil
 		return 0
 	}

@@ -3,6 +3,7 @@
 package logfeed
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -29,12 +30,11 @@ type Log interface {
 
 const (
 	batchSize = 256
-	// saveEvery is how often the position is saved at the most: going back over
-	// what was handled costs time, never correctness.
+	// saveEvery is how often the position is saved at the most.
 	saveEvery = time.Second
 	// Failed announcements come again after a pause that doubles.
 	firstPause, lastPause = 50 * time.Millisecond, 5 * time.Second
-	// mostFailed bounds what is remembered: beyond it no new entries are read.
+	// mostFailed bounds what is remembered: from there on no new entries are read.
 	mostFailed = 4096
 )
 
@@ -47,12 +47,12 @@ func Run(ctx context.Context, log Log, handle Handle) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	r := runner{log: log, handle: handle, read: position, saved: position, pause: firstPause}
+	r := runner{log: log, handle: handle, read: position, saved: position}
 	err = r.run(ctx)
 	// The last position is saved although ctx has ended: it spares the next start.
-	if saveErr := r.save(context.WithoutCancel(ctx)); err == nil {
-		err = saveErr
-	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
+	defer cancel()
+	r.save(last)
 	return err
 }
 
@@ -63,9 +63,26 @@ type runner struct {
 	read    int64 // everything up to here was handed over at least once
 	saved   int64 // as last saved
 	savedAt time.Time
-	failed  []Entry // handed over and not taken care of, in order
-	retryAt time.Time
-	pause   time.Duration
+	failed  []failure // handed over and not taken care of, in order
+}
+
+// failure is an entry that comes again. Its commit is read again then: many of
+// them would fill the memory.
+type failure struct {
+	position int64
+	pause    time.Duration // before due
+	due      time.Time
+}
+
+// delivery is an entry on its way to the handler.
+type delivery struct {
+	Entry
+	id    eventstore.EventID // the commit itself is the handler's, to keep and to change
+	pause time.Duration      // before it, 0 for the first time
+}
+
+func newDelivery(e Entry, pause time.Duration) delivery {
+	return delivery{Entry: e, id: e.Commit.EventID(0), pause: pause}
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -74,97 +91,117 @@ func (r *runner) run(ctx context.Context) error {
 		if err != nil {
 			return ended(ctx, err)
 		}
+		if len(entries) > 0 {
+			r.deliver(ctx, entries)
+		}
+		if time.Since(r.savedAt) >= saveEvery {
+			r.save(ctx)
+		}
 		if len(entries) == 0 {
 			if err := r.wait(ctx); err != nil {
 				return ended(ctx, err)
 			}
-			continue
-		}
-		r.deliver(ctx, entries)
-		if time.Since(r.savedAt) >= saveEvery {
-			if err := r.save(ctx); err != nil {
-				return ended(ctx, err)
-			}
 		}
 	}
 	return nil
 }
 
-// next returns the failed entries that are due, then new ones.
-func (r *runner) next(ctx context.Context) ([]Entry, error) {
-	var entries []Entry
-	if len(r.failed) > 0 && !time.Now().Before(r.retryAt) {
-		entries, r.failed = r.failed, nil
+// next returns failed entries that are due, then new ones.
+func (r *runner) next(ctx context.Context) ([]delivery, error) {
+	var entries []delivery
+	var rest []failure
+	now := time.Now()
+	for _, f := range r.failed {
+		if f.due.After(now) || len(entries) == batchSize {
+			rest = append(rest, f)
+			continue
+		}
+		again, err := r.log.After(ctx, f.position-1, 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range again {
+			entries = append(entries, newDelivery(e, f.pause))
+		}
 	}
-	if len(r.failed)+len(entries) >= mostFailed {
-		return entries, nil
+	if len(r.failed) < mostFailed {
+		fresh, err := r.log.After(ctx, r.read, batchSize)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range fresh {
+			entries = append(entries, newDelivery(e, 0))
+			r.read = e.Position
+		}
 	}
-	fresh, err := r.log.After(ctx, r.read, batchSize)
-	if err != nil {
-		r.failed = append(entries, r.failed...)
-		return nil, err
-	}
-	if len(fresh) > 0 {
-		r.read = fresh[len(fresh)-1].Position
-	}
-	return append(entries, fresh...), nil
+	r.failed = rest
+	return entries, nil
 }
 
-func (r *runner) deliver(ctx context.Context, entries []Entry) {
+func (r *runner) deliver(ctx context.Context, entries []delivery) {
 	batch := eventstore.Batch{Announcements: make([]eventstore.Announcement, len(entries))}
 	for i := range entries {
 		batch.Announcements[i] = eventstore.Announce(&entries[i].Commit)
 	}
-	failed := r.handle(ctx, batch)
-	if len(failed) == 0 {
-		r.pause = firstPause
-		return
-	}
 	again := map[eventstore.EventID]bool{}
-	for _, a := range failed {
+	for _, a := range r.handle(ctx, batch) {
 		again[eventstore.EventID{Stream: a.Stream, Version: a.First}] = true
 	}
-	for _, e := range entries {
-		if again[e.Commit.EventID(0)] {
-			r.failed = append(r.failed, e)
+	for i := range entries {
+		if e := &entries[i]; again[e.id] {
+			pause := min(max(2*e.pause, firstPause), lastPause)
+			r.failed = append(r.failed, failure{position: e.Position, pause: pause, due: time.Now().Add(pause)})
 		}
 	}
-	slices.SortFunc(r.failed, func(a, b Entry) int { return int(a.Position - b.Position) })
-	r.retryAt = time.Now().Add(r.pause)
-	r.pause = min(2*r.pause, lastPause)
+	slices.SortFunc(r.failed, func(a, b failure) int { return cmp.Compare(a.position, b.position) })
 }
 
-// wait returns when there is something new or the failed entries are due.
+// wait returns when there is something new, something failed is due, or the
+// position ought to be saved.
 func (r *runner) wait(ctx context.Context) error {
-	if len(r.failed) > 0 {
-		due, cancel := context.WithDeadline(ctx, r.retryAt)
-		defer cancel()
-		if len(r.failed) >= mostFailed {
-			<-due.Done()
-			return nil
+	var until time.Time
+	earliest := func(t time.Time) {
+		if until.IsZero() || t.Before(until) {
+			until = t
 		}
-		if err := r.log.Wait(due, r.read); err != nil && due.Err() == nil {
-			return err
-		}
+	}
+	for _, f := range r.failed {
+		earliest(f.due)
+	}
+	if r.position() != r.saved {
+		earliest(r.savedAt.Add(saveEvery))
+	}
+	if until.IsZero() {
+		return r.log.Wait(ctx, r.read)
+	}
+	due, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if len(r.failed) >= mostFailed {
+		<-due.Done()
 		return nil
 	}
-	return r.log.Wait(ctx, r.read)
-}
-
-func (r *runner) save(ctx context.Context) error {
-	r.savedAt = time.Now()
-	position := r.read
-	if len(r.failed) > 0 {
-		position = r.failed[0].Position - 1
-	}
-	if position == r.saved {
-		return nil
-	}
-	if err := r.log.SavePosition(ctx, position); err != nil {
+	if err := r.log.Wait(due, r.read); err != nil && due.Err() == nil {
 		return err
 	}
-	r.saved = position
 	return nil
+}
+
+// position is the last one before which nothing is left to do.
+func (r *runner) position() int64 {
+	if len(r.failed) > 0 {
+		return r.failed[0].position - 1
+	}
+	return r.read
+}
+
+// save keeps the position. Where that fails it is kept later: going back over
+// what was handled costs time, never correctness, and must not stop a feed.
+func (r *runner) save(ctx context.Context) {
+	r.savedAt = time.Now()
+	position := r.position()
+	if position != r.saved && r.log.SavePosition(ctx, position) == nil {
+		r.saved = position
+	}
 }
 
 // ended turns the error of a call under a context that has ended into the quiet

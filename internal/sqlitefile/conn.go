@@ -35,6 +35,7 @@ func escapePath(name string) string {
 
 // conn is the connection of the writer. It is used by one goroutine.
 type conn struct {
+	path       string // as it was given
 	db         *sql.DB
 	sql        *sql.Conn
 	statements map[string]*sql.Stmt
@@ -46,14 +47,14 @@ type conn struct {
 }
 
 func openWriter(ctx context.Context, path, name string, busy time.Duration) (*conn, error) {
-	db, err := sql.Open("sqlite", dsn(name, busy))
+	db, err := sql.Open("sqlite", dsn(name, 0))
 	if err != nil {
 		return nil, translate("open", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	c := &conn{db: db, statements: map[string]*sql.Stmt{}, busy: busy}
+	c := &conn{path: path, db: db, statements: map[string]*sql.Stmt{}, busy: busy}
 	if err := c.setUp(ctx); err != nil {
-		return nil, translate("open", path, errors.Join(err, db.Close()))
+		return nil, translate("open", path, errors.Join(err, c.close()))
 	}
 	return c, nil
 }
@@ -73,10 +74,32 @@ func (c *conn) setUp(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.claim(ctx); err != nil {
+	if err := c.patiently(ctx, c.claim); err != nil {
 		return err
 	}
-	return c.useWAL(ctx)
+	if err := c.patiently(ctx, c.useWAL); err != nil {
+		return err
+	}
+	_, err = c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout=%d", c.busy.Milliseconds()))
+	return err
+}
+
+// patiently repeats a step while another process holds the file. SQLite's own
+// waiting would not end with ctx, and does not take place for a change of the
+// journal mode.
+func (c *conn) patiently(ctx context.Context, step func(context.Context) error) error {
+	for deadline := time.Now().Add(c.busy); ; {
+		err := step(ctx)
+		cause, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || cause.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return &Error{Op: "open", Path: c.path, Err: fmt.Errorf("%w: %w", ErrLocked, context.Cause(ctx)), hint: hintLocked}
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // claim gives a new file our marks and refuses another's, before anything of the
@@ -90,23 +113,15 @@ func (c *conn) claim(ctx context.Context) error {
 		return c.mark(ctx)
 	}
 	if application != applicationID {
-		return &Error{Op: "open", Path: c.path(ctx), Err: ErrForeign,
+		return &Error{Op: "open", Path: c.path, Err: ErrForeign,
 			hint: "the file is a SQLite database of another program; choose another path"}
 	}
 	if schema > schemaVersion {
-		return &Error{Op: "open", Path: c.path(ctx),
+		return &Error{Op: "open", Path: c.path,
 			Err:  fmt.Errorf("%w: the file has schema version %d, this program knows %d", ErrNewer, schema, schemaVersion),
 			hint: "run the newer program, or restore a backup from before it"}
 	}
 	return nil
-}
-
-func (c *conn) path(ctx context.Context) string {
-	var seq, name, file string
-	if c.sql.QueryRowContext(ctx, "PRAGMA database_list").Scan(&seq, &name, &file) != nil {
-		return ""
-	}
-	return file
 }
 
 func (c *conn) marks(ctx context.Context) (application, schema, tables int, err error) {
@@ -132,28 +147,21 @@ func (c *conn) mark(ctx context.Context) error {
 	return err
 }
 
-// useWAL makes appends durable when they return. Changing the journal mode does
-// not wait for the lock by itself.
+// useWAL makes appends durable when they return.
 func (c *conn) useWAL(ctx context.Context) error {
-	for deadline := time.Now().Add(c.busy); ; {
-		_, err := c.sql.ExecContext(ctx, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1; PRAGMA journal_size_limit=67108864")
-		cause, isSQLite := errors.AsType[*sqlite.Error](err)
-		if err == nil || !isSQLite || cause.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	_, err := c.sql.ExecContext(ctx, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1; PRAGMA journal_size_limit=67108864")
+	return err
 }
 
 func (c *conn) close() error {
 	for _, s := range c.statements {
 		_ = s.Close() // the connection is closed next and reports for all
 	}
-	return errors.Join(c.sql.Close(), c.db.Close())
+	var err error
+	if c.sql != nil {
+		err = c.sql.Close()
+	}
+	return errors.Join(err, c.db.Close())
 }
 
 // statement returns a prepared statement, kept for the life of the connection.

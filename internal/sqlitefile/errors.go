@@ -53,11 +53,13 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Refuse returns err as a refusal.
 func Refuse(err error) error { return &Refusal{err} }
 
+const hintLocked = "find the process that holds it, for example with fuser, or wait for it and try again"
+
 // meaning is what a result code of SQLite stands for.
 func meaning(code int) (class error, hint string) {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return ErrLocked, "find the process that holds it, for example with fuser, or wait for it and try again"
+		return ErrLocked, hintLocked
 	case sqlite3.SQLITE_FULL:
 		return ErrFull, "free some space and send the same command again; nothing was written"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
@@ -87,7 +89,7 @@ func translate(op, path string, err error) error {
 	}
 	e := &Error{Op: op, Path: path, Err: err}
 	if fault, ok := errors.AsType[*fs.PathError](err); ok {
-		e.Err = fault.Err // which names the path once more
+		e.Err, e.hint = fault.Err, "check the path" // fault names it once more
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		e.hint = "make the file and its directory readable and writable for this user"

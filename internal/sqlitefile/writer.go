@@ -2,9 +2,9 @@ package sqlitefile
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -103,7 +103,7 @@ func (w *writer) do(ctx context.Context, job Job) error {
 
 func (w *writer) run() {
 	defer close(w.ended)
-	for {
+	for !w.isClosing() { // asked first: what waits then is not begun
 		select {
 		case <-w.closing:
 			return
@@ -113,14 +113,14 @@ func (w *writer) run() {
 	}
 }
 
-// gather takes what waits, without waiting for more: while a group is being
+// gather returns what waits, without waiting for more: while a group is being
 // made durable the next one forms by itself.
 func (w *writer) gather(first *request) []*request {
-	group := take(nil, first)
+	group := []*request{first}
 	for len(group) < mostInGroup {
 		select {
 		case r := <-w.requests:
-			group = take(group, r)
+			group = append(group, r)
 		default:
 			return group
 		}
@@ -128,28 +128,40 @@ func (w *writer) gather(first *request) []*request {
 	return group
 }
 
-func take(group []*request, r *request) []*request {
-	if r.state.CompareAndSwap(int32(waiting), int32(begun)) {
-		group = append(group, r)
-	}
-	return group
+// begin lets those begin who have not given up.
+func begin(requests []*request) []*request {
+	return slices.DeleteFunc(requests, func(r *request) bool {
+		return !r.state.CompareAndSwap(int32(waiting), int32(begun))
+	})
 }
 
-func (w *writer) group(group []*request) {
-	if len(group) == 0 {
-		return
+func (w *writer) group(requests []*request) {
+	// Nobody begins before the lock is ours, which another process may hold for
+	// long: who gives up until then knows that nothing was written.
+	err := w.lock()
+	group := begin(requests)
+	var answers []error
+	if err == nil {
+		answers, err = w.attempt(group)
 	}
-	answers, err := w.attempt(group)
 	if _, ok := errors.AsType[*memberError](err); ok && len(group) > 1 {
 		for _, r := range group {
-			one, err := w.attempt([]*request{r})
-			r.done <- answer(one, 0, err)
+			r.done <- w.alone(r)
 		}
 		return
 	}
 	for i, r := range group {
 		r.done <- answer(answers, i, err)
 	}
+}
+
+// alone carries out one member in a transaction of its own.
+func (w *writer) alone(r *request) error {
+	if err := w.lock(); err != nil {
+		return err
+	}
+	answers, err := w.attempt([]*request{r})
+	return answer(answers, 0, err)
 }
 
 // memberError is the failure of one member, which ends its group.
@@ -165,15 +177,17 @@ func answer(answers []error, i int, err error) error {
 	return answers[i]
 }
 
-// attempt carries out the members in one transaction. Its answers are nil or
-// refusals, and hold only if err is nil: nobody may be told anything of a
-// transaction before it is durable. An err that is no [ErrUnknown] means that
-// nothing was written.
-func (w *writer) attempt(group []*request) (answers []error, err error) {
+// lock begins a transaction that can write, and waits for other processes.
+func (w *writer) lock() error {
 	w.conn.rolledBack = false
-	if err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return nil, err
-	}
+	return w.conn.exec("BEGIN IMMEDIATE")
+}
+
+// attempt carries out the members in the transaction that lock has begun. Its
+// answers are nil or refusals, and hold only if err is nil: nobody may be told
+// anything of a transaction before it is durable. An err that is no [ErrUnknown]
+// means that nothing was written.
+func (w *writer) attempt(group []*request) (answers []error, err error) {
 	answers = make([]error, len(group))
 	for i, r := range group {
 		tx := Tx{conn: w.conn}
@@ -216,68 +230,4 @@ func run(job Job, tx *Tx) (err error) {
 		}
 	}()
 	return job(tx)
-}
-
-// errGone is the answer to every statement after SQLite ended the transaction:
-// carried out all the same, it would be stored alone.
-var errGone = errors.New("SQLite has rolled the transaction back")
-
-// Tx is a job's view of the group's transaction.
-type Tx struct {
-	conn   *conn
-	writes int
-}
-
-// Exec runs a statement that writes, and returns the number of rows it changed.
-func (tx *Tx) Exec(query string, args ...any) (int64, error) {
-	if tx.conn.rolledBack {
-		return 0, errGone
-	}
-	s, err := tx.conn.statement(query)
-	if err != nil {
-		return 0, err
-	}
-	tx.writes++
-	result, err := s.Exec(args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// Conditionally runs write, whose statements check their conditions themselves. If
-// it returns a [Refusal], what it had written before is taken back, so that only
-// this job is refused and not its group.
-func (tx *Tx) Conditionally(write func() error) error {
-	before := tx.writes
-	if _, err := tx.Exec("SAVEPOINT conditionally"); err != nil {
-		return err
-	}
-	err := write()
-	if _, refused := errors.AsType[*Refusal](err); refused {
-		if _, undoErr := tx.Exec("ROLLBACK TO conditionally"); undoErr != nil {
-			return undoErr
-		}
-		tx.writes = before
-	} else if err != nil {
-		return err
-	}
-	writes := tx.writes
-	if _, releaseErr := tx.Exec("RELEASE conditionally"); releaseErr != nil {
-		return releaseErr
-	}
-	tx.writes = writes
-	return err
-}
-
-// QueryRow runs a query of at most one row.
-func (tx *Tx) QueryRow(query string, args ...any) (*sql.Row, error) {
-	if tx.conn.rolledBack {
-		return nil, errGone
-	}
-	s, err := tx.conn.statement(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryRow(args...), nil
 }

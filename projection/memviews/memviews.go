@@ -130,8 +130,11 @@ func (v *Views) Park(ctx context.Context, id projection.GenerationID, stream eve
 	if c.Version != at {
 		return fmt.Errorf("%w: checkpoint of %q is %d, not %d", projection.ErrChanged, stream, c.Version, at)
 	}
-	c.Stream, c.Parked = stream, p
 	v.generations[id] = g
+	if c.Stream, c.Parked = stream, p; c.Version == 0 && p == nil {
+		delete(g.checkpoints, stream)
+		return nil
+	}
 	g.checkpoints[stream] = handOut(c)
 	return nil
 }
@@ -139,6 +142,10 @@ func (v *Views) Park(ctx context.Context, id projection.GenerationID, stream eve
 // AllCheckpoints implements [projection.SliceStore].
 func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
 	return func(yield func(projection.Checkpoint, error) bool) {
+		if ctx.Err() != nil {
+			yield(projection.Checkpoint{}, context.Cause(ctx))
+			return
+		}
 		v.mu.RLock()
 		all := slices.SortedFunc(maps.Values(v.of(g).checkpoints), func(a, b projection.Checkpoint) int { return a.Stream.Compare(b.Stream) })
 		v.mu.RUnlock()
@@ -162,8 +169,10 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	var rows []projection.Row
+	seen := make(map[projection.RowID]bool, len(ids))
 	for _, id := range ids {
-		if row, ok := v.of(g).rows[id]; ok {
+		if row, ok := v.of(g).rows[id]; ok && !seen[id] {
+			seen[id] = true
 			row.Content = slices.Clone(row.Content)
 			rows = append(rows, row)
 		}
@@ -206,6 +215,10 @@ func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projectio
 // ScanRows implements [projection.RowReader].
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
 	return func(yield func(projection.Row, error) bool) {
+		if ctx.Err() != nil {
+			yield(projection.Row{}, context.Cause(ctx))
+			return
+		}
 		for _, row := range v.sorted(g, func(id projection.RowID) bool { return id.View == view }) {
 			if ctx.Err() != nil {
 				yield(projection.Row{}, context.Cause(ctx))
@@ -269,5 +282,9 @@ func (v *Views) Heartbeats(ctx context.Context, name string) ([]projection.Heart
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(v.beats[name]), func(a, b projection.Heartbeat) int { return strings.Compare(a.Worker, b.Worker) }), nil
+	beats := slices.SortedFunc(maps.Values(v.beats[name]), func(a, b projection.Heartbeat) int { return strings.Compare(a.Worker, b.Worker) })
+	for i := range beats {
+		beats[i].Frozen = slices.Clone(beats[i].Frozen)
+	}
+	return beats, nil
 }

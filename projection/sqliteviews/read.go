@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -18,6 +17,8 @@ const (
 	// of variables that SQLite allows.
 	keysAtOnce = 128
 	pageRows   = 512
+	// pageBytes is about what a scan of rows holds in memory: they may be large.
+	pageBytes = 4 << 20
 )
 
 // Checkpoints implements [projection.SliceStore].
@@ -36,7 +37,7 @@ func (v *Views) Checkpoints(ctx context.Context, g projection.GenerationID, stre
 	if err != nil || place == 0 {
 		return found, err
 	}
-	err = v.lookUp(ctx, "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream IN ", 1, place, keys, func(rows *sql.Rows) error {
+	err = v.lookUp(ctx, g, "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream IN ", 1, place, keys, func(rows *sql.Rows) error {
 		name, c, err := scanCheckpoint(rows)
 		for _, i := range index[name] {
 			c.Stream = found[i].Stream
@@ -51,7 +52,7 @@ func scanCheckpoint(rows *sql.Rows) (stream string, c projection.Checkpoint, err
 	var version int64
 	var record sql.NullString
 	if err := rows.Scan(&stream, &version, &record); err != nil {
-		return "", c, err
+		return "", c, fmt.Errorf("%w: checkpoint of %q: %w", eventstore.ErrCorrupt, stream, err)
 	}
 	c.Version = eventstore.Version(version)
 	if record.Valid {
@@ -64,10 +65,10 @@ func scanCheckpoint(rows *sql.Rows) (stream string, c projection.Checkpoint, err
 }
 
 // lookUp runs a query over lists of keys, each of width values, in parts.
-func (v *Views) lookUp(ctx context.Context, query string, width int, place int64, keys []any, scan func(*sql.Rows) error) error {
+func (v *Views) lookUp(ctx context.Context, g projection.GenerationID, query string, width int, place int64, keys []any, scan func(*sql.Rows) error) error {
 	for len(keys) > 0 {
 		n := min(len(keys), keysAtOnce*width)
-		if err := v.lookUpPart(ctx, query+placeholders(n/width, width), place, keys[:n], scan); err != nil {
+		if err := v.lookUpPart(ctx, g, query+placeholders(n/width, width), place, keys[:n], scan); err != nil {
 			return err
 		}
 		keys = keys[n:]
@@ -75,8 +76,8 @@ func (v *Views) lookUp(ctx context.Context, query string, width int, place int64
 	return nil
 }
 
-func (v *Views) lookUpPart(ctx context.Context, query string, place int64, keys []any, scan func(*sql.Rows) error) error {
-	const op = "read"
+func (v *Views) lookUpPart(ctx context.Context, g projection.GenerationID, query string, place int64, keys []any, scan func(*sql.Rows) error) error {
+	op := "read " + g.String() + " in"
 	rows, err := v.file.Query(ctx, op, query, append([]any{place}, keys...)...)
 	if err != nil {
 		return err
@@ -103,8 +104,12 @@ func placeholders(n, width int) string {
 // Rows implements [projection.RowReader].
 func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) ([]projection.Row, error) {
 	keys := map[string][]any{}
+	seen := make(map[projection.RowID]bool, len(ids))
 	for _, id := range ids {
-		keys[id.View] = append(keys[id.View], id.Key.Partition, id.Key.Sort)
+		if !seen[id] {
+			seen[id] = true
+			keys[id.View] = append(keys[id.View], id.Key.Partition, id.Key.Sort)
+		}
 	}
 	var found []projection.Row
 	for view, keys := range keys {
@@ -115,7 +120,7 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 		if place == 0 {
 			continue
 		}
-		err = v.lookUp(ctx, "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND (partition, sort) IN ", 2, place, keys, func(rows *sql.Rows) error {
+		err = v.lookUp(ctx, g, "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND (partition, sort) IN ", 2, place, keys, func(rows *sql.Rows) error {
 			row, err := scanRow(rows, view)
 			found = append(found, row)
 			return err
@@ -130,12 +135,12 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 func scanRow(rows *sql.Rows, view string) (projection.Row, error) {
 	row := projection.Row{ID: projection.RowID{View: view}}
 	var rev string
-	if err := rows.Scan(&row.ID.Key.Partition, &row.ID.Key.Sort, &rev, &row.Content); err != nil {
-		return row, err
+	err := rows.Scan(&row.ID.Key.Partition, &row.ID.Key.Sort, &rev, &row.Content)
+	if err == nil {
+		row.Rev, err = eventstore.ParseEventID(rev)
 	}
-	var err error
-	if row.Rev, err = eventstore.ParseEventID(rev); err != nil {
-		return row, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, row.ID.Key.Partition, view, err)
+	if err != nil {
+		return row, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, row.ID.Key, view, err)
 	}
 	return row, nil
 }
@@ -161,7 +166,7 @@ func (v *Views) rows(ctx context.Context, g projection.GenerationID, view, query
 	if err != nil || place == 0 {
 		return nil, err
 	}
-	err = v.lookUpPart(ctx, query, place, args, func(rows *sql.Rows) error {
+	err = v.lookUpPart(ctx, g, query, place, args, func(rows *sql.Rows) error {
 		row, err := scanRow(rows, view)
 		found = append(found, row)
 		return err
@@ -173,32 +178,35 @@ func (v *Views) rows(ctx context.Context, g projection.GenerationID, view, query
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
 	const query = "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND (partition, sort) > (?, ?) ORDER BY partition, sort LIMIT ?"
 	return func(yield func(projection.Row, error) bool) {
+		limit := pageRows / 16 // until the size of the rows is known
 		for last := (projection.Key{}); ; {
-			rows, err := v.rows(ctx, g, view, query, last.Partition, last.Sort, pageRows)
+			rows, err := v.rows(ctx, g, view, query, last.Partition, last.Sort, limit)
+			size := 0
 			for _, row := range rows {
+				size += len(row.Content)
+				last = row.ID.Key
 				if !yield(row, nil) {
 					return
 				}
-				last = row.ID.Key
 			}
 			if err != nil {
 				yield(projection.Row{}, err)
 				return
 			}
-			if len(rows) < pageRows {
+			if len(rows) < limit {
 				return
 			}
+			limit = min(pageRows, 1+pageBytes/(1+size/len(rows)))
 		}
 	}
 }
 
 // AllCheckpoints implements [projection.SliceStore].
 func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
-	query := "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream > ?"
-	if parked {
-		query += " AND parked IS NOT NULL"
+	query := "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream > ? ORDER BY stream LIMIT ?"
+	if parked { // SQLite would rather read every checkpoint
+		query = "SELECT stream, version, parked FROM checkpoints INDEXED BY parked WHERE place = ? AND stream > ? AND parked IS NOT NULL ORDER BY stream LIMIT ?"
 	}
-	query += " ORDER BY stream LIMIT ?"
 	return func(yield func(projection.Checkpoint, error) bool) {
 		for last := ""; ; {
 			page, err := v.checkpointPage(ctx, g, query, last)
@@ -224,13 +232,13 @@ func (v *Views) checkpointPage(ctx context.Context, g projection.GenerationID, q
 	if err != nil || place == 0 {
 		return nil, err
 	}
-	err = v.lookUpPart(ctx, query, place, []any{after, pageRows}, func(rows *sql.Rows) error {
+	err = v.lookUpPart(ctx, g, query, place, []any{after, pageRows}, func(rows *sql.Rows) error {
 		name, c, err := scanCheckpoint(rows)
 		if err != nil {
 			return err
 		}
 		if c.Stream, err = eventstore.ParseStreamID(name); err != nil {
-			return errors.Join(eventstore.ErrCorrupt, err)
+			return fmt.Errorf("%w: checkpoint of %q: %w", eventstore.ErrCorrupt, name, err)
 		}
 		page = append(page, c)
 		return nil

@@ -24,6 +24,8 @@ const (
 
 	setParked = `INSERT INTO checkpoints(place, stream, version, parked) SELECT ?1, ?2, 0, ?3
 		WHERE ?4 = 0 AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE place = ?1 AND stream = ?2)`
+	// dropEmpty: version 0 without a park record is no checkpoint.
+	dropEmpty    = `DELETE FROM checkpoints WHERE place = ?1 AND stream = ?2 AND version = 0 AND parked IS NULL`
 	changeParked = `UPDATE checkpoints SET parked = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4`
 )
 
@@ -140,6 +142,9 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 			}
 			if err == nil && n == 0 {
 				return changed("checkpoint of %q is no longer %d", stream, at)
+			}
+			if err == nil && p == nil && at == 0 {
+				_, err = tx.Exec(dropEmpty, place, stream.String())
 			}
 			return err
 		})

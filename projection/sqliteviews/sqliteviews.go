@@ -25,7 +25,8 @@ type Options struct {
 // Views implements [projection.ViewStore]. It is made by [Open] and safe for
 // concurrent use.
 type Views struct {
-	file *sqlitefile.File
+	file  *sqlitefile.File
+	close func() error // of these views' share of the file, once
 
 	mu     sync.Mutex
 	places map[place]int64 // never change once they are in the file
@@ -71,6 +72,7 @@ func Open(ctx context.Context, path string, opts Options) (*Views, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqliteviews: %w", err)
 	}
+	v := &Views{file: file, close: sync.OnceValue(file.Close), places: map[place]int64{}}
 	err = file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
 		for _, statement := range schema {
 			if _, err := tx.Exec(statement); err != nil {
@@ -80,13 +82,14 @@ func Open(ctx context.Context, path string, opts Options) (*Views, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sqliteviews: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("sqliteviews: %w", err), v.Close())
 	}
-	return &Views{file: file, places: map[place]int64{}}, nil
+	return v, nil
 }
 
-// Close gives the file up, after the writes that have begun.
-func (v *Views) Close() error { return v.file.Close() }
+// Close gives the file up, after the writes that have begun. A store that shares
+// the file keeps it open. It may be called again.
+func (v *Views) Close() error { return v.close() }
 
 // Limits implements [projection.SliceStore].
 func (v *Views) Limits() projection.Limits { return limits }
@@ -141,16 +144,17 @@ func (v *Views) makePlace(ctx context.Context, g projection.GenerationID, view s
 // State implements [projection.StateStore].
 func (v *Views) State(ctx context.Context, name string) (projection.State, error) {
 	s := projection.State{Projection: name}
+	op := "read the state of projection " + name + " in"
 	var text string
 	err := v.file.Readers().QueryRowContext(ctx, "SELECT state FROM projections WHERE name = ?", name).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
 	}
 	if err != nil {
-		return s, v.file.Wrap(ctx, "read the state of projection "+name+" in", err)
+		return s, v.file.Wrap(ctx, op, err)
 	}
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return s, fmt.Errorf("%w: state of projection %q: %w", eventstore.ErrCorrupt, name, err)
+		return s, v.file.Wrap(ctx, op, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err))
 	}
 	return s, nil
 }
@@ -197,7 +201,7 @@ func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
 
 // Heartbeats implements [projection.StateStore].
 func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection.Heartbeat, err error) {
-	const op = "read the heartbeats in"
+	op := "read the heartbeats of projection " + name + " in"
 	rows, err := v.file.Query(ctx, op, "SELECT beat FROM heartbeats WHERE projection = ? ORDER BY worker", name)
 	if err != nil {
 		return nil, err
@@ -210,7 +214,7 @@ func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection
 		}
 		var b projection.Heartbeat
 		if err := json.Unmarshal([]byte(text), &b); err != nil {
-			return nil, fmt.Errorf("%w: heartbeat for %q: %w", eventstore.ErrCorrupt, name, err)
+			return nil, v.file.Wrap(ctx, op, fmt.Errorf("%w: heartbeat: %w", eventstore.ErrCorrupt, err))
 		}
 		beats = append(beats, b)
 	}

@@ -98,7 +98,7 @@ func placesDoNotMeet(t *testing.T, f *fixture) {
 	name := f.generation.Projection
 	var places []*fixture
 	for _, suffix := range []string{"", "1", "-1", "_1", "-", "-v", "-1-v"} {
-		for _, number := range []uint64{1, 2, 11, 1 << 40, math.MaxInt64} {
+		for _, number := range []uint64{1, 2, 11, 1<<32 + 1, math.MaxInt64 - 1, math.MaxInt64} {
 			places = append(places, f.of(projection.GenerationID{Projection: name + suffix, Number: number}))
 		}
 	}

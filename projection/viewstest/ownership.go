@@ -1,8 +1,6 @@
 package viewstest
 
 import (
-	"context"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -99,97 +97,5 @@ func resultsAreTheCallers(t *testing.T, f *fixture) {
 		beats := f.heartbeats(t)
 		require.Equal(t, []uint64{1}, beats[0].Frozen)
 		beats[0].Frozen[0] = 9
-	}
-}
-
-var cancellationClauses = []clause{
-	{"before a write is answered with the cause, and nothing is written", cancelledWrites},
-	{"before a read is answered with the cause", cancelledReads},
-	{"during a scan does not look like its end", cancelledScans},
-}
-
-var errGone = errors.New("the caller has gone")
-
-func gone(t *testing.T) context.Context {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errGone)
-	return ctx
-}
-
-func cancelledWrites(t *testing.T, f *fixture) {
-	for _, filled := range []bool{false, true} { // a store may take other ways in a generation that it knows
-		if filled {
-			f.must(t, moves(move(stream("a"), 0, 1)), f.put(row("v", "p", ""), `1`))
-			f.park(t, stream("a"), 1, parked(2))
-		}
-		at := f.checkpoint(t, stream("a")).Version
-		before, state := f.contents(t, "v"), f.state(t)
-		s := f.slice(moves(move(stream("a"), at, 9)), f.put(row("v", "p", ""), `2`), f.put(row("v", "q", ""), `2`))
-		assert.ErrorIs(t, f.views.Apply(gone(t), s), errGone)
-		assert.ErrorIs(t, f.views.Park(gone(t), f.generation, stream("a"), at, parked(7)), errGone)
-		assert.ErrorIs(t, f.views.Park(gone(t), f.generation, stream("a"), at, nil), errGone)
-		_, err := f.views.PutState(gone(t), f.fullState())
-		assert.ErrorIs(t, err, errGone)
-		assert.ErrorIs(t, f.views.Beat(gone(t), projection.Heartbeat{Projection: f.generation.Projection, Worker: "w"}), errGone)
-		assert.Equal(t, before, f.contents(t, "v"))
-		assert.Equal(t, state, f.state(t))
-		assert.Empty(t, f.heartbeats(t))
-	}
-}
-
-func cancelledReads(t *testing.T, f *fixture) {
-	for _, filled := range []bool{false, true} {
-		if filled {
-			f.must(t, moves(move(stream("a"), 0, 1)), f.put(row("v", "p", ""), `1`))
-		}
-		_, err := f.views.Checkpoints(gone(t), f.generation, []eventstore.StreamID{stream("a")})
-		assert.ErrorIs(t, err, errGone)
-		_, err = f.views.Rows(gone(t), f.generation, []projection.RowID{row("v", "p", "")})
-		assert.ErrorIs(t, err, errGone)
-		_, err = f.views.Page(gone(t), f.generation, projection.PageQuery{View: "v", Partition: "p", Limit: 1})
-		assert.ErrorIs(t, err, errGone)
-		_, err = f.views.State(gone(t), f.generation.Projection)
-		assert.ErrorIs(t, err, errGone)
-		_, err = f.views.Heartbeats(gone(t), f.generation.Projection)
-		assert.ErrorIs(t, err, errGone)
-		for _, err := range f.views.ScanRows(gone(t), f.generation, "v") {
-			assert.ErrorIs(t, err, errGone)
-		}
-		for _, err := range f.views.AllCheckpoints(gone(t), f.generation, false) {
-			assert.ErrorIs(t, err, errGone)
-		}
-	}
-}
-
-// cancelledScans: a sequence that ends without an error was whole.
-func cancelledScans(t *testing.T, f *fixture) {
-	var writes []projection.RowWrite
-	var all []projection.Move
-	for _, name := range numbered("p", 1300) {
-		writes = append(writes, f.put(row("v", name, ""), `1`))
-		all = append(all, move(stream(name), 0, 1))
-	}
-	f.fill(t, all, writes...)
-	for _, after := range []int{1, 1000} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		rows, err := 0, error(nil)
-		for _, err = range f.views.ScanRows(ctx, f.generation, "v") {
-			if rows++; rows == after {
-				cancel(errGone)
-			}
-		}
-		if err != nil || rows != len(writes) {
-			assert.ErrorIs(t, err, errGone)
-		}
-		ctx, cancel = context.WithCancelCause(t.Context())
-		rows, err = 0, nil
-		for _, err = range f.views.AllCheckpoints(ctx, f.generation, false) {
-			if rows++; rows == after {
-				cancel(errGone)
-			}
-		}
-		if err != nil || rows != len(all) {
-			assert.ErrorIs(t, err, errGone)
-		}
 	}
 }

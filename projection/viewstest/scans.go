@@ -1,9 +1,10 @@
 package viewstest
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,19 @@ func scanRows(t *testing.T, f *fixture) {
 	same(t, rows, collect(t, all))
 }
 
+// meanwhile applies a slice while a scan is under way, which must not stop it.
+func (f *fixture) meanwhile(t *testing.T, moves []projection.Move, writes ...projection.RowWrite) {
+	t.Helper()
+	applied := make(chan error, 1) // nobody may wait for it any more
+	go func() { applied <- f.views.Apply(t.Context(), f.slice(moves, writes...)) }()
+	select {
+	case err := <-applied:
+		require.NoError(t, err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("a slice waits for the end of a scan")
+	}
+}
+
 func scanWhileWriting(t *testing.T, f *fixture) {
 	var writes []projection.RowWrite
 	for _, name := range numbered("p", 1200) {
@@ -69,7 +83,8 @@ func scanWhileWriting(t *testing.T, f *fixture) {
 		seen[row.ID]++
 		if len(seen)%300 == 1 { // every row whose number ends with 7 is changed, those with 9 are deleted
 			i := len(seen) + 99
-			f.must(t, nil, f.put(writes[i+7].Row.ID, `2`), f.remove(writes[i+9].Row.ID), f.put(projection.RowID{View: "v", Key: projection.Key{Partition: last.Key.Partition, Sort: "new"}}, `3`))
+			behind := projection.Key{Partition: last.Key.Partition, Sort: "new"}
+			f.meanwhile(t, nil, f.put(writes[i+7].Row.ID, `2`), f.remove(writes[i+9].Row.ID), f.put(projection.RowID{View: "v", Key: behind}, `3`))
 		}
 	}
 	for i, w := range writes {
@@ -132,7 +147,7 @@ func scanWhileMoving(t *testing.T, f *fixture) {
 	for c, err := range f.views.AllCheckpoints(t.Context(), f.generation, false) {
 		require.NoError(t, err)
 		if seen[c.Stream]++; len(seen)%300 == 1 {
-			f.must(t, moves(move(all[len(seen)+200].Stream, 1, 2), move(stream(strings.Repeat("new", len(seen)%17+1)), 0, 1)))
+			f.meanwhile(t, moves(move(all[len(seen)+200].Stream, 1, 2), move(stream(fmt.Sprint("new-", len(seen))), 0, 1)))
 		}
 	}
 	for _, m := range all {

@@ -160,10 +160,10 @@ func heartbeatsKept(t *testing.T, f *fixture) {
 	f.beat(t, full)
 	f.beat(t, none)
 	assert.Equal(t, []projection.Heartbeat{full, none}, f.heartbeats(t))
-	full, none.Worker = none, "full"
-	full.Worker = "full"
-	f.beat(t, full)
-	assert.Equal(t, full, f.heartbeats(t)[0], "nothing of the one before is left")
+	bare := none
+	bare.Worker = full.Worker
+	f.beat(t, bare)
+	assert.Equal(t, []projection.Heartbeat{bare, none}, f.heartbeats(t), "nothing of the one before is left")
 }
 
 func heartbeatsOfOne(t *testing.T, f *fixture) {

@@ -1,0 +1,84 @@
+// Package storetest is the contract of an event store as a test suite. A store
+// that passes [Run] keeps every sentence of the comments on [eventstore.Store],
+// [eventstore.Directory], [eventstore.Scanner] and [eventstore.Feed]; the name of
+// each sub-test is the sentence that it holds.
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t testing.TB) storetest.Backend {
+//			store := memstore.New()
+//			return storetest.Backend{Store: store, Directory: store, Scanner: store, ...}
+//		})
+//	}
+//
+// [Bench] measures a store, and [Faulty] makes one fail in the ways in which
+// real ones do, for tests of the code that uses it.
+package storetest
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// Backend is one store as the suite sees it.
+type Backend struct {
+	Store     eventstore.Store
+	Directory eventstore.Directory
+	Scanner   eventstore.Scanner
+	// Feed returns the feed of a consumer, which goes on where that consumer's
+	// last feed ended.
+	Feed func(consumer string) eventstore.Feed
+	// Reopen closes the store and opens it again, with everything in it. A store
+	// that ends with its process returns itself.
+	Reopen func(t testing.TB) Backend
+}
+
+// clause is a sentence of the contract and the test that holds it.
+type clause struct {
+	sentence string
+	holds    func(t *fixture)
+}
+
+// Run holds a kind of store to the contract. Each call of open returns another
+// store, with an identity of its own, and closes it when t is over. What is in it
+// does not matter; the suite uses categories that nobody else has.
+//
+// Run looks for goroutines that were left behind, so the test that calls it is
+// not a parallel one. A failure of the random tests prints the seed that repeats it.
+func Run(t *testing.T, open func(t testing.TB) Backend) {
+	before := goleak.IgnoreCurrent()
+	t.Run("contract", func(t *testing.T) {
+		for _, section := range []struct {
+			name    string
+			clauses []clause
+		}{
+			{"append", appendClauses},
+			{"the same commit again", repetitionClauses},
+			{"unknown outcome", outcomeClauses},
+			{"time", timeClauses},
+			{"metadata", metadataClauses},
+			{"limits", limitClauses},
+			{"memory", memoryClauses},
+			{"context", contextClauses},
+			{"read", readClauses},
+			{"read while", readWhileClauses},
+			{"directory", directoryClauses},
+			{"scanner", scannerClauses},
+			{"feed", feedClauses},
+			{"reopen", reopenClauses},
+			{"random", randomClauses},
+		} {
+			t.Run(section.name, func(t *testing.T) {
+				for _, c := range section.clauses {
+					t.Run(c.sentence, func(t *testing.T) {
+						t.Parallel()
+						c.holds(newFixture(t, open))
+					})
+				}
+			})
+		}
+	})
+	goleak.VerifyNone(t, before)
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The demo proves itself; here it is held to having done so, twice, under both names.
+func TestTheDemoProvesThatNothingWasLostAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	temp := t.TempDir()
+	s.env = []string{"TMPDIR=" + temp}
+	for _, args := range [][]string{nil, {"demo"}} {
+		a := s.run(args...)
+		require.Equal(t, 0, a.code, a.stderr)
+		assert.Regexp(t, demoOutput, a.stdout)
+		for _, dir := range []string{temp, s.dir} {
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		}
+	}
+}
+
+var demoOutput = regexp.MustCompile(`^A day of trade: 2,400 orders of \d+ customers, on sqlite:\S+shop\.db
+SIGKILL at \d\d:\d\d, after ([\d,]+) acknowledged orders\.
+Another process opens the store and sends the whole day again, since no till knows how far it got\.
+  ✔ every acknowledged order is there, ([\d,]+) of [\d,]+
+  ✔ every order took effect once: 4,273 events, no gap, none doubled
+  ✔ the views equal a plain fold of the events: [\d,]+ rows
+
+Best sellers
+PRODUCT +SALES .*
+(\S+ +[\d.]+ .*
+){5}
+customer \d+: spent [\d.]+ in [\d,]+ purchases?, returned [\d.]+ in [\d,]+ returns?
+
+DATE +PURCHASE .*
+(2026-11-27 \d\d:\d\d  user-.*
+){5}
+The same customer at noon, folded from the events up to then: version \d+, spent [\d.]+, returned [\d.]+
+
+Try next, (.*
+)+$`)

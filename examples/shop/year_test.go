@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/csv"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/internal/retailtest"
+)
+
+// expected is what the oracle says of a file, in the form in which the shop says it.
+type expected struct {
+	*retailtest.Expected
+	stats, history string
+}
+
+func expect(tb testing.TB, data retailtest.Data) expected {
+	tb.Helper()
+	e := data.Expect(tb)
+	return expected{e, retailtest.Dump(e.ProductStats), retailtest.Dump(e.PurchaseHistory)}
+}
+
+// requireViews holds the dumps against the oracle's, byte for byte.
+func (s *shop) requireViews(want expected) {
+	s.Helper()
+	requireSame(s, "product-stats", want.stats, s.must("dump", "product-stats"))
+	requireSame(s, "purchase-history", want.history, s.must("dump", "purchase-history"))
+}
+
+// requireSound says that verify finds exactly these events and no fault.
+func (s *shop) requireSound(want expected) {
+	s.Helper()
+	report := decode[verifyReport](s, s.must("verify", "--json"))
+	require.Equal(s, verifyReport{Streams: len(want.PurchaseHistory), Commits: want.Commits, Events: want.Events, Faults: []string{}}, report)
+}
+
+func (s *shop) load(args ...string) loadReport {
+	s.Helper()
+	return decode[loadReport](s, s.must(append([]string{"load", "--json"}, args...)...))
+}
+
+// rejected is a row of a rejects file.
+type rejected struct {
+	line              int
+	kind, reason, row string
+}
+
+func (s *shop) readRejects(name string) []rejected {
+	s.Helper()
+	file, err := os.Open(s.path(name))
+	require.NoError(s, err)
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	require.NoError(s, err)
+	require.Equal(s, []string{"Line", "Kind", "Reason", "Row"}, rows[0])
+	var rejects []rejected
+	for _, r := range rows[1:] {
+		line, err := strconv.Atoi(r[0])
+		require.NoError(s, err)
+		rejects = append(rejects, rejected{line, r[1], r[2], r[3]})
+	}
+	return rejects
+}
+
+func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
+	t.Parallel()
+	data := retailtest.Open(t)
+	s := newShop(t)
+	loading := s.start("load", data.Path, "--rejects", "rejects.csv", "--json")
+	want := expect(t, data) // meanwhile
+	loaded := loading.wait()
+	require.Equal(t, 0, loaded.code, loaded.stderr)
+	first := decode[loadReport](t, loaded.stdout)
+	t.Logf("loaded in %.1f s: %d events in %d commits, %d rows rejected", first.Seconds, first.Events, first.Parts, first.Rejected)
+	if data.Whole {
+		assert.Equal(t, retailtest.WholeEvents, first.Events)
+		assert.Equal(t, retailtest.WholeRejected, first.Rejected)
+	}
+	assert.Equal(t, loadReport{Parts: want.Commits, Events: want.Events, Rejected: want.Rejected,
+		Reasons: map[string]int{"no trade": want.Rejected}, Seconds: first.Seconds}, first)
+	s.requireRejects(data, want)
+
+	swept := decode[projectAnswer](t, s.must("project", "--json"))
+	t.Logf("projected in %.1f s", swept.Seconds)
+	assert.Equal(t, projectAnswer{len(want.PurchaseHistory), len(want.PurchaseHistory), want.Events, swept.Seconds}, swept)
+	s.requireViews(want)
+	s.requireSound(want)
+
+	again := s.load(data.Path)
+	t.Logf("loaded again in %.1f s", again.Seconds)
+	assert.Equal(t, loadReport{Known: want.Events, Rejected: want.Rejected, Reasons: first.Reasons, Seconds: again.Seconds}, again)
+	swept = decode[projectAnswer](t, s.must("project", "--json"))
+	assert.Equal(t, projectAnswer{Streams: len(want.PurchaseHistory), Seconds: swept.Seconds}, swept)
+	s.requireViews(want)
+	s.requireSound(want)
+}
+
+// requireRejects says that each rejected row is in the file with its line, and why.
+func (s *shop) requireRejects(data retailtest.Data, want expected) {
+	s.Helper()
+	rejects := s.readRejects("rejects.csv")
+	text := lines(s, data)
+	var numbers []int
+	for _, r := range rejects {
+		numbers = append(numbers, r.line)
+		require.Equal(s, text[r.line-1], r.row, "line %d", r.line)
+		require.Equal(s, "no trade", r.kind)
+		require.NotEmpty(s, r.reason)
+	}
+	require.Equal(s, want.RejectedLines, numbers)
+}

@@ -1,0 +1,171 @@
+package docstest
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write what the programs print into the transcripts")
+
+// TestTranscriptsAreWhatTheProgramsPrint runs the commands of each block "console",
+// in their order and in a folder that the blocks of a document share.
+func TestTranscriptsAreWhatTheProgramsPrint(t *testing.T) {
+	t.Parallel()
+	replayed := 0
+	for _, p := range pages(t) {
+		dir := t.TempDir()
+		for _, b := range p.blocks {
+			if b.language != "console" {
+				continue
+			}
+			replayed++
+			printed := replay(t, p.name, dir, b.text)
+			if *update && printed != b.text {
+				rewrite(t, p.name, b.text, printed)
+			}
+		}
+	}
+	assert.Greater(t, replayed, 1)
+}
+
+// replay runs the commands of a transcript and returns what it should be.
+func replay(t *testing.T, name, dir, transcript string) string {
+	t.Helper()
+	var printed strings.Builder
+	for part := range strings.SplitSeq("\n"+transcript, "\n$ ") {
+		line, expected, _ := strings.Cut(part, "\n")
+		if line == "" {
+			continue
+		}
+		actual := run(t, dir, line)
+		if lasting(actual) == lasting(expected) {
+			actual = expected
+		} else if !*update {
+			assert.Equal(t, lasting(expected), lasting(actual), "%s: $ %s\ngo test ./internal/docstest -update writes it anew", name, line)
+		}
+		printed.WriteString("$ " + line + "\n" + strings.TrimRight(actual, "\n") + "\n")
+	}
+	return printed.String()
+}
+
+func rewrite(t *testing.T, name, from, to string) {
+	t.Helper()
+	path := filepath.Join(root, name)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+}
+
+var goRun = regexp.MustCompile(`^go run \./(\S+)(.*)$`)
+
+// run carries out "go run ./examples/…" by a program that is built once, and returns
+// all that it prints.
+func run(t *testing.T, dir, line string) string {
+	t.Helper()
+	match := goRun.FindStringSubmatch(line)
+	require.NotNil(t, match, "only go run can be replayed, not %q", line)
+	program := filepath.Join(dir, "bin", filepath.Base(match[1]))
+	if _, err := os.Stat(program); err != nil {
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+match[1])
+		build.Dir = root
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, string(out))
+		linkExamples(t, dir)
+	}
+	command := exec.CommandContext(t.Context(), program, strings.Fields(match[2])...)
+	command.Dir = dir
+	out, err := command.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError))
+		return string(out) + err.Error() + "\n" // as go run says it
+	}
+	return string(out)
+}
+
+// linkExamples lets a command name files as seen from the module's root.
+func linkExamples(t *testing.T, dir string) {
+	t.Helper()
+	examples, err := filepath.Abs(filepath.Join(root, "examples"))
+	require.NoError(t, err)
+	if err := os.Symlink(examples, filepath.Join(dir, "examples")); err != nil {
+		require.ErrorIs(t, err, os.ErrExist)
+	}
+}
+
+// What is another each time: rates, the place of the demo's store, the moment at
+// which it is killed, and how far it says it has come.
+var (
+	rate     = regexp.MustCompile(`[0-9,]+/s`)
+	place    = regexp.MustCompile(`\S*leftfold-shop-\S*`)
+	killed   = regexp.MustCompile(`(?m)^.*(SIGKILL|acknowledged).*$`)
+	digits   = regexp.MustCompile(`[0-9][0-9,:]*`)
+	progress = regexp.MustCompile(`(?m)^(trading: |\S+ events of |\S+ events, ).*\n`)
+)
+
+// lasting returns the part of an output that is the same each time.
+func lasting(output string) string {
+	output = progress.ReplaceAllString(output, "")
+	output = rate.ReplaceAllString(output, "N/s")
+	output = place.ReplaceAllString(output, "STORE")
+	output = killed.ReplaceAllStringFunc(output, func(line string) string { return digits.ReplaceAllString(line, "N") })
+	return strings.TrimRight(output, "\n")
+}
+
+var (
+	makeTarget = regexp.MustCompile(`\bmake ([a-z]+)\b`)
+	makeRule   = regexp.MustCompile(`(?m)^([a-z]+):`)
+)
+
+// TestCommandsAreThere looks at commands that are named and not replayed: those of
+// blocks "sh", and in the text.
+func TestCommandsAreThere(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	targets := captures(makeRule, string(text))
+	for _, p := range pages(t) {
+		named := p.code()
+		for _, b := range p.blocks {
+			if b.language == "sh" {
+				named = append(named, strings.Split(b.text, "\n")...)
+			}
+		}
+		for _, command := range named {
+			for _, target := range captures(makeTarget, command) {
+				assert.Contains(t, targets, target, "%s: %s", p.name, command)
+			}
+			if match := goRun.FindStringSubmatch(command); match != nil {
+				_, err := os.Stat(filepath.Join(root, match[1], "main.go"))
+				assert.NoError(t, err, "%s: %s", p.name, command)
+			}
+		}
+	}
+}
+
+var shopCommand = regexp.MustCompile(`^shop ([a-z]+)`)
+
+func TestTheShopHasTheCommandsThatAreNamed(t *testing.T) {
+	t.Parallel()
+	help := run(t, t.TempDir(), "go run ./examples/shop --help")
+	known := captures(regexp.MustCompile(`(?m)^  ([a-z]+)  `), help)
+	named := map[string]bool{"help": true}
+	for _, p := range pages(t) {
+		for _, code := range p.code() {
+			if match := shopCommand.FindStringSubmatch(code); match != nil {
+				assert.Contains(t, known, match[1], "%s: %s", p.name, code)
+				named[match[1]] = true
+			}
+		}
+	}
+	for _, command := range known {
+		assert.True(t, named[command], "no document names shop %s", command)
+	}
+}

@@ -1,0 +1,70 @@
+package sqlitefile
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// errGone is the answer to every statement after SQLite ended the transaction:
+// carried out all the same, it would be stored alone.
+var errGone = errors.New("SQLite has rolled the transaction back")
+
+// Tx is a job's view of the group's transaction.
+type Tx struct {
+	conn   *conn
+	writes int
+}
+
+// Exec runs a statement that writes, and returns the number of rows it changed.
+func (tx *Tx) Exec(query string, args ...any) (int64, error) {
+	if tx.conn.rolledBack {
+		return 0, errGone
+	}
+	s, err := tx.conn.statement(query)
+	if err != nil {
+		return 0, err
+	}
+	tx.writes++
+	result, err := s.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// Conditionally runs write, whose statements check their conditions themselves. If
+// it returns a [Refusal], what it had written before is taken back, so that only
+// this job is refused and not its group.
+func (tx *Tx) Conditionally(write func() error) error {
+	before := tx.writes
+	if _, err := tx.Exec("SAVEPOINT conditionally"); err != nil {
+		return err
+	}
+	err := write()
+	if _, refused := errors.AsType[*Refusal](err); refused {
+		if _, undoErr := tx.Exec("ROLLBACK TO conditionally"); undoErr != nil {
+			return undoErr
+		}
+		tx.writes = before
+	} else if err != nil {
+		return err
+	}
+	writes := tx.writes
+	if _, releaseErr := tx.Exec("RELEASE conditionally"); releaseErr != nil {
+		return releaseErr
+	}
+	tx.writes = writes
+	return err
+}
+
+// QueryRow runs a query of at most one row.
+func (tx *Tx) QueryRow(query string, args ...any) (*sql.Row, error) {
+	if tx.conn.rolledBack {
+		return nil, errGone
+	}
+	s, err := tx.conn.statement(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryRow(args...), nil
+}

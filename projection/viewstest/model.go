@@ -1,0 +1,194 @@
+package viewstest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+var modelClauses = []clause{
+	{"is matched by any sequence of slices, parkings and reads", matchesModel},
+}
+
+// matchesModel runs random calls, right ones and wrong ones, against the store and
+// against maps. rapid prints the seed and shrinks what fails. Each run has a
+// generation of its own.
+func matchesModel(t *testing.T, f *fixture) {
+	runs := uint64(0)
+	rapid.Check(t, func(r *rapid.T) {
+		runs++
+		m := model{
+			fixture:     f.of(projection.GenerationID{Projection: f.generation.Projection, Number: runs}),
+			t:           t,
+			checkpoints: map[eventstore.StreamID]projection.Checkpoint{},
+			rows:        map[projection.RowID]projection.Row{},
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"apply":       m.apply,
+			"park":        m.park,
+			"checkpoints": m.readCheckpoints,
+			"rows":        m.readRows,
+			"page":        m.readPage,
+			"scan":        m.readAll,
+		})
+		m.readAll(r)
+	})
+}
+
+// model is what a generation must hold.
+type model struct {
+	*fixture
+	t           *testing.T // for its context only: a failure is rapid's
+	checkpoints map[eventstore.StreamID]projection.Checkpoint
+	rows        map[projection.RowID]projection.Row
+}
+
+// A few names, so that calls meet each other.
+var (
+	modelStreams = []eventstore.StreamID{stream("a"), stream("a-b"), stream("b")}
+	modelRows    = []projection.RowID{row("v", "p", ""), row("v", "p", "a"), row("v", "p", "b"), row("v", "pa", ""), row("w", "p", "a")}
+)
+
+func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	return slices.SortedFunc(maps.Keys(m), compare)
+}
+
+// some draws up to most different ones of a list, in any order.
+func some[T comparable](r *rapid.T, list []T, most int, label string) []T {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(list), 0, min(most, len(list)), rapid.ID[T]).Draw(r, label)
+}
+
+// at draws a version to expect of a stream: mostly the right one.
+func (m *model) at(r *rapid.T, s eventstore.StreamID) eventstore.Version {
+	v := m.checkpoints[s].Version
+	return rapid.SampledFrom([]eventstore.Version{v, v, v, v, v, v, 0, v + 1, max(v, 1) - 1}).Draw(r, "at")
+}
+
+// expect draws a revision to expect of a row: mostly the right one, else none, or
+// that of any write before.
+func (m *model) expect(r *rapid.T, id projection.RowID) eventstore.EventID {
+	now := m.rows[id].Rev
+	earlier := eventstore.EventID{Stream: stream("writer"), Version: eventstore.Version(1 + rapid.Uint64Range(0, m.lastRev.Load()).Draw(r, "earlier"))}
+	return rapid.SampledFrom([]eventstore.EventID{now, now, now, now, now, now, absent, earlier}).Draw(r, "expect")
+}
+
+func (m *model) apply(r *rapid.T) {
+	s := m.slice(nil)
+	holds := true
+	for _, stream := range some(r, modelStreams, 3, "moves") {
+		from := m.at(r, stream)
+		s.Moves = append(s.Moves, move(stream, from, from+eventstore.Version(rapid.IntRange(1, 5).Draw(r, "by"))))
+		holds = holds && from == m.checkpoints[stream].Version
+	}
+	for _, id := range some(r, modelRows, 4, "writes") {
+		w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))
+		w.Delete = rapid.Bool().Draw(r, "delete")
+		if rapid.IntRange(0, 2).Draw(r, "conditional") > 0 {
+			w = expecting(m.expect(r, id), w)
+			holds = holds && w.Expect == m.rows[id].Rev
+		}
+		s.Writes = append(s.Writes, w)
+	}
+	err := m.views.Apply(m.t.Context(), s)
+	if !holds {
+		require.ErrorIs(r, err, projection.ErrChanged)
+		return
+	}
+	require.NoError(r, err)
+	for _, move := range s.Moves {
+		m.checkpoints[move.Stream] = projection.Checkpoint{Stream: move.Stream, Version: move.To, Parked: m.checkpoints[move.Stream].Parked}
+	}
+	for _, w := range s.Writes {
+		if m.rows[w.Row.ID] = w.Row; w.Delete {
+			delete(m.rows, w.Row.ID)
+		}
+	}
+}
+
+func (m *model) park(r *rapid.T) {
+	s := rapid.SampledFrom(modelStreams).Draw(r, "stream")
+	at := m.at(r, s)
+	var p *projection.Parked
+	if rapid.Bool().Draw(r, "record") {
+		p = parked(at + eventstore.Version(rapid.IntRange(0, 2).Draw(r, "above")))
+	}
+	c := m.checkpoints[s]
+	err := m.views.Park(m.t.Context(), m.generation, s, at, p)
+	if at != c.Version {
+		require.ErrorIs(r, err, projection.ErrChanged)
+		return
+	}
+	require.NoError(r, err)
+	m.checkpoints[s] = projection.Checkpoint{Stream: s, Version: c.Version, Parked: p}
+	if c.Version == 0 && p == nil {
+		delete(m.checkpoints, s)
+	}
+}
+
+func (m *model) readCheckpoints(r *rapid.T) {
+	streams := rapid.SliceOfN(rapid.SampledFrom(modelStreams), 0, 5).Draw(r, "streams")
+	got, err := m.views.Checkpoints(m.t.Context(), m.generation, streams)
+	require.NoError(r, err)
+	require.Len(r, got, len(streams))
+	for i, s := range streams {
+		want := m.checkpoints[s]
+		want.Stream = s
+		require.Equal(r, want, got[i])
+	}
+}
+
+func (m *model) readRows(r *rapid.T) {
+	var want []projection.Row
+	ids := some(r, modelRows, len(modelRows), "rows")
+	for _, id := range ids {
+		if row, ok := m.rows[id]; ok {
+			want = append(want, row)
+		}
+	}
+	got, err := m.views.Rows(m.t.Context(), m.generation, ids)
+	require.NoError(r, err)
+	require.ElementsMatch(r, want, got)
+}
+
+func (m *model) readPage(r *rapid.T) {
+	q := projection.PageQuery{View: "v", Partition: rapid.SampledFrom([]string{"p", "pa"}).Draw(r, "partition"),
+		Backward: rapid.Bool().Draw(r, "backward"), Limit: rapid.IntRange(1, 4).Draw(r, "limit")}
+	if rapid.Bool().Draw(r, "behind a key") {
+		q.After = new(rapid.SampledFrom([]string{"", "a", "aa", "b", "c"}).Draw(r, "after"))
+	}
+	var want []projection.Row
+	for _, id := range sortedKeys(m.rows, projection.RowID.Compare) {
+		beyond := q.After == nil || cmp.Compare(id.Key.Sort, *q.After) == map[bool]int{false: 1, true: -1}[q.Backward]
+		if id.View == q.View && id.Key.Partition == q.Partition && beyond {
+			want = append(want, m.rows[id])
+		}
+	}
+	if q.Backward {
+		slices.Reverse(want)
+	}
+	got, err := m.views.Page(m.t.Context(), m.generation, q)
+	require.NoError(r, err)
+	require.Equal(r, append([]projection.Row{}, want[:min(len(want), q.Limit)]...), append([]projection.Row{}, got...))
+}
+
+func (m *model) readAll(r *rapid.T) {
+	var want, wantParked contents
+	for _, s := range sortedKeys(m.checkpoints, eventstore.StreamID.Compare) {
+		want.Checkpoints = append(want.Checkpoints, m.checkpoints[s])
+		if m.checkpoints[s].Parked != nil {
+			wantParked.Checkpoints = append(wantParked.Checkpoints, m.checkpoints[s])
+		}
+	}
+	for _, id := range sortedKeys(m.rows, projection.RowID.Compare) {
+		want.Rows = append(want.Rows, m.rows[id])
+	}
+	require.Equal(r, want, m.contents(m.t, "v", "w"))
+	require.Equal(r, wantParked.Checkpoints, collect(m.t, m.views.AllCheckpoints(m.t.Context(), m.generation, true)))
+}
