@@ -8,6 +8,7 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/memstore"
 )
 
 // meetings are the ways in which a command meets the commit that an earlier
@@ -129,12 +130,78 @@ func TestAnotherDigestUnderTheSameIDIsAnError(t *testing.T) {
 
 func TestTheFirstOfSeveralCommitsWithTheCommandsIDIsItsResult(t *testing.T) {
 	t.Parallel()
+	withAndWithoutCache(t, func(t *testing.T, opts aggregate.Options) {
+		store := newSpy()
+		first := store.rival(t, "1", eventstore.Write{ID: "c"}, added{1})
+		store.rival(t, "1", eventstore.Write{ID: "c"}, added{2})
+		repo := newTallies(store, opts)
+		for range 2 {
+			c, err := repo.Execute(t.Context(), "1", add(3), aggregate.CommandID("c"))
+			require.NoError(t, err)
+			assert.Equal(t, first, c)
+		}
+		assert.Equal(t, []eventstore.Version{1, 1}, store.readsFrom(), "one read each")
+	})
+}
+
+// A cached state knows the IDs of the commands it was folded from, not their commits.
+func TestACommandThatIsSentAgainToACacheCostsOneReadAndAnotherNone(t *testing.T) {
+	t.Parallel()
 	store := newSpy()
-	first := store.rival(t, "1", eventstore.Write{ID: "c"}, added{1})
-	store.rival(t, "1", eventstore.Write{ID: "c"}, added{2})
-	c, err := newTallies(store, aggregate.Options{}).Execute(t.Context(), "1", add(3), aggregate.CommandID("c"))
+	repo := newTallies(store, aggregate.Options{CacheStreams: 1})
+	for _, id := range []string{"a", "b", "c"} {
+		_, err := repo.Execute(t.Context(), "1", add(1, 1), aggregate.CommandID(id))
+		require.NoError(t, err)
+	}
+	store.readsFrom()
+	store.commits = 0
+	_, err := repo.Execute(t.Context(), "1", add(1), aggregate.CommandID("b"))
 	require.NoError(t, err)
-	assert.Equal(t, first, c)
+	assert.Equal(t, []eventstore.Version{3}, store.readsFrom())
+	assert.Equal(t, 1, store.commits)
+
+	for _, opts := range [][]aggregate.CommandOption{nil, {aggregate.CommandID("d")}} {
+		_, err = repo.Execute(t.Context(), "1", add(1), opts...)
+		require.NoError(t, err)
+		assert.Empty(t, store.readsFrom())
+	}
+}
+
+func TestACommandThatCanNotBeLookedUpIsNotDecided(t *testing.T) {
+	t.Parallel()
+	store := newSpy()
+	repo := newTallies(store, aggregate.Options{CacheStreams: 1})
+	own, err := repo.Execute(t.Context(), "1", add(1), aggregate.CommandID("c"))
+	require.NoError(t, err)
+	store.onRead = func(eventstore.Version) error { return errNetwork }
+	_, err = repo.Execute(t.Context(), "1", func(tally) ([]tallyEvent, error) { panic("decided") }, aggregate.CommandID("c"))
+	require.ErrorIs(t, err, errNetwork)
+	assert.ErrorContains(t, err, `"tally-1"`)
+	store.onRead = nil
+	c, err := repo.Execute(t.Context(), "1", add(1), aggregate.CommandID("c"))
+	require.NoError(t, err)
+	assert.Equal(t, own, c)
+}
+
+// What the cache remembers is looked up in the store, which may have been restored.
+func TestACommandThatTheRestoredStoreNeverSawIsDecided(t *testing.T) {
+	t.Parallel()
+	for name, numbers := range map[string][]any{"empty": nil, "with other commits": {added{7}, added{8}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newSpy()
+			repo := newTallies(store, aggregate.Options{CacheStreams: 1})
+			_, err := repo.Execute(t.Context(), "1", add(1), aggregate.CommandID("c"))
+			require.NoError(t, err)
+			store.Store = memstore.New()
+			for _, n := range numbers {
+				store.rival(t, "1", eventstore.Write{}, n)
+			}
+			_, err = repo.Execute(t.Context(), "1", add(1), aggregate.CommandID("c"))
+			require.NoError(t, err)
+			assert.Equal(t, 1, store.numbers(t, "1")[len(numbers)], "after what the restored store holds")
+		})
+	}
 }
 
 func TestACommandsCommitCarriesItsIDAndDigest(t *testing.T) {

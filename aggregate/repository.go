@@ -11,9 +11,10 @@ import (
 // Options says how a repository works. The zero value works.
 type Options struct {
 	// CacheStreams is how many entities' states are kept in memory. A command on
-	// a cached entity reads nothing, and commands on one entity wait for each
-	// other instead of conflicting. An entry takes the memory of the state and
-	// about 100 bytes for each commit of the stream. Defaults to 0, no cache.
+	// a cached entity reads nothing, or only what is new if it is refused or finds
+	// nothing to do; and commands on one entity wait for each other instead of
+	// conflicting. An entry takes the memory of the state and about 100 bytes for
+	// each commit of the stream. Defaults to 0, no cache.
 	CacheStreams int
 	// MaxAttempts is how often a command is decided before a conflict is
 	// returned. Defaults to 10.

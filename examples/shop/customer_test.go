@@ -43,7 +43,9 @@ func TestAPurchaseOfNothingOrForNothingIsRefused(t *testing.T) {
 func TestAReturnMayNotExceedWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	six := customer(t).Given(bought("user-1@1", "MUG", 6, 1))
-	give := func(quantity int64) func(Customer) ([]CustomerEvent, error) { return Return("user-1@1", quantity, december(2)) }
+	give := func(quantity int64) func(Customer) ([]CustomerEvent, error) {
+		return Return("user-1@1", quantity, december(2))
+	}
 	six.When(give(6)).Then(returned("user-1@2", "MUG", 6, 2, "user-1@1"))
 	six.When(give(7)).ThenRefused(ErrTooManyReturned).ThenRefusedSaying("return of 7 units of user-1@1, 6 are left")
 	six.When(give(0)).ThenRefused(ErrTooManyReturned)

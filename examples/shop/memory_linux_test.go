@@ -5,13 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
-	"github.com/leftfold/leftfold/internal/retailtest"
 )
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
@@ -35,25 +29,4 @@ func (p *process) peakMemory() (a answer, peak int) {
 			}
 		}
 	}
-}
-
-// The file is read part by part, a bounded number of parts waits, and a bounded number
-// of customers is remembered; so the whole year, eight times the first part of it,
-// must not take eight times the memory. What may grow are the customers, up to their
-// bound, and a count for each invoice.
-func TestTheMemoryOfALoadDoesNotGrowWithTheFile(t *testing.T) {
-	t.Parallel()
-	data := retailtest.Open(t)
-	invoices := 3_000
-	if !data.Whole {
-		invoices = 300
-	}
-	var peaks []int
-	for _, path := range []string{data.First(t, invoices).Path, data.Path} {
-		a, peak := newShop(t).start("load", path).peakMemory()
-		require.Equal(t, 0, a.code, a.stderr)
-		peaks = append(peaks, peak)
-	}
-	t.Logf("at most %d MB for %d invoices, %d MB for all", peaks[0]>>10, invoices, peaks[1]>>10)
-	assert.Less(t, peaks[1], 3*peaks[0])
 }

@@ -70,11 +70,10 @@ func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	t.Parallel()
 	data := retailtest.Open(t)
 	s := newShop(t)
-	loading := s.start("load", data.Path, "--rejects", "rejects.csv", "--json")
-	want := expect(t, data) // meanwhile
-	loaded := loading.wait()
+	loaded, peak := s.start("load", data.Path, "--rejects", "rejects.csv", "--json").peakMemory()
 	require.Equal(t, 0, loaded.code, loaded.stderr)
 	first := decode[loadReport](t, loaded.stdout)
+	want := expect(t, data)
 	t.Logf("loaded in %.1f s: %d events in %d commits, %d rows rejected", first.Seconds, first.Events, first.Parts, first.Rejected)
 	if data.Whole {
 		assert.Equal(t, retailtest.WholeEvents, first.Events)
@@ -83,6 +82,7 @@ func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	assert.Equal(t, loadReport{Parts: want.Commits, Events: want.Events, Rejected: want.Rejected,
 		Reasons: map[string]int{"no trade": want.Rejected}, Seconds: first.Seconds}, first)
 	s.requireRejects(data, want)
+	requireBounded(t, data, peak)
 
 	swept := decode[projectAnswer](t, s.must("project", "--json"))
 	t.Logf("projected in %.1f s", swept.Seconds)
@@ -97,6 +97,22 @@ func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	assert.Equal(t, projectAnswer{Streams: len(want.PurchaseHistory), Seconds: swept.Seconds}, swept)
 	s.requireViews(want)
 	s.requireSound(want)
+}
+
+// requireBounded holds the memory of a load of the whole file against that of its first
+// eighth. The file is read part by part, a bounded number of parts waits, and a bounded
+// number of customers is remembered: eight times the file must not take three times
+// the memory. What may grow are those customers, and a count for each invoice.
+func requireBounded(t *testing.T, data retailtest.Data, peak int) {
+	t.Helper()
+	invoices := 3_000
+	if !data.Whole {
+		invoices = 250
+	}
+	a, least := newShop(t).start("load", data.First(t, invoices).Path).peakMemory()
+	require.Equal(t, 0, a.code, a.stderr)
+	t.Logf("a load takes at most %d MB for %d invoices, %d MB for all", least>>10, invoices, peak>>10)
+	assert.LessOrEqual(t, peak, 3*least)
 }
 
 // requireRejects says that each rejected row is in the file with its line, and why.

@@ -56,24 +56,24 @@ func Refuse(err error) error { return &Refusal{err} }
 const hintLocked = "find the process that holds it, for example with fuser, or wait for it and try again"
 
 // meaning is what a result code of SQLite stands for.
-func meaning(code int) (class error, hint string) {
+func meaning(code int) (hint string, class error) {
 	switch code & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return ErrLocked, hintLocked
+		return hintLocked, ErrLocked
 	case sqlite3.SQLITE_FULL:
-		return ErrFull, "free some space and send the same command again; nothing was written"
+		return "free some space and send the same command again; nothing was written", ErrFull
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		return ErrReadOnly, "make the file and its directory writable for this user"
+		return "make the file and its directory writable for this user", ErrReadOnly
 	case sqlite3.SQLITE_CANTOPEN:
-		return nil, "check that the directory exists and that this user may write to it"
+		return "check that the directory exists and that this user may write to it", nil
 	case sqlite3.SQLITE_IOERR:
-		return nil, "the disk or its file system reports a fault: see the system's log, keep a copy of the file"
+		return "the disk or its file system reports a fault: see the system's log, keep a copy of the file", nil
 	case sqlite3.SQLITE_CORRUPT:
-		return eventstore.ErrCorrupt, "stop writing, keep a copy, restore a backup; verify lists what is damaged"
+		return "stop writing, keep a copy, restore a backup; verify lists what is damaged", eventstore.ErrCorrupt
 	case sqlite3.SQLITE_NOTADB:
-		return ErrForeign, "it is not a SQLite database, or its first page is damaged; restore a backup or choose another path"
+		return "it is not a SQLite database, or its first page is damaged; restore a backup or choose another path", ErrForeign
 	}
-	return nil, ""
+	return "", nil
 }
 
 // translate gives an error the operation, the file, our sentinel and a hint.
@@ -95,7 +95,7 @@ func translate(op, path string, err error) error {
 		e.hint = "make the file and its directory readable and writable for this user"
 	}
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
-		class, hint := meaning(cause.Code())
+		hint, class := meaning(cause.Code())
 		e.hint = hint
 		if class != nil {
 			e.Err = fmt.Errorf("%w: %w", class, err)

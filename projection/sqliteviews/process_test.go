@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 func TestProcessesApplyEachSliceOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.db")
+	openAt(t, path) // how a file comes to be is not what this is about
 	outputs := make([]bytes.Buffer, processes)
 	var group sync.WaitGroup
 	for i := range processes {
