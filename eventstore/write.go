@@ -95,6 +95,13 @@ func Prepare(ctx context.Context, store string, w Write) (Write, error) {
 	return w, nil
 }
 
+// Expects reports whether the stream's head, as the store has just read it, is what
+// the prepared write was decided on. Version and time must agree: a store that was
+// restored may have come to the same version by other events.
+func (w Write) Expects(head Revision) bool {
+	return w.Revision.any || w.Revision.version == head.version && w.Revision.micros == head.micros
+}
+
 // CommitAt returns the commit that a prepared write becomes when it is stored
 // after the boundary head of the store's own stream.
 func (w Write) CommitAt(store string, head Revision) Commit {

@@ -53,7 +53,7 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	head := s.head(w.Stream)
-	if !w.Revision.IsAny() && w.Revision.Version() != head.Version() {
+	if !w.Expects(head) {
 		taken, ok := s.at(w.Stream, w.Revision.Version()+1)
 		if !ok || taken.First != w.Revision.Version()+1 {
 			return eventstore.Commit{}, &eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// pageCommits and pageBytes bound what a read holds in memory at a time. A
+	// firstPage is small: many reads want one commit, or find few. pageCommits and
+	// pageBytes bound what a read holds in memory at a time. A
 	// read takes no connection between pages, so it can be abandoned or nested.
+	firstPage   = 16
 	pageCommits = 256
 	pageBytes   = 1 << 20
 	pageStreams = 500
@@ -36,9 +38,9 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 	return func(yield func(eventstore.Commit, error) bool) {
 		intern := interner()
 		next := max(from, 1) // the version that must come next
-		query := selectForwardFrom
-		for first := true; ; query = selectForward {
-			page, full, err := s.page(ctx, stream, query, next, intern)
+		query, limit := selectForwardFrom, firstPage
+		for first := true; ; query, limit = selectForward, pageCommits {
+			page, full, err := s.page(ctx, stream, query, next, limit, intern)
 			if err != nil {
 				yield(eventstore.Commit{}, err)
 				return
@@ -70,10 +72,10 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 		if from == 0 || from > math.MaxInt64 {
 			from = math.MaxInt64
 		}
-		query, next := selectBackwardFrom, from
+		query, limit, next := selectBackwardFrom, firstPage, from
 		expected := eventstore.Version(0) // the version that must come next; 0 not yet known
-		for ; next > 0; query = selectBackward {
-			page, full, err := s.page(ctx, stream, query, next, intern)
+		for ; next > 0; query, limit = selectBackward, pageCommits {
+			page, full, err := s.page(ctx, stream, query, next, limit, intern)
 			if err != nil {
 				yield(eventstore.Commit{}, err)
 				return
@@ -105,10 +107,10 @@ func hole(stream eventstore.StreamID, first, last eventstore.Version) error {
 
 // page returns the next commits, and whether there may be more.
 func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query string, from eventstore.Version,
-	intern func([]byte) string,
+	limit int, intern func([]byte) string,
 ) (page []eventstore.Commit, full bool, err error) {
 	op := "read " + stream.String() + " in"
-	rows, err := s.file.Query(ctx, op, query, stream.String(), int64(min(from, math.MaxInt64)), pageCommits)
+	rows, err := s.file.Query(ctx, op, query, stream.String(), int64(min(from, math.MaxInt64)), limit)
 	if err != nil {
 		return nil, false, err
 	}
@@ -131,7 +133,7 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 			return page, true, nil
 		}
 	}
-	return page, len(page) == pageCommits, s.file.Wrap(ctx, op, rows.Err())
+	return page, len(page) == limit, s.file.Wrap(ctx, op, rows.Err())
 }
 
 // interner returns a function that keeps one string for each type name.

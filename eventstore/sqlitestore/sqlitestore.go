@@ -109,7 +109,7 @@ func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventsto
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	if !w.Revision.IsAny() && w.Revision.Version() != head.Version() {
+	if !w.Expects(head) {
 		return s.refuse(tx, w, head)
 	}
 	c := w.CommitAt(s.identity, head)

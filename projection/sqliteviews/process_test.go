@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 func TestProcessesApplyEachSliceOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.db")
-	openAt(t, path) // how a file comes to be is not what this is about
+	views := openAt(t, path)
 	outputs := make([]bytes.Buffer, processes)
 	var group sync.WaitGroup
 	for i := range processes {
@@ -66,7 +66,7 @@ func TestProcessesApplyEachSliceOnce(t *testing.T) {
 	}
 	assert.Equal(t, slicesOfEach, applied, "each event of the stream that both work on was applied by one of them")
 
-	all := read(t, openAt(t, path))
+	all := read(t, views)
 	require.Len(t, all.Rows, 2)
 	assert.Equal(t, strconv.Itoa(processes*slicesOfEach), string(all.Rows[0].Content), "the row that both change")
 	assert.Equal(t, strconv.Itoa(slicesOfEach), string(all.Rows[1].Content), "the row of the stream that both work on")
