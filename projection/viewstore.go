@@ -122,7 +122,8 @@ type Slice struct {
 }
 
 // Check is for implementations of [SliceStore]: it refuses a slice over the limits,
-// or one that names a stream or a row twice.
+// one that names a stream or a row twice, moves a checkpoint back, or puts a row
+// without a revision.
 func (s Slice) Check(l Limits) error {
 	if n := len(s.Moves) + len(s.Writes); n > l.Items {
 		return &LimitError{What: "items in a slice", Size: n, Limit: l.Items}
@@ -134,6 +135,9 @@ func (s Slice) Check(l Limits) error {
 			return fmt.Errorf("%w: a slice names row %q of view %q twice", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
 		}
 		rows[w.Row.ID] = true
+		if w.Row.Rev == (eventstore.EventID{}) && !w.Delete {
+			return fmt.Errorf("%w: a slice puts row %q of view %q without a revision", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
+		}
 		size += len(w.Row.Content) + len(w.Row.ID.Key.Partition) + len(w.Row.ID.Key.Sort)
 	}
 	if size > l.Bytes {
@@ -145,6 +149,9 @@ func (s Slice) Check(l Limits) error {
 			return fmt.Errorf("%w: a slice names stream %q twice", eventstore.ErrInvalid, m.Stream)
 		}
 		streams[m.Stream] = true
+		if m.Stream.IsZero() || m.To <= m.From {
+			return fmt.Errorf("%w: a slice moves the checkpoint of %q from %d to %d", eventstore.ErrInvalid, m.Stream, m.From, m.To)
+		}
 	}
 	return nil
 }

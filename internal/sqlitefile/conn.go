@@ -21,6 +21,8 @@ const (
 	schemaVersion = 1
 	// busyTimeout is how long a writer waits for another process.
 	busyTimeout = 10 * time.Second
+	// askEvery is how often it asks meanwhile.
+	askEvery = time.Millisecond
 )
 
 func dsn(name string, busy time.Duration, pragmas ...string) string {
@@ -77,16 +79,13 @@ func (c *conn) setUp(ctx context.Context) (err error) {
 	if err := c.patiently(ctx, c.claim); err != nil {
 		return err
 	}
-	if err := c.patiently(ctx, c.useWAL); err != nil {
-		return err
-	}
-	_, err = c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout=%d", c.busy.Milliseconds()))
-	return err
+	return c.patiently(ctx, c.useWAL)
 }
 
 // patiently repeats a step while another process holds the file. SQLite's own
-// waiting would not end with ctx, and does not take place for a change of the
-// journal mode.
+// waiting would not end with ctx, does not take place for a change of the journal
+// mode, and asks so seldom in the end that a process that writes all the time would
+// hardly ever let another one in: it leaves the lock for a moment only.
 func (c *conn) patiently(ctx context.Context, step func(context.Context) error) error {
 	for deadline := time.Now().Add(c.busy); ; {
 		err := step(ctx)
@@ -97,7 +96,7 @@ func (c *conn) patiently(ctx context.Context, step func(context.Context) error) 
 		select {
 		case <-ctx.Done():
 			return &Error{Op: "open", Path: c.path, Err: fmt.Errorf("%w: %w", ErrLocked, context.Cause(ctx)), hint: hintLocked}
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(askEvery):
 		}
 	}
 }
@@ -139,12 +138,14 @@ func (c *conn) mark(ctx context.Context) error {
 	if err == nil && application == 0 && tables == 0 {
 		_, err = c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion))
 	}
-	if err != nil {
+	if err == nil {
+		_, err = c.sql.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil { // also of COMMIT, which leaves the transaction open where others read
 		_, rollbackErr := c.sql.ExecContext(ctx, "ROLLBACK")
 		return errors.Join(err, rollbackErr)
 	}
-	_, err = c.sql.ExecContext(ctx, "COMMIT")
-	return err
+	return nil
 }
 
 // useWAL makes appends durable when they return.

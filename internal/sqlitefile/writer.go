@@ -180,7 +180,7 @@ func answer(answers []error, i int, err error) error {
 // lock begins a transaction that can write, and waits for other processes.
 func (w *writer) lock() error {
 	w.conn.rolledBack = false
-	return w.conn.exec("BEGIN IMMEDIATE")
+	return w.conn.patiently(context.Background(), func(context.Context) error { return w.conn.exec("BEGIN IMMEDIATE") })
 }
 
 // attempt carries out the members in the transaction that lock has begun. Its
