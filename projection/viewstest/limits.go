@@ -17,6 +17,8 @@ var limitClauses = []clause{
 	{"leave room for an event with one row", limitsSuffice},
 	{"a stream named twice is refused", streamNamedTwice},
 	{"a row named twice is refused", rowNamedTwice},
+	{"a checkpoint that would not move forward is refused", moveBack},
+	{"a row without a revision is refused", rowWithoutRev},
 }
 
 func limitsSuffice(t *testing.T, f *fixture) {
@@ -101,4 +103,18 @@ func rowNamedTwice(t *testing.T, f *fixture) {
 	assert.Equal(t, contents{}, f.contents(t, "v"))
 	// One of these differs from each other in one place only.
 	f.must(t, nil, first, f.put(row("v", "p", ""), `1`), f.put(row("v", "s", "p"), `1`), f.put(row("w", "p", "s"), `1`))
+}
+
+func moveBack(t *testing.T, f *fixture) {
+	for _, m := range []projection.Move{move(stream("a"), 2, 1), move(stream("a"), 1, 1), move(stream("a"), 0, 0), move(eventstore.StreamID{}, 0, 1)} {
+		require.ErrorIs(t, f.views.Apply(t.Context(), f.slice(moves(m), f.put(row("v", "p", ""), `1`))), eventstore.ErrInvalid)
+	}
+	assert.Equal(t, contents{}, f.contents(t, "v"))
+}
+
+func rowWithoutRev(t *testing.T, f *fixture) {
+	w := f.put(row("v", "p", ""), `1`)
+	w.Row.Rev = absent
+	require.ErrorIs(t, f.views.Apply(t.Context(), f.slice(moves(move(stream("a"), 0, 1)), w)), eventstore.ErrInvalid)
+	assert.Equal(t, contents{}, f.contents(t, "v"))
 }
