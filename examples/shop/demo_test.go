@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,6 +27,25 @@ func TestTheDemoProvesThatNothingWasLostAndLeavesNothingBehind(t *testing.T) {
 			assert.Empty(t, left)
 		}
 	}
+}
+
+func TestAnInterruptedDemoLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	temp := t.TempDir()
+	s.env = []string{"TMPDIR=" + temp}
+	demo := s.start("demo")
+	trading := func() bool {
+		logs, err := filepath.Glob(filepath.Join(temp, "*", "shop.db-wal"))
+		return err == nil && len(logs) > 0
+	}
+	require.Eventually(t, trading, time.Minute, time.Millisecond)
+	require.NoError(t, demo.Process.Signal(os.Interrupt))
+	a := demo.wait()
+	assert.Equal(t, exitInterrupted, a.code, a.stderr)
+	left, err := os.ReadDir(temp)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
 
 var demoOutput = regexp.MustCompile(`^A day of trade: 2,400 orders of \d+ customers, on sqlite:\S+shop\.db

@@ -26,7 +26,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "shop")
-	if out, err := exec.Command("go", append(strings.Fields("build "+os.Getenv("XX_OVERLAY")), "-o", path, ".")...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the shop: %w\n%s", err, out)
 	}
 	return path, nil

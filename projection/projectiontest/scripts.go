@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -104,7 +105,6 @@ func (w *world) worker(ctx context.Context, number int) *actor {
 // takeBatch takes announcements out of the pool in any order, and repeats old ones.
 func (w *world) takeBatch(a *actor) []eventstore.Announcement {
 	var batch []eventstore.Announcement
-	text := ""
 	for n := 1 + w.choices.pick(4); n > 0 && len(w.pool) > 0; n-- {
 		i := w.choices.pick(min(len(w.pool), 256))
 		batch = append(batch, w.pool[i])
@@ -114,13 +114,19 @@ func (w *world) takeBatch(a *actor) []eventstore.Announcement {
 	for !w.calm && len(w.told) > 0 && (len(batch) > 0 || w.choices.rarely(16)) && w.choices.rarely(4) {
 		batch = append(batch, w.told[w.choices.pick(min(len(w.told), 256))])
 	}
-	for _, b := range batch {
-		text += fmt.Sprintf(" %s@%d", b.Stream, b.First)
-	}
 	if len(batch) > 0 {
-		w.tracef("%s: is handed%s", a.name, text)
+		w.tracef("%s: is handed %s", a.name, places(batch))
 	}
 	return batch
+}
+
+// places names the commits that are announced.
+func places(batch []eventstore.Announcement) string {
+	list := make([]string, len(batch))
+	for i, b := range batch {
+		list[i] = fmt.Sprintf("%s@%d", b.Stream, b.First)
+	}
+	return strings.Join(list, " ")
 }
 
 // contents returns announcements as a feed hands them over: some without content.

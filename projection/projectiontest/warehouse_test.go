@@ -2,11 +2,20 @@ package projectiontest_test
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
+
+// schedules is how many a test runs: many more where LEFTFOLD_SOAK is set.
+func schedules(n int) int {
+	if os.Getenv("LEFTFOLD_SOAK") != "" {
+		return 100 * n
+	}
+	return n
+}
 
 // A small warehouse: shelves hold items, and every shelf is a stream. It has what
 // views can have: rows that streams share, rows of one stream, rows that are
