@@ -15,6 +15,16 @@ type commit struct {
 	decoded map[*eventstore.Registry][]decoded
 }
 
+// weight is what a commit counts for where memory is bounded: its events, and more
+// where they are large.
+func weight(c *eventstore.Commit) int {
+	n := len(c.Events)
+	for i := range c.Events {
+		n += len(c.Events[i].Payload) >> 11
+	}
+	return n
+}
+
 type decoded struct {
 	value any
 	err   error
@@ -47,7 +57,7 @@ func (d decoders) decode(c *commit, r *eventstore.Registry) []decoded {
 	events := make([]decoded, len(c.Events))
 	for i := range c.Events {
 		if d[r][c.Events[i].Type] {
-			events[i].value, events[i].err = r.Decode(&c.Commit, i)
+			events[i] = decodeEvent(c, i, r)
 		}
 	}
 	if c.decoded == nil {
@@ -55,4 +65,10 @@ func (d decoders) decode(c *commit, r *eventstore.Registry) []decoded {
 	}
 	c.decoded[r] = events
 	return events
+}
+
+// decodeEvent decodes one event anew. Upcasters and UnmarshalJSON are user code.
+func decodeEvent(c *commit, i int, r *eventstore.Registry) (d decoded) {
+	d.err = guard(func() (err error) { d.value, err = r.Decode(&c.Commit, i); return err })
+	return d
 }

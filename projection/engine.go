@@ -110,28 +110,29 @@ func (e *Engine) Prepare(ctx context.Context) error {
 // fed. Prepare must have succeeded before.
 func (e *Engine) Handle(ctx context.Context, batch eventstore.Batch) (failed []eventstore.Announcement) {
 	deliveries := gather(batch.Announcements)
-	undone := e.deliver(ctx, deliveries)
+	o := e.deliver(ctx, deliveries)
 	for i, d := range deliveries {
-		if undone[i] {
+		if _, undone := o.undone[i]; undone {
 			failed = append(failed, d.announcements...)
 		}
 	}
 	return failed
 }
 
-// deliver feeds every projection and reports which deliveries are not done.
-func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) (undone []bool) {
-	undone = make([]bool, len(deliveries))
+// deliver feeds every projection.
+func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) outcome {
+	all := outcome{undone: map[int]error{}}
 	var mu sync.Mutex
 	e.each(func(f *feeder) {
-		failed := f.feed(ctx, deliveries)
+		o := f.feed(ctx, deliveries)
 		mu.Lock()
 		defer mu.Unlock()
-		for i := range failed {
-			undone[i] = true
+		for i, err := range o.undone {
+			all.undone[i] = errors.Join(all.undone[i], err)
 		}
+		all.err = errors.Join(all.err, o.err)
 	})
-	return undone
+	return all
 }
 
 // each calls do for every projection, at once unless Options says otherwise, and
@@ -160,16 +161,6 @@ func (e *Engine) Retry(ctx context.Context, projection string, stream eventstore
 		}
 	}
 	return fmt.Errorf("%w: no projection %q in this program", eventstore.ErrInvalid, projection)
-}
-
-// lastError returns what last went wrong in any projection.
-func (e *Engine) lastError() string {
-	for _, f := range e.feeders {
-		if text := f.status.err(); text != "" {
-			return text
-		}
-	}
-	return "no error is known"
 }
 
 // Heartbeats returns what the engine would tell of each projection now.

@@ -34,29 +34,50 @@ type feeder struct {
 	known []Generation
 }
 
-// feed applies deliveries and returns the indexes of those that are not done.
-func (f *feeder) feed(ctx context.Context, deliveries []*delivery) map[int]bool {
-	undone := map[int]bool{}
+// outcome is what became of deliveries in one projection.
+type outcome struct {
+	// undone are those that must come again, by their index, each with what keeps
+	// its stream back.
+	undone map[int]error
+	// err is what keeps everything back, such as a view store that does not answer.
+	err error
+}
+
+// feed applies deliveries to every live generation.
+func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
+	concerned := map[int]error{}
 	for i, d := range deliveries {
 		if f.projection.follows(d.stream.Category()) {
-			undone[i] = true
+			concerned[i] = nil
 		}
 	}
-	if len(undone) == 0 {
-		return undone
+	if len(concerned) == 0 {
+		return outcome{}
 	}
 	release, err := f.hold(ctx)
 	if err != nil {
-		return undone
+		return outcome{undone: concerned, err: err}
 	}
 	defer release()
-	f.status.waiting(deliveries, undone)
-	failed, err := f.feedLive(ctx, deliveries, undone)
-	f.status.settled(deliveries, undone, failed, err)
-	if err != nil && ctx.Err() == nil {
-		f.opts.Logger.WarnContext(ctx, "projection could not apply a batch", "projection", f.projection.name, "error", err)
+	f.status.waiting(deliveries, concerned)
+	o := f.feedLive(ctx, deliveries, concerned)
+	f.status.settled(deliveries, concerned, o)
+	if err := o.first(); err != nil && ctx.Err() == nil {
+		f.opts.Logger.WarnContext(ctx, "projection could not apply all of a batch", "projection", f.projection.name,
+			"streams", len(o.undone), "error", err)
 	}
-	return failed
+	return o
+}
+
+// first returns an error that tells what is wrong, if anything is.
+func (o outcome) first() error {
+	if o.err != nil {
+		return o.err
+	}
+	for _, err := range o.undone {
+		return err
+	}
+	return nil
 }
 
 func (f *feeder) hold(ctx context.Context) (release func(), err error) {
@@ -70,8 +91,8 @@ func (f *feeder) hold(ctx context.Context) (release func(), err error) {
 
 // feedLive feeds every live generation, until a strong read of the state made
 // after the last write names no further one.
-func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, wanted map[int]bool) (failed map[int]bool, err error) {
-	failed = map[int]bool{}
+func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned map[int]error) outcome {
+	o := outcome{undone: map[int]error{}}
 	fed := map[uint64]bool{}
 	var errs []error
 	for {
@@ -80,19 +101,23 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, wanted ma
 				continue
 			}
 			fed[g.Number] = true
-			undone, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, tasksOf(deliveries, wanted))
+			undone, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, tasksOf(deliveries, concerned))
 			for _, t := range undone {
-				failed[t.index] = true
+				o.undone[t.index] = t.err
 			}
 			errs = append(errs, err)
 		}
 		state, err := f.views.State(ctx, f.projection.name)
+		if err == nil && state.Revision == 0 {
+			err = notBuilt(f.projection, state) // nobody has prepared it, or it is gone
+		}
 		if err != nil {
-			return wanted, errors.Join(append(errs, err)...)
+			return outcome{undone: concerned, err: errors.Join(append(errs, err)...)}
 		}
 		f.learn(state)
 		if !slices.ContainsFunc(f.known, func(g Generation) bool { return !fed[g.Number] }) {
-			return failed, errors.Join(errs...)
+			o.err = errors.Join(errs...)
+			return o
 		}
 	}
 }
@@ -121,12 +146,14 @@ type task struct {
 	retry bool
 	// failure is what stopped the stream, if its event could not be applied.
 	failure *failure
+	// err is what keeps the task from being done, if it is given back.
+	err error
 }
 
-func tasksOf(deliveries []*delivery, wanted map[int]bool) []*task {
+func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
 	var tasks []*task
 	for i, d := range deliveries {
-		if wanted[i] {
+		if _, ok := concerned[i]; ok {
 			tasks = append(tasks, &task{delivery: d, index: i})
 		}
 	}
@@ -134,31 +161,30 @@ func tasksOf(deliveries []*delivery, wanted map[int]bool) []*task {
 }
 
 // feedGeneration makes rounds until every task is done, and returns those that are
-// not: after an error, after too many rounds without progress, or because of a
-// transient failure.
+// not, each with what keeps it back: an event that fails for now, a stream that can
+// not be read, too many rounds without progress. An error keeps all of them back.
 func (f *feeder) feedGeneration(ctx context.Context, g GenerationID, tasks []*task) (undone []*task, err error) {
 	r := round{feeder: f, generation: g}
 	stalls := 0
 	for len(tasks) > 0 {
 		progress, err := r.run(ctx, &tasks, &undone)
+		if err == nil && !progress {
+			stalls++
+			err = pause(ctx, stalls)
+		} else {
+			stalls = 0
+		}
 		if err != nil {
 			return append(undone, tasks...), err
 		}
-		if progress {
-			stalls = 0
-			continue
-		}
-		if stalls++; stalls > mostStalls {
-			return append(undone, tasks...), fmt.Errorf("%s: %d streams do not come forward, %q among them", g, len(tasks), tasks[0].stream)
-		}
-		if err := pause(ctx, stalls); err != nil {
-			return append(undone, tasks...), err
+		if stalls == mostStalls {
+			for _, t := range tasks {
+				t.err = fmt.Errorf("%s: %q does not come forward: others are writing, or the store does not show what was announced", g, t.stream)
+			}
+			return append(undone, tasks...), nil
 		}
 	}
-	if len(undone) > 0 {
-		err = undone[0].failure.err
-	}
-	return undone, err
+	return undone, nil
 }
 
 func pause(ctx context.Context, stalls int) error {
@@ -173,19 +199,23 @@ func pause(ctx context.Context, stalls int) error {
 }
 
 func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
+	known, err := f.live(ctx)
+	if err != nil {
+		return err
+	}
 	release, err := f.hold(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
 	var errs []error
-	for _, g := range f.known {
+	for _, g := range known {
 		t := &task{delivery: &delivery{stream: stream}, retry: true}
-		undone, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, []*task{t})
-		if err == nil && len(undone) == 0 && t.failure != nil {
-			err = t.failure.err
+		_, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, []*task{t})
+		if t.failure != nil {
+			t.err = t.failure.err
 		}
-		errs = append(errs, err)
+		errs = append(errs, err, t.err)
 	}
 	return errors.Join(errs...)
 }
@@ -237,15 +267,24 @@ func (f *feeder) begin(ctx context.Context, s State) error {
 func (f *feeder) checkKnown(s State) error {
 	p := f.projection
 	for _, g := range f.known {
-		if g.Fingerprint != p.Fingerprint() {
-			return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; give the projection a new version",
-				p.name, p.version, ErrFingerprint, g.Number)
+		if err := checkFingerprint(p, g); err != nil {
+			return err
 		}
 	}
 	if len(f.known) == 0 {
 		return notBuilt(p, s)
 	}
 	return nil
+}
+
+// checkFingerprint refuses a generation that another declaration of the same
+// version has built.
+func checkFingerprint(p *Projection, g Generation) error {
+	if g.Fingerprint == p.fingerprint {
+		return nil
+	}
+	return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; until a rebuild exists, give it another name, under which its views are made anew from all events",
+		p.name, p.version, ErrFingerprint, g.Number)
 }
 
 // built makes the first generation active, after a sweep that began when it was
@@ -259,8 +298,9 @@ func (f *feeder) built(ctx context.Context, began []Generation) error {
 		return nil
 	}
 	s.Generations[0].Role, s.Generations[0].Since = Active, time.Now().UTC()
-	if _, err := f.views.PutState(ctx, s); err != nil && !errors.Is(err, ErrChanged) {
-		return err
+	_, err = f.views.PutState(ctx, s)
+	if errors.Is(err, ErrChanged) {
+		return f.built(ctx, began) // for another reason, perhaps: look again
 	}
-	return nil
+	return err
 }

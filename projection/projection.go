@@ -22,6 +22,8 @@ type Projection struct {
 	views      []view
 	// handlers are those of each event type, by its registered name.
 	handlers map[string][]handler
+	// fingerprint is that of the declaration.
+	fingerprint string
 }
 
 // Part is an argument of [New]: made by [Follow], [Fold] and [Rows].
@@ -90,7 +92,9 @@ func (p *Projection) EventTypes() []string {
 
 // Fingerprint tells another declaration under the same version: it covers the
 // categories, the event types and the names of the views.
-func (p *Projection) Fingerprint() string {
+func (p *Projection) Fingerprint() string { return p.fingerprint }
+
+func (p *Projection) sum() string {
 	text := strings.Join(p.categories, ",") + "\n" + strings.Join(p.EventTypes(), ",") + "\n" + strings.Join(p.Views(), ",")
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
@@ -135,7 +139,7 @@ func (b *builder) addView(v view) {
 	if slices.ContainsFunc(b.views, func(w view) bool { return w.viewName() == v.viewName() }) {
 		b.fail("view %q is named twice", v.viewName())
 	}
-	if !v.bindTo(b.Projection) {
+	if v.bound() {
 		b.fail("view %q belongs to another projection already", v.viewName())
 	}
 	b.views = append(b.views, v)
@@ -167,6 +171,10 @@ func (b *builder) build() (*Projection, error) {
 	if len(b.errs) > 0 {
 		return nil, errors.Join(b.errs...)
 	}
+	for _, v := range b.views {
+		v.bindTo(b.Projection)
+	}
+	b.fingerprint = b.sum()
 	return b.Projection, nil
 }
 

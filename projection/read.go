@@ -135,6 +135,9 @@ func (v *View[R]) generations(ctx context.Context, views Reader) (active Generat
 	}
 	for _, g := range s.Generations {
 		if g.Role == Active && g.Version == v.projection.version {
+			if err := checkFingerprint(v.projection, g); err != nil {
+				return active, s, err
+			}
 			return GenerationID{v.projection.name, g.Number}, s, nil
 		}
 	}
@@ -208,7 +211,7 @@ func notBuilt(p *Projection, s State) error {
 			}
 			if g.Role == Active {
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
-				e.hint = fmt.Sprintf("run the program with version %d, or rebuild the projection with version %d", g.Version, p.version)
+				e.hint = fmt.Sprintf("run the program with version %d; until a rebuild exists, give the projection another name, under which its views are made anew from all events", g.Version)
 			}
 		}
 	}

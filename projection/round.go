@@ -42,7 +42,7 @@ type failure struct {
 // run makes one round. It takes tasks that are done off the list, and moves those
 // that must wait for later to undone. Progress means that something moved.
 func (r *round) run(ctx context.Context, tasks *[]*task, undone *[]*task) (progress bool, err error) {
-	works, rest, progress, err := r.classify(ctx, *tasks)
+	works, rest, progress, err := r.classify(ctx, *tasks, undone)
 	if err != nil {
 		return false, err
 	}
@@ -69,6 +69,7 @@ func (r *round) run(ctx context.Context, tasks *[]*task, undone *[]*task) (progr
 			*tasks = append(tasksIn(works[i:]), *tasks...)
 			return false, err
 		case done && w.task.failure != nil && isTransient(w.task.failure.err):
+			w.task.err = w.task.failure.err
 			*undone = append(*undone, w.task)
 		case !done:
 			*tasks = append(*tasks, w.task)
@@ -86,8 +87,9 @@ func tasksIn(works []*work) []*task {
 }
 
 // classify reads the checkpoints and returns what can be applied. Tasks that are
-// done are dropped, those that must be looked at again are the rest.
-func (r *round) classify(ctx context.Context, tasks []*task) (works []*work, rest []*task, progress bool, err error) {
+// done are dropped, those that must be looked at again are the rest, and those of
+// streams that can not be read are undone.
+func (r *round) classify(ctx context.Context, tasks []*task, undone *[]*task) (works []*work, rest []*task, progress bool, err error) {
 	streams := make([]eventstore.StreamID, len(tasks))
 	for i, t := range tasks {
 		streams[i] = t.stream
@@ -103,6 +105,11 @@ func (r *round) classify(ctx context.Context, tasks []*task) (works []*work, res
 			continue
 		}
 		w, again, err := r.classifyOne(ctx, t, checkpoints[i])
+		if errors.Is(err, eventstore.ErrCorrupt) {
+			t.err = err // a damaged stream waits alone
+			*undone = append(*undone, t)
+			continue
+		}
 		if err != nil {
 			return nil, nil, false, err
 		}
@@ -110,7 +117,7 @@ func (r *round) classify(ctx context.Context, tasks []*task) (works []*work, res
 		case w != nil:
 			works = append(works, w)
 			for _, c := range w.commits {
-				events += len(c.Events)
+				events += weight(&c.Commit)
 			}
 		case again:
 			rest = append(rest, t)
@@ -168,7 +175,7 @@ func (r *round) read(ctx context.Context, stream eventstore.StreamID, from event
 			return nil, err
 		}
 		commits = append(commits, &commit{Commit: c})
-		if events += len(c.Events); events >= mostEvents {
+		if events += weight(&c); events >= mostEvents {
 			break
 		}
 	}
@@ -177,6 +184,7 @@ func (r *round) read(ctx context.Context, stream eventstore.StreamID, from event
 
 // settle parks a stream that failed, and says whether its task is done.
 func (r *round) settle(ctx context.Context, w *work) (done bool, err error) {
+	w.task.failure = nil
 	if w.failure == nil && w.parked == nil && w.applied >= w.task.reach {
 		return true, nil
 	}

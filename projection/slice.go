@@ -16,6 +16,9 @@ type step struct {
 	to      eventstore.Version
 	event   *envelope // nil: only the checkpoint moves
 	effects []effect
+	// commit and index are where the event is decoded anew.
+	commit *commit
+	index  int
 }
 
 // stored is a row as it is known to be in the view store.
@@ -83,6 +86,9 @@ func (a *applier) plan(w *work) []*step {
 			}
 			e := &envelope{id: id, time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: events[i].value}
 			s, f := a.step(w, e, handlers, known, events[i].err)
+			if s != nil {
+				s.commit, s.index = c, i
+			}
 			passOver(id.Version - 1)
 			if f != nil {
 				w.failure = f
@@ -178,6 +184,7 @@ func (a *applier) write(ctx context.Context, steps []*step) error {
 		writes, size, bad := a.fold(steps)
 		if bad == nil && size > a.limits.Bytes {
 			if len(steps) > 1 {
+				a.renew(steps)
 				half := len(steps) / 2
 				if err := a.write(ctx, steps[:half]); err != nil {
 					return err
@@ -191,8 +198,19 @@ func (a *applier) write(ctx context.Context, steps []*step) error {
 			return a.put(ctx, steps, writes)
 		}
 		steps = slices.DeleteFunc(steps, (*step).dead)
+		a.renew(steps)
 	}
 	return nil
+}
+
+// renew decodes the events of steps that were folded before: a row may have taken
+// over parts of one and changed them.
+func (a *applier) renew(steps []*step) {
+	for _, s := range steps {
+		if s.event != nil {
+			s.event.value = decodeEvent(s.commit, s.index, a.projection.events).value
+		}
+	}
 }
 
 // put writes a folded slice, and remembers what is stored now.
@@ -204,7 +222,7 @@ func (a *applier) put(ctx context.Context, steps []*step, writes []RowWrite) err
 		if !ok {
 			i = len(slice.Moves)
 			move[s.work] = i
-			slice.Moves = append(slice.Moves, Move{Stream: s.work.task.stream, From: s.work.applied})
+			slice.Moves = append(slice.Moves, Move{Stream: s.work.task.stream, From: s.work.applied, Parked: s.work.parked != nil})
 		}
 		slice.Moves[i].To = s.to
 	}
@@ -298,7 +316,7 @@ func (w *working) write() (RowWrite, error) {
 	content := w.content
 	if w.row != nil {
 		var err error
-		if content, err = encodeRow(w.row); err != nil {
+		if err = guard(func() (err error) { content, err = encodeRow(w.row); return err }); err != nil {
 			return RowWrite{}, fmt.Errorf("row %q of view %q: %w", w.id.Key.Partition, w.id.View, err)
 		}
 	}

@@ -23,10 +23,10 @@ type status struct {
 
 func newStatus() *status { return &status{streams: map[eventstore.StreamID]time.Time{}} }
 
-func (s *status) waiting(deliveries []*delivery, wanted map[int]bool) {
+func (s *status) waiting(deliveries []*delivery, concerned map[int]error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range wanted {
+	for i := range concerned {
 		d := deliveries[i]
 		for _, a := range d.announcements {
 			if old, ok := s.streams[d.stream]; !ok || !a.Time.IsZero() && a.Time.Before(old) {
@@ -36,16 +36,16 @@ func (s *status) waiting(deliveries []*delivery, wanted map[int]bool) {
 	}
 }
 
-func (s *status) settled(deliveries []*delivery, wanted, failed map[int]bool, err error) {
+func (s *status) settled(deliveries []*delivery, concerned map[int]error, o outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range wanted {
-		if !failed[i] {
+	for i := range concerned {
+		if _, undone := o.undone[i]; !undone {
 			delete(s.streams, deliveries[i].stream)
 		}
 	}
 	s.lastError = ""
-	if err != nil {
+	if err := o.first(); err != nil {
 		s.lastError = clip(err.Error())
 	}
 }
@@ -66,12 +66,6 @@ func (s *status) swept(at time.Time, behind int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastSweep, s.behind = at, behind
-}
-
-func (s *status) err() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lastError
 }
 
 func (s *status) beat(f *feeder, now time.Time) Heartbeat {

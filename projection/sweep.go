@@ -22,10 +22,14 @@ type SweepReport struct {
 	// Streams were looked at; Behind had events that a projection had not
 	// applied, or a left-over park record.
 	Streams, Behind int
+	// Parked counts streams that wait in a projection, each once for each
+	// generation: nothing was done about them.
+	Parked int
 	// Events were handed on.
 	Events int
-	// Left are streams that an error kept from their heads.
-	Left int
+	// Left are streams that an error kept from their heads, Damaged those among
+	// them that the store can not read.
+	Left, Damaged int
 	// Ahead are checkpoints beyond their stream's head. Nothing was done about them.
 	Ahead []*AheadError
 	// Took is how long it took.
@@ -56,10 +60,10 @@ func (e *Engine) Sweep(ctx context.Context, progress func(SweepReport)) (SweepRe
 	if err := s.run(ctx); err != nil {
 		return s.report, err
 	}
-	errs := []error{s.left}
+	errs := s.left
 	for _, f := range e.feeders {
-		f.status.swept(time.Now().UTC(), s.report.Behind)
-		if s.left == nil {
+		if s.report.Left == s.report.Damaged { // nothing more that another sweep could reach
+			f.status.swept(time.Now().UTC(), s.report.Behind)
 			errs = append(errs, f.built(ctx, s.generations[f]))
 		}
 	}
@@ -91,15 +95,18 @@ type sweeper struct {
 	progress    func(SweepReport)
 	began       time.Time
 	report      SweepReport
-	left        error // for the streams counted in report.Left
+	left        []error // for the first of the streams counted in report.Left
 }
 
 // chunk is a part of the sweep: what its streams hold behind the checkpoints.
 type chunk struct {
 	deliveries []*delivery
 	events     int
+	weight     int
 	streams    int
+	parked     int
 	behind     int
+	damaged    []damagedStream
 	ahead      []*AheadError
 	err        error
 }
@@ -141,24 +148,44 @@ func (s *sweeper) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// damagedStream is one that could not be read.
+type damagedStream struct {
+	stream eventstore.StreamID
+	err    error
+}
+
+// mostLeft is how many streams that were left the error of a sweep names.
+const mostLeft = 5
+
+func (s *sweeper) leave(stream eventstore.StreamID, err error) {
+	s.report.Left++
+	if errors.Is(err, eventstore.ErrCorrupt) {
+		s.report.Damaged++
+	}
+	if len(s.left) < mostLeft {
+		s.left = append(s.left, fmt.Errorf("sweep: %q was left behind: %w", stream, err))
+	}
+}
+
 func (s *sweeper) apply(ctx context.Context, c chunk) error {
-	failed := 0
-	for i, undone := range s.engine.deliver(ctx, c.deliveries) {
-		if undone {
-			failed++
-			s.left = fmt.Errorf("sweep: %q and %d other streams could not be brought to their heads: %s",
-				c.deliveries[i].stream, s.report.Left+failed-1, s.engine.lastError())
+	o := s.engine.deliver(ctx, c.deliveries)
+	for i, err := range o.undone {
+		if o.err == nil {
+			s.leave(c.deliveries[i].stream, err)
 		}
 	}
-	s.report.Left += failed
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if failed > 0 && failed == len(c.deliveries) {
-		return s.left // nothing goes through any more
+	if o.err != nil {
+		return fmt.Errorf("sweep: %w", o.err)
+	}
+	for _, d := range c.damaged {
+		s.leave(d.stream, d.err)
 	}
 	s.report.Streams += c.streams
 	s.report.Behind += c.behind
+	s.report.Parked += c.parked
 	s.report.Events += c.events
 	s.report.Ahead = append(s.report.Ahead, c.ahead...)
 	s.report.Took = time.Since(s.began)
@@ -260,25 +287,30 @@ func (r *sweepReader) places(category string, streams []eventstore.StreamID) ([]
 				return nil, err
 			}
 			for i, c := range checkpoints {
-				places[i].add(id, c, f.projection)
+				if !places[i].add(id, c, f.projection) {
+					r.next.parked++
+				}
 			}
 		}
 	}
 	return places, nil
 }
 
-func (p *place) add(g GenerationID, c Checkpoint, projection *Projection) {
+// add takes a generation's checkpoint in, and reports false where the stream is
+// parked there.
+func (p *place) add(g GenerationID, c Checkpoint, projection *Projection) bool {
 	if c.Version > p.most {
 		p.most, p.of = c.Version, g
 	}
 	parked := c.waits() && !(c.Parked.Unknown && projection.events.Knows(c.Parked.Type, c.Parked.Schema))
 	if parked {
-		return
+		return false
 	}
 	p.leftover = p.leftover || c.Parked != nil
 	if p.waiting || c.Version < p.from {
 		p.from, p.waiting = c.Version, false
 	}
+	return true
 }
 
 // decoded returns a commit that is decoded already, here, where rows are not waited for.
@@ -297,6 +329,11 @@ func (r *sweepReader) readStream(stream eventstore.StreamID, p place) error {
 	head := eventstore.Version(0)
 	behind := p.leftover
 	for c, err := range r.engine.source.Read(r.ctx, stream, p.from) {
+		if errors.Is(err, eventstore.ErrCorrupt) {
+			r.next.damaged = append(r.next.damaged, damagedStream{stream, err})
+			p.most = 0 // its head is not known
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -307,7 +344,8 @@ func (r *sweepReader) readStream(stream eventstore.StreamID, p place) error {
 		d.commits = append(d.commits, r.decoded(c))
 		d.reach = head
 		r.next.events += len(c.Events)
-		if r.next.events >= sweepEvents {
+		r.next.weight += weight(&c)
+		if r.next.weight >= sweepEvents {
 			r.next.deliveries = append(r.next.deliveries, d)
 			if err := r.flush(); err != nil {
 				return err

@@ -29,8 +29,10 @@ func (e Event[E]) ID() eventstore.EventID {
 // [View.All].
 //
 // The code of a view is a pure function of the row and the event: it may run
-// several times for one event, on copies. It runs for a whole slice before the
-// first write. An error or a panic parks the stream at that event.
+// several times for one event, on copies of the row. An event is shared with other
+// views: a slice, map or pointer of it must be copied before it is changed. The code
+// runs for a whole slice before the first write. An error or a panic parks the
+// stream at that event.
 type View[R any] struct {
 	name       string
 	projection *Projection // nil until New
@@ -44,13 +46,8 @@ func (v *View[R]) Name() string { return v.name }
 func (v *View[R]) viewName() string                         { return v.name }
 func (v *View[R]) handlersByType() map[reflect.Type]handler { return v.handlers }
 
-func (v *View[R]) bindTo(p *Projection) bool {
-	if v.projection != nil && v.projection != p {
-		return false
-	}
-	v.projection = p
-	return true
-}
+func (v *View[R]) bound() bool          { return v.projection != nil }
+func (v *View[R]) bindTo(p *Projection) { v.projection = p }
 
 func (v *View[R]) addTo(b *builder) {
 	for _, t := range v.doubled {
@@ -70,7 +67,8 @@ func (v *View[R]) on(t reflect.Type, h handler) {
 type view interface {
 	viewName() string
 	handlersByType() map[reflect.Type]handler
-	bindTo(*Projection) bool
+	bound() bool
+	bindTo(*Projection)
 }
 
 // envelope is an event of any type on its way through a view.

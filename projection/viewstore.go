@@ -156,10 +156,13 @@ func (s Slice) Check(l Limits) error {
 	return nil
 }
 
-// Move moves a checkpoint on condition that it is From, 0 for none.
+// Move moves a checkpoint on condition that it is still what was read: From, 0 for
+// none, and without a park record unless Parked is set. Announcements of a parked
+// stream are dropped, so who moves it past its record has to know of it.
 type Move struct {
 	Stream   eventstore.StreamID
 	From, To eventstore.Version
+	Parked   bool
 }
 
 // RowWrite puts or deletes a row.

@@ -50,6 +50,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	group.Go(func() { w.keepBeating(ctx) })
 	err := w.feed.Run(ctx, func(ctx context.Context, b eventstore.Batch) []eventstore.Announcement {
 		if b.Trimmed {
+			w.opts.Logger.WarnContext(ctx, "the feed has lost announcements; only a sweep finds what they told of")
 			select {
 			case sweep <- struct{}{}:
 			default:
@@ -81,6 +82,9 @@ func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
 			again = min(again, sweepAgain)
 			w.opts.Logger.ErrorContext(ctx, "sweep failed", "error", err, "hint", eventstore.Hint(err))
 		default:
+			if report.Parked > 0 {
+				w.opts.Logger.WarnContext(ctx, "streams are parked and wait for a retry", "streams", report.Parked)
+			}
 			w.opts.Logger.InfoContext(ctx, "sweep ended", "streams", report.Streams, "behind", report.Behind,
 				"events", report.Events, "took", report.Took)
 		}

@@ -55,7 +55,8 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 	head := s.head(w.Stream)
 	if !w.Expects(head) {
 		taken, ok := s.at(w.Stream, w.Revision.Version()+1)
-		if !ok || taken.First != w.Revision.Version()+1 {
+		before, _ := s.at(w.Stream, w.Revision.Version())
+		if !ok || taken.First != w.Revision.Version()+1 || w.Revision.Version() > 0 && before.Revision != w.Revision {
 			return eventstore.Commit{}, &eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,
 				Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())}
 		}

@@ -41,4 +41,7 @@ func TestARevisionFromBeforeARestoreIsRefusedAlsoWhenTheStreamHasComeToItsVersio
 	require.Equal(t, lost.Version(), other.Version())
 	_, err = s.Append(t.Context(), write(lost, id, "beside", "1"))
 	require.ErrorIs(t, err, eventstore.ErrRevision, "at the same version of another history")
+	must(t, s, write(other, id, "grown", "1"))
+	_, err = s.Append(t.Context(), write(lost, id, "behind", "1"))
+	require.ErrorIs(t, err, eventstore.ErrRevision, "at a version that another history has passed")
 }

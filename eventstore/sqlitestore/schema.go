@@ -50,6 +50,9 @@ const (
 
 	selectHead = `SELECT version, count, time FROM commits WHERE stream = ? ORDER BY version DESC LIMIT 1`
 
+	// selectBefore is selectHead of the stream as it was up to a version.
+	selectBefore = `SELECT version, count, time FROM commits WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1`
+
 	commitColumns = `version, count, id, time, frame, events, metadata, digest`
 
 	selectCommit = `SELECT ` + commitColumns + ` FROM commits`

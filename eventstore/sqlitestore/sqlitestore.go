@@ -129,16 +129,26 @@ func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstor
 
 // refuse says why the write's slot is not free, or returns the write's own commit.
 func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write, head eventstore.Revision) (eventstore.Commit, error) {
-	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(w.Revision.Version())+1)
+	at := w.Revision.Version()
+	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(at)+1)
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
 	var r stored
-	switch err := row.Scan(r.dest()...); {
-	case errors.Is(err, sql.ErrNoRows):
+	err = row.Scan(r.dest()...)
+	if err == nil {
+		// A restored stream may have come past the revision by other events.
+		row, err = tx.QueryRow(selectBefore, w.Stream.String(), int64(at))
+	}
+	var before eventstore.Revision
+	if err == nil {
+		before, err = s.scanHead(row, w.Stream)
+	}
+	if errors.Is(err, sql.ErrNoRows) || err == nil && at > 0 && before != w.Revision {
 		return eventstore.Commit{}, sqlitefile.Refuse(&eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,
 			Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())})
-	case err != nil:
+	}
+	if err != nil {
 		return eventstore.Commit{}, err
 	}
 	taken, err := r.commit(s.identity, w.Stream, nil)

@@ -92,8 +92,12 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	defer v.mu.Unlock()
 	g := v.of(s.Generation)
 	for _, m := range s.Moves {
-		if c := g.checkpoints[m.Stream]; c.Version != m.From {
+		c := g.checkpoints[m.Stream]
+		if c.Version != m.From {
 			return fmt.Errorf("%w: checkpoint of %q is %d, not %d", projection.ErrChanged, m.Stream, c.Version, m.From)
+		}
+		if c.Parked != nil && !m.Parked {
+			return fmt.Errorf("%w: %q is parked at %d", projection.ErrChanged, m.Stream, c.Parked.Version)
 		}
 	}
 	for _, w := range s.Writes {

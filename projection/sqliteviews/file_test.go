@@ -37,7 +37,7 @@ func write(partition string, v eventstore.Version, content string) projection.Ro
 
 func apply(t *testing.T, views projection.ViewStore, from, to eventstore.Version, writes ...projection.RowWrite) error {
 	return views.Apply(t.Context(), projection.Slice{Generation: generation,
-		Moves: []projection.Move{{Stream: ann, From: from, To: to}}, Writes: writes})
+		Moves: []projection.Move{{Stream: ann, From: from, To: to, Parked: true}}, Writes: writes})
 }
 
 // everything is what the test's generation holds, and what is known of its projection.

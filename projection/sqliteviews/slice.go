@@ -12,8 +12,8 @@ import (
 const (
 	// A checkpoint at 0 may be missing, or hold a park record only.
 	moveFromNone = `INSERT INTO checkpoints(place, stream, version) VALUES (?1, ?2, ?3)
-		ON CONFLICT DO UPDATE SET version = ?3 WHERE version = 0`
-	move = `UPDATE checkpoints SET version = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4`
+		ON CONFLICT DO UPDATE SET version = ?3 WHERE version = 0 AND (?4 OR parked IS NULL)`
+	move = `UPDATE checkpoints SET version = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4 AND (?5 OR parked IS NULL)`
 
 	putRow     = `INSERT OR REPLACE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
 	putNewRow  = `INSERT OR IGNORE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
@@ -75,12 +75,12 @@ func viewsOf(s projection.Slice) []string {
 func applyMove(tx *sqlitefile.Tx, place int64, m projection.Move) (err error) {
 	var n int64
 	if m.From == 0 {
-		n, err = tx.Exec(moveFromNone, place, m.Stream.String(), int64(m.To))
+		n, err = tx.Exec(moveFromNone, place, m.Stream.String(), int64(m.To), m.Parked)
 	} else {
-		n, err = tx.Exec(move, place, m.Stream.String(), int64(m.To), int64(m.From))
+		n, err = tx.Exec(move, place, m.Stream.String(), int64(m.To), int64(m.From), m.Parked)
 	}
 	if err == nil && n == 0 {
-		return changed("checkpoint of %q is no longer %d", m.Stream, m.From)
+		return changed("checkpoint of %q is no longer %d, or the stream is parked", m.Stream, m.From)
 	}
 	return err
 }

@@ -16,6 +16,7 @@ var applyClauses = []clause{
 	{"leaves nothing of a slice if one condition does not hold", applyNothing},
 	{"refuses the same slice again", applyAgain},
 	{"keeps a park record as it is when the checkpoint moves", applyKeepsRecords},
+	{"moves no checkpoint past a park record that the slice does not know of", applyMindsRecords},
 	{"without a condition puts over whatever is there", applyUnconditionalPut},
 	{"without a condition deletes whatever is there, or nothing", applyUnconditionalDelete},
 }
@@ -47,8 +48,10 @@ func applyNothing(t *testing.T, f *fixture) {
 	first := []projection.RowWrite{f.put(read, `"read"`), f.put(gone, `"gone"`), f.put(taken, `"taken"`)}
 	f.must(t, moves(move(stream("at5"), 0, 5), move(stream("waits"), 0, 2)), first...)
 	f.park(t, stream("waits"), 2, parked(3))
+	f.must(t, moves(move(stream("parked"), 0, 2)))
+	f.park(t, stream("parked"), 2, parked(3))
 
-	good := f.slice(moves(move(stream("new"), 0, 2), move(stream("waits"), 2, 6)),
+	good := f.slice(moves(move(stream("new"), 0, 2), knowing(move(stream("waits"), 2, 6))),
 		f.put(row("v", "put", ""), `"put"`), f.put(row("other", "put", ""), `"put"`),
 		expecting(first[0].Row.Rev, f.put(read, `"changed"`)), expecting(first[1].Row.Rev, f.remove(gone)),
 		expecting(absent, f.put(free, `"made"`)), expecting(absent, f.remove(row("v", "checked", ""))))
@@ -94,6 +97,7 @@ func (f *fixture) failing(taken projection.RowID, rev eventstore.EventID) []fail
 		{"a move from above the checkpoint", moves(move(at5, 6, 7)), nil},
 		{"a move from none of a stream that has one", moves(move(at5, 0, 6)), nil},
 		{"a move of a stream that has none", moves(move(none, 1, 2)), nil},
+		{"a move of who does not know that the stream is parked", moves(move(stream("parked"), 2, 3)), nil},
 		{"a put on an older row", nil, writes(expecting(older, f.put(taken, `"bad"`)))},
 		{"a put on a newer row", nil, writes(expecting(newer, f.put(taken, `"bad"`)))},
 		{"a put on a row of another stream's event", nil, writes(expecting(foreign, f.put(taken, `"bad"`)))},
@@ -118,9 +122,22 @@ func applyKeepsRecords(t *testing.T, f *fixture) {
 	s := stream("a")
 	f.park(t, s, 0, parked(1))
 	for _, m := range []projection.Move{move(s, 0, 1), move(s, 1, 5), move(s, 5, 6)} {
-		f.must(t, moves(m))
+		f.must(t, moves(knowing(m)))
 		require.Equal(t, projection.Checkpoint{Stream: s, Version: m.To, Parked: parked(1)}, f.checkpoint(t, s))
 	}
+}
+
+func applyMindsRecords(t *testing.T, f *fixture) {
+	fresh, old := stream("a"), stream("b")
+	f.park(t, fresh, 0, parked(1))
+	f.must(t, moves(move(old, 0, 3)))
+	f.park(t, old, 3, parked(4))
+	for _, m := range []projection.Move{move(fresh, 0, 1), move(old, 3, 4)} {
+		f.refused(t, moves(m), f.put(row("v", "p", ""), `1`))
+		require.Empty(t, f.get(t, row("v", "p", "")))
+	}
+	f.park(t, old, 3, nil)
+	f.must(t, moves(move(old, 3, 4)))
 }
 
 func applyUnconditionalPut(t *testing.T, f *fixture) {

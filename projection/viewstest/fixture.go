@@ -78,6 +78,12 @@ func move(s eventstore.StreamID, from, to eventstore.Version) projection.Move {
 	return projection.Move{Stream: s, From: from, To: to}
 }
 
+// knowing is a move of who knows of a park record.
+func knowing(m projection.Move) projection.Move {
+	m.Parked = true
+	return m
+}
+
 func moves(m ...projection.Move) []projection.Move { return m }
 
 func (f *fixture) slice(moves []projection.Move, writes ...projection.RowWrite) projection.Slice {

@@ -84,8 +84,10 @@ func (m *model) apply(r *rapid.T) {
 	holds := true
 	for _, stream := range some(r, modelStreams, 3, "moves") {
 		from := m.at(r, stream)
-		s.Moves = append(s.Moves, move(stream, from, from+eventstore.Version(rapid.IntRange(1, 5).Draw(r, "by"))))
-		holds = holds && from == m.checkpoints[stream].Version
+		next := move(stream, from, from+eventstore.Version(rapid.IntRange(1, 5).Draw(r, "by")))
+		next.Parked = rapid.Bool().Draw(r, "parked")
+		s.Moves = append(s.Moves, next)
+		holds = holds && from == m.checkpoints[stream].Version && (next.Parked || m.checkpoints[stream].Parked == nil)
 	}
 	for _, id := range some(r, modelRows, 4, "writes") {
 		w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))

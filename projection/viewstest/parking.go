@@ -25,7 +25,7 @@ func parkSets(t *testing.T, f *fixture) {
 	f.must(t, moves(move(s, 0, 3)))
 	f.park(t, s, 3, parked(4))
 	assert.Equal(t, projection.Checkpoint{Stream: s, Version: 3, Parked: parked(4)}, f.checkpoint(t, s))
-	f.must(t, moves(move(s, 3, 4)))
+	f.must(t, moves(knowing(move(s, 3, 4))))
 }
 
 func parkWithoutCheckpoint(t *testing.T, f *fixture) {
@@ -35,7 +35,7 @@ func parkWithoutCheckpoint(t *testing.T, f *fixture) {
 	assert.Equal(t, want, f.checkpoint(t, s))
 	assert.Equal(t, []projection.Checkpoint{want}, collect(t, f.views.AllCheckpoints(t.Context(), f.generation, false)))
 	f.refused(t, moves(move(s, 1, 2)))
-	f.must(t, moves(move(s, 0, 1)))
+	f.must(t, moves(knowing(move(s, 0, 1))))
 }
 
 func parkReplaces(t *testing.T, f *fixture) {
@@ -44,7 +44,7 @@ func parkReplaces(t *testing.T, f *fixture) {
 	f.park(t, s, 0, parked(1))
 	f.park(t, s, 0, again)
 	require.Equal(t, again, f.checkpoint(t, s).Parked)
-	f.must(t, moves(move(s, 0, 3)))
+	f.must(t, moves(knowing(move(s, 0, 3))))
 	f.park(t, s, 3, parked(4))
 	assert.Equal(t, parked(4), f.checkpoint(t, s).Parked)
 }

@@ -140,7 +140,7 @@ func raceWithParking(t *testing.T, f *fixture) {
 	atOnce(2, func(i int) {
 		for v := range eventstore.Version(events) {
 			if i == 0 {
-				assert.NoError(t, f.views.Apply(t.Context(), f.slice(moves(move(s, v, v+1)))))
+				assert.NoError(t, f.views.Apply(t.Context(), f.slice(moves(knowing(move(s, v, v+1))))))
 				continue
 			}
 			err := f.views.Park(t.Context(), f.generation, s, v, parked(v+1))
