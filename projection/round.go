@@ -131,7 +131,7 @@ func (r *round) classify(ctx context.Context, tasks []*task, undone *[]*task) (w
 // classifyOne says what a task means at a checkpoint: work to apply, to be looked
 // at again, or done.
 func (r *round) classifyOne(ctx context.Context, t *task, c Checkpoint) (w *work, again bool, err error) {
-	if c.waits() && !t.retry && !r.canRetry(c.Parked) {
+	if c.Waits() && !t.retry && !r.canRetry(c.Parked) {
 		return nil, false, nil // parked: announcements are dropped while the record stands
 	}
 	if c.Parked == nil && t.reach <= c.Version {
@@ -147,7 +147,7 @@ func (r *round) classifyOne(ctx context.Context, t *task, c Checkpoint) (w *work
 	if len(commits) > 0 {
 		return &work{task: t, commits: commits, parked: c.Parked, applied: c.Version}, false, nil
 	}
-	if c.Parked != nil && !c.waits() {
+	if c.Parked != nil && !c.Waits() {
 		// Left over, and this read, begun after the checkpoint had moved past it,
 		// found nothing more.
 		err := r.views.Park(ctx, r.generation, t.stream, c.Version, nil)

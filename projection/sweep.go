@@ -302,7 +302,7 @@ func (p *place) add(g GenerationID, c Checkpoint, projection *Projection) bool {
 	if c.Version > p.most {
 		p.most, p.of = c.Version, g
 	}
-	parked := c.waits() && !(c.Parked.Unknown && projection.events.Knows(c.Parked.Type, c.Parked.Schema))
+	parked := c.Waits() && !(c.Parked.Unknown && projection.events.Knows(c.Parked.Type, c.Parked.Schema))
 	if parked {
 		return false
 	}

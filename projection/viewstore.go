@@ -96,8 +96,8 @@ type Checkpoint struct {
 	Parked *Parked
 }
 
-// waits reports whether announcements of the stream are dropped.
-func (c Checkpoint) waits() bool { return c.Parked != nil && c.Parked.Version > c.Version }
+// Waits reports whether the stream is parked: its announcements are dropped.
+func (c Checkpoint) Waits() bool { return c.Parked != nil && c.Parked.Version > c.Version }
 
 // Parked says which event a projection failed on.
 type Parked struct {

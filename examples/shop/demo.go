@@ -100,15 +100,15 @@ func (a *app) runTrade(ctx context.Context, total, killAt int) ([]string, error)
 		p.show("trading: %s of %s orders, %s", thousands(len(acknowledged)), thousands(total), perSecond(len(acknowledged), time.Since(began)))
 		if killAt < total && len(acknowledged) == killAt {
 			if err := child.Process.Kill(); err != nil {
-				return nil, err
+				return nil, errors.Join(err, child.Wait())
 			}
 		}
 	}
 	p.end()
 	err = child.Wait()
 	if killAt < total {
-		if child.ProcessState.Success() {
-			return nil, errors.New("the child ended before it was killed")
+		if len(acknowledged) < killAt || err == nil {
+			return nil, fmt.Errorf("trading ended before it was killed: %w\n%s", err, talk.String())
 		}
 		return acknowledged, nil
 	}
@@ -225,10 +225,10 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 	return nil
 }
 
-const tryNext = `Try next, with a year of real sales or any CSV of that shape:
-  go run ./examples/shop load online-retail.csv.gz
+const tryNext = `Try next, on a store of your own, shop.db:
+  go run ./examples/shop load examples/shop/sample.csv
   go run ./examples/shop project
   go run ./examples/shop top
-  go run ./examples/shop history 17850
-  go run ./examples/shop state 17850 --at 2011-01-01
+  go run ./examples/shop history 20001
+  go run ./examples/shop state 20001 --at 2026-03-04
 `

@@ -42,16 +42,16 @@ func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		return usageErrorf("shop load: %s is a directory, not a CSV", path)
 	}
-	out, closeRejects, err := a.createRejects(rejects, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeRejects()) }()
 	s, err := a.open(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	out, closeRejects, err := a.createRejects(rejects, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeRejects()) }()
 
 	l := newLoader(s, out, newProgress(a.stderr))
 	err = l.run(ctx, file)

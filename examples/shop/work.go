@@ -123,6 +123,9 @@ func parkedStreams(ctx context.Context, s *Service) ([]parkedStream, error) {
 				if err != nil {
 					return nil, err
 				}
+				if !c.Waits() {
+					continue // left over from a retry: whoever meets it next removes it
+				}
 				parked = append(parked, parkedStream{
 					Projection: p.Name(), Generation: g.Number, Stream: c.Stream.String(), Version: uint64(c.Parked.Version),
 					Type: c.Parked.Type, Error: c.Parked.Error, Build: c.Parked.Build, Attempts: c.Parked.Attempts, Since: c.Parked.Since,

@@ -46,11 +46,11 @@ var faults = []planted.Fault{
 		Name: "a worker remembers which streams are parked",
 		Edits: []planted.Edit{{
 			File: "projection/round.go",
-			Old:  "if c.waits() && !t.retry && !r.canRetry(c.Parked) {",
+			Old:  "if c.Waits() && !t.retry && !r.canRetry(c.Parked) {",
 			New: `if r.opts.Build == "" {
 		r.opts.Build = ":"
 	}
-	if c.waits() {
+	if c.Waits() {
 		r.opts.Build += t.stream.String() + ":"
 	}
 	if !t.retry && strings.Contains(r.opts.Build, ":"+t.stream.String()+":") {`,
@@ -65,7 +65,7 @@ var faults = []planted.Fault{
 		Edits: []planted.Edit{{
 			File: "projection/round.go",
 			Old:  "commits := t.after(c.Version)",
-			New: `if c.Parked != nil && !c.waits() {
+			New: `if c.Parked != nil && !c.Waits() {
 		_ = r.views.Park(ctx, r.generation, t.stream, c.Version, nil)
 		return nil, false, nil
 	}
