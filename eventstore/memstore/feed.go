@@ -25,7 +25,8 @@ func (f *feedLog) After(_ context.Context, position int64, n int) ([]logfeed.Ent
 	defer f.store.mu.RUnlock()
 	var entries []logfeed.Entry
 	for i := position; i < int64(len(f.store.log)) && len(entries) < n; i++ {
-		entries = append(entries, logfeed.Entry{Position: i + 1, Commit: handOut(f.store.log[i])})
+		c := handOut(f.store.log[i])
+		entries = append(entries, logfeed.Entry{Position: i + 1, Announcement: eventstore.Announce(&c)})
 	}
 	return entries, nil
 }

@@ -59,13 +59,15 @@ func (f feedLog) After(ctx context.Context, position int64, n int) (entries []lo
 		if err != nil {
 			return nil, err
 		}
-		if e.Commit, err = r.commit(f.identity, stream, intern); err != nil {
-			return nil, err
+		size += len(r.text)
+		c, err := r.commit(f.identity, stream, intern)
+		if err != nil { // one damaged commit must not hold up the others
+			first := eventstore.Version(max(r.first, 1))
+			e.Announcement = eventstore.Announcement{Stream: stream, First: first, Last: first + eventstore.Version(max(r.count, 1)) - 1}
+		} else {
+			e.Announcement = eventstore.Announce(&c)
 		}
 		entries = append(entries, e)
-		for _, event := range e.Commit.Events {
-			size += len(event.Payload)
-		}
 	}
 	return entries, f.file.Wrap(ctx, op, rows.Err())
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 )
 
-// Entry is a commit at its position in the log.
+// Entry announces the commit at a position in the log. One that can not be read is
+// announced without its content: who reads the stream is told what is wrong.
 type Entry struct {
-	Position int64
-	Commit   eventstore.Commit
+	Position     int64
+	Announcement eventstore.Announcement
 }
 
 // Log is what a store offers to its feed.
@@ -77,12 +78,13 @@ type failure struct {
 // delivery is an entry on its way to the handler.
 type delivery struct {
 	Entry
-	id    eventstore.EventID // the commit itself is the handler's, to keep and to change
+	id    eventstore.EventID // the content itself is the handler's, to keep and to change
 	pause time.Duration      // before it, 0 for the first time
 }
 
 func newDelivery(e Entry, pause time.Duration) delivery {
-	return delivery{Entry: e, id: e.Commit.EventID(0), pause: pause}
+	id := eventstore.EventID{Stream: e.Announcement.Stream, Version: e.Announcement.First}
+	return delivery{Entry: e, id: id, pause: pause}
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -141,7 +143,7 @@ func (r *runner) next(ctx context.Context) ([]delivery, error) {
 func (r *runner) deliver(ctx context.Context, entries []delivery) {
 	batch := eventstore.Batch{Announcements: make([]eventstore.Announcement, len(entries))}
 	for i := range entries {
-		batch.Announcements[i] = eventstore.Announce(&entries[i].Commit)
+		batch.Announcements[i] = entries[i].Announcement
 	}
 	again := map[eventstore.EventID]bool{}
 	for _, a := range r.handle(ctx, batch) {

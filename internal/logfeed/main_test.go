@@ -48,8 +48,8 @@ func (l *log) grow(n int) {
 	for range n {
 		position := int64(len(l.entries) + 1)
 		stream, _ := eventstore.NewStreamID("user", fmt.Sprint(position))
-		l.entries = append(l.entries, logfeed.Entry{Position: position, Commit: eventstore.Commit{
-			Stream: stream, First: 1, ID: fmt.Sprint(position), Events: make([]eventstore.Event, 2)}})
+		l.entries = append(l.entries, logfeed.Entry{Position: position, Announcement: eventstore.Announce(&eventstore.Commit{
+			Stream: stream, First: 1, ID: fmt.Sprint(position), Events: make([]eventstore.Event, 2)})})
 	}
 	close(l.grown)
 	l.grown = make(chan struct{})
@@ -63,7 +63,11 @@ func (l *log) After(_ context.Context, position int64, n int) ([]logfeed.Entry, 
 		return nil, l.broken
 	}
 	rest := l.entries[position:]
-	return slices.Clone(rest[:min(n, len(rest))]), nil
+	entries := slices.Clone(rest[:min(n, len(rest))])
+	for i := range entries { // the content is the handler's
+		entries[i].Announcement.Commit = new(*entries[i].Announcement.Commit)
+	}
+	return entries, nil
 }
 
 func (l *log) Wait(ctx context.Context, position int64) error {
