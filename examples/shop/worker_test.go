@@ -11,25 +11,26 @@ import (
 	"github.com/leftfold/leftfold/internal/retailtest"
 )
 
-// A worker follows a load, and ends in peace when it is interrupted.
-func TestAWorkerKeepsTheViewsUpToDateUntilItIsInterrupted(t *testing.T) {
+// Two workers follow a load, and end in peace when they are interrupted.
+func TestWorkersKeepTheViewsUpToDateUntilTheyAreInterrupted(t *testing.T) {
 	t.Parallel()
-	data := retailtest.Open(t).First(t, 1_000)
+	data := retailtest.Open(t).First(t, 1_500)
 	want := expect(t, data)
 	s := newShop(t)
-	worker := s.start("worker")
+	workers := []*process{s.start("worker"), s.start("worker")}
 	s.must("load", data.Path)
 	upToDate := func() bool {
 		return s.run("dump", "product-stats").stdout == want.stats && s.run("dump", "purchase-history").stdout == want.history
 	}
-	require.Eventually(t, upToDate, time.Minute, 100*time.Millisecond)
-
-	require.NoError(t, worker.Process.Signal(os.Interrupt))
-	a := worker.wait()
-	assert.Equal(t, 0, a.code)
-	assert.Empty(t, a.stdout)
-	assert.Regexp(t, `^worker \S+/\d+ feeds 2 projections from sqlite:shop\.db; interrupt it to stop\n`, a.stderr)
-	assert.NotContains(t, a.stderr, "level=ERROR")
+	assert.Eventually(t, upToDate, time.Minute, 100*time.Millisecond)
+	for _, worker := range workers {
+		require.NoError(t, worker.Process.Signal(os.Interrupt))
+		a := worker.wait()
+		assert.Equal(t, 0, a.code)
+		assert.Empty(t, a.stdout)
+		assert.Regexp(t, `^worker \S+/\d+ feeds 2 projections from sqlite:shop\.db; interrupt it to stop\n`, a.stderr)
+		assert.NotContains(t, a.stderr, "level=ERROR")
+	}
 	s.requireViews(want)
 	s.requireSound(want)
 }

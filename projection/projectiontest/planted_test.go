@@ -58,7 +58,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a batch is acknowledged although it was not applied",
-		Edits: []planted.Edit{{File: "projection/engine.go", Old: "if undone[i] {", New: "if undone[i] && len(failed) > 1000 {"}},
+		Edits: []planted.Edit{{File: "projection/engine.go", Old: "o.undone[i]; undone {", New: "o.undone[i]; undone && len(failed) > 1000 {"}},
 	},
 	{
 		Name: "a park record is removed before the stream was read to its head",
@@ -75,6 +75,8 @@ var faults = []planted.Fault{
 	{
 		Name:  "a checkpoint moves past a park record that the worker has not seen",
 		Edits: []planted.Edit{{File: "projection/memviews/memviews.go", Old: "if c.Parked != nil && !m.Parked {", New: "if false {"}},
+		// Two builds and a repeat must meet within a few accesses: one test arranges it.
+		Package: "projection", Test: "TestAStreamThatOlderCodeHasParkedMeanwhileIsNotMovedByAccident",
 	},
 	{
 		Name:  "a failed event is parked wherever the checkpoint is",
@@ -88,7 +90,9 @@ var faults = []planted.Fault{
 
 func TestPlantedFaultsAreFound(t *testing.T) {
 	for _, f := range faults {
-		f.Package, f.Test = inPackage, anyTest
+		if f.Package == "" {
+			f.Package, f.Test = inPackage, anyTest
+		}
 		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f, "LEFTFOLD_SEED=1") })
 	}
 }

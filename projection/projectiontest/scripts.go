@@ -54,7 +54,7 @@ func (w *world) append(c eventstore.Commit) {
 	w.tracef("writer: appends %s@%d to %d", c.Stream, c.First, c.Last())
 	w.commits = append(w.commits, c)
 	for i := range c.Events {
-		if !w.calm && w.choices.rarely(12) {
+		if !w.calm && w.choices.rarely(6) {
 			w.tracef("         %s can not be applied for now", c.EventID(i))
 			w.broken[c.EventID(i)] = true
 		}
