@@ -130,7 +130,9 @@ func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) outcome {
 		for i, err := range o.undone {
 			all.undone[i] = errors.Join(all.undone[i], err)
 		}
-		all.err = errors.Join(all.err, o.err)
+		if all.err == nil {
+			all.err = o.err // what keeps one projection back mostly keeps the others back too
+		}
 	})
 	return all
 }

@@ -108,7 +108,7 @@ func (a *app) runTrade(ctx context.Context, total, killAt int) ([]string, error)
 	err = child.Wait()
 	if killAt < total {
 		if len(acknowledged) < killAt || err == nil {
-			return nil, fmt.Errorf("trading ended before it was killed: %w\n%s", err, talk.String())
+			return nil, fmt.Errorf("trading ended before it was killed: %v\n%s", child.ProcessState, talk.String())
 		}
 		return acknowledged, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,22 @@ func TestTheDemoProvesThatNothingWasLostAndLeavesNothingBehind(t *testing.T) {
 			assert.Empty(t, left)
 		}
 	}
+}
+
+func TestWhatTheDemoSaysToTryNextWorks(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(filepath.Join(root, "examples"), s.path("examples")))
+	commands := 0
+	for line := range strings.Lines(tryNext) {
+		if args, ok := strings.CutPrefix(strings.TrimSpace(line), "go run ./examples/shop "); ok {
+			assert.NotEmpty(t, s.must(strings.Fields(args)...), line)
+			commands++
+		}
+	}
+	assert.Equal(t, 5, commands)
 }
 
 func TestAnInterruptedDemoLeavesNothingBehind(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/internal/retailtest"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // openShop returns a shop with the first invoices loaded and projected.
@@ -94,6 +95,7 @@ func TestHistoryPagesShowEveryPurchaseOnceNewestFirst(t *testing.T) {
 	slices.Reverse(all)
 	require.Len(t, all, user.PurchaseCount)
 	for _, limit := range []int{1, 7, len(all) - 1, len(all), len(all) + 1} {
+		limit = min(limit, projection.MaxPage)
 		var seen []string
 		after := ""
 		for pages := 1; pages == 1 || after != ""; pages++ {

@@ -40,6 +40,9 @@ func TestWhatMayNotBeWrittenOrReadIsNamed(t *testing.T) {
 	}
 	t.Cleanup(func() { assert.NoError(t, os.Chmod(s.dir, 0o755)) })
 
+	modes("a directory for the rejects is read-only", 0o666, 0o777)
+	require.NoError(t, os.Mkdir(s.path("archive"), 0o555))
+	s.types("load sales.csv --rejects archive/rejects.csv")
 	modes("the file is read-only", 0o444, 0o777)
 	s.types("load sales.csv")
 	s.types("history 17850")
@@ -48,7 +51,6 @@ func TestWhatMayNotBeWrittenOrReadIsNamed(t *testing.T) {
 	modes("the directory is read-only", 0o444, 0o555)
 	s.types("history 17850")
 	s.types("load sales.csv --store sqlite:new.db")
-	s.types("load sales.csv --rejects rejects.csv")
 	s.types("load secret.csv")
 	s.compare("read-only")
 }

@@ -33,7 +33,7 @@ type Service struct {
 }
 
 // cachedCustomers bounds the memory of a long load.
-const cachedCustomers = 1000
+const cachedCustomers = 100
 
 // openService opens the store that a URL names, such as sqlite:shop.db. This is the
 // one place that knows which stores there are.
