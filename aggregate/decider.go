@@ -7,7 +7,8 @@ import (
 )
 
 // Decider describes one kind of entity: its state S and its events, of the sealed
-// interface type E. A Decider is a value; its functions are called concurrently,
+// interface type E that the event structs implement; where there is only one struct,
+// E is that. A Decider is a value; its functions are called concurrently,
 // each call with a state of its own.
 type Decider[S, E any] struct {
 	// Category is that of the entities' streams.
@@ -15,7 +16,8 @@ type Decider[S, E any] struct {
 	// Events knows every type of E.
 	Events *eventstore.Registry
 	// Initial returns the state of an entity without events, a fresh one at each
-	// call, since Evolve may change it in place. Defaults to the zero S.
+	// call, since Evolve may change it in place. It is needed where the state
+	// holds a map. Defaults to the zero S.
 	Initial func(id string) S
 	// Evolve returns the state after one more event. It is total and pure: an
 	// event is a fact and is never refused; nothing but state and event decides

@@ -28,7 +28,10 @@ type FoldHandler[R any] struct {
 }
 
 // On changes the row of one key; a row that is not there yet is passed as the
-// zero R.
+// zero R. There is a handler for each event struct; a key function that serves
+// several is generic:
+//
+//	func byStream[E any](e projection.Event[E]) projection.Key { return projection.KeyOf(e.Stream.ID()) }
 func On[R, E any](key func(Event[E]) Key, apply func(*R, Event[E]) error) FoldHandler[R] {
 	return OnEach(func(e Event[E]) []Key { return []Key{key(e)} }, apply)
 }

@@ -9,7 +9,9 @@ import (
 )
 
 // Key is a row's place in its view: rows of one partition are read together, in
-// the byte order of their sort keys. Sort may be empty.
+// the byte order of their sort keys. Sort may be empty. So that bytes sort as meant,
+// pad a number with zeros, as in %020d, and write a time in UTC with a fixed number
+// of digits, as in 2006-01-02T15:04:05.000000000Z, which time.RFC3339Nano has not.
 type Key struct{ Partition, Sort string }
 
 // KeyOf returns the key of a view with one row a partition.
