@@ -93,5 +93,4 @@ func TestVerifyNamesADamagedPage(t *testing.T) {
 	report := decode[verifyReport](t, a.stdout)
 	require.NotEmpty(t, report.Faults)
 	assert.Contains(t, report.Faults[0], "store is corrupt")
-	t.Log(report)
 }
