@@ -48,9 +48,9 @@ func TestWhatMayNotBeWrittenOrReadIsNamed(t *testing.T) {
 		class     error
 	}{
 		{"a read-only file", 0o444, 0o777, "shop.db",
-			"sqlitestore: open DIR/shop.db: database is read-only: attempt to write a readonly database (8)", writable, sqlitefile.ErrReadOnly},
+			"sqlitestore: open DIR/shop.db: database is read-only", writable, sqlitefile.ErrReadOnly},
 		{"a read-only file in a read-only directory", 0o444, 0o555, "shop.db",
-			"sqlitestore: open DIR/shop.db: database is read-only: attempt to write a readonly database (1544)", writable, sqlitefile.ErrReadOnly},
+			"sqlitestore: open DIR/shop.db: database is read-only", writable, sqlitefile.ErrReadOnly},
 		{"a new file in a read-only directory", 0o444, 0o555, "new.db",
 			"sqlitestore: open DIR/new.db: unable to open database file (14)",
 			"check that the directory exists and that this user may write to it", nil},

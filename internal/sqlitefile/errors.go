@@ -53,6 +53,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Refuse returns err as a refusal.
 func Refuse(err error) error { return &Refusal{err} }
 
+const hintReadOnly = "make the file and its directory writable for this user"
+
 const hintLocked = "find the process that holds it, for example with fuser, or wait for it and try again"
 
 // meaning is what a result code of SQLite stands for.
@@ -63,7 +65,7 @@ func meaning(code int) (hint string, class error) {
 	case sqlite3.SQLITE_FULL:
 		return "free some space and send the same command again; nothing was written", ErrFull
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		return "make the file and its directory writable for this user", ErrReadOnly
+		return hintReadOnly, ErrReadOnly
 	case sqlite3.SQLITE_CANTOPEN:
 		return "check that the directory exists and that this user may write to it", nil
 	case sqlite3.SQLITE_IOERR:

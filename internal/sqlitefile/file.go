@@ -197,7 +197,15 @@ func inspect(path, name string, opts Options) error {
 }
 
 func inspectHeader(path, name string) error {
-	file, err := os.Open(name)
+	// Opened for writing: SQLite would go on with a file that it can only read, and
+	// leave a log beside it that stays read-only when the file is made writable.
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrPermission) {
+		if file, err = os.Open(name); err == nil {
+			_ = file.Close() // nothing was written to it
+			return &Error{Op: "open", Path: path, Err: ErrReadOnly, hint: hintReadOnly}
+		}
+	}
 	if err != nil {
 		return translate("open", path, err)
 	}
