@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"slices"
@@ -12,10 +11,6 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 )
-
-// rapid would write a file for each failure into the tree of whoever runs the
-// suite; the seed that it prints is enough.
-func init() { _ = flag.Set("rapid.nofailfile", "true") }
 
 var randomClauses = []clause{
 	{"any sequence of calls does what the model does", func(t *fixture) {

@@ -51,12 +51,6 @@ func (o Options) withDefaults() Options {
 	if o.Schedules == 0 {
 		o.Schedules = 500
 	}
-	if o.Seed == 0 {
-		o.Seed, _ = strconv.ParseUint(os.Getenv("LEFTFOLD_SEED"), 10, 64)
-	}
-	if o.Seed == 0 {
-		o.Seed = uint64(time.Now().UnixNano())
-	}
 	if o.Workers == 0 {
 		o.Workers = 3
 	}
@@ -71,8 +65,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// prepare encodes the history.
+// prepare settles the seed and encodes the history.
 func (o *Options) prepare() error {
+	if text := os.Getenv("LEFTFOLD_SEED"); o.Seed == 0 && text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("LEFTFOLD_SEED: %w", err)
+		}
+		o.Seed = seed
+	}
+	if o.Seed == 0 {
+		o.Seed = uint64(time.Now().UnixNano())
+	}
 	for i, c := range o.History {
 		stream, err := eventstore.ParseStreamID(c.Stream)
 		if err != nil {
