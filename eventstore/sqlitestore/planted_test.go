@@ -41,7 +41,7 @@ var faults = []planted.Fault{
 	{
 		Name: "the head of a stream is remembered",
 		Edits: []planted.Edit{
-			{File: storeFile, Old: "\thead, err := s.headOf(tx, w.Stream)\n", New: "\thead, err := s.remembered(tx, w.Stream)\n"},
+			{File: storeFile, Old: "\t\thead, err := s.headOf(tx, w.Stream)\n", New: "\t\thead, err := s.remembered(tx, w.Stream)\n"},
 			{File: storeFile, Old: "\tidentity string\n", New: "\tidentity string\n\theads    sync.Map\n"},
 			{File: storeFile, Old: "\tc.Events = row.events\n", New: "\tc.Events = row.events\n\ts.heads.Store(w.Stream, c.Revision)\n"},
 			{File: storeFile, Old: "func (s *Store) headOf(", New: `func (s *Store) remembered(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstore.Revision, error) {
@@ -54,6 +54,13 @@ var faults = []planted.Fault{
 func (s *Store) headOf(`},
 		},
 		Package: "eventstore/sqlitestore", Test: "TestTheHeadIsNeverRemembered",
+	},
+	{
+		Name: "an insert looks only whether its slot is free",
+		Edits: []planted.Edit{{
+			File: "eventstore/sqlitestore/schema.go", Old: "SELECT version + count = ? AND time = ? FROM", New: "SELECT ? IS NOT NULL AND ? IS NOT NULL FROM",
+		}},
+		Package: "eventstore/sqlitestore", Test: "TestARevisionFromTheFutureOfARestoredFileIsRefused",
 	},
 	{
 		Name:    "a lost answer is taken for a conflict",

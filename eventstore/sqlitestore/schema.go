@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -45,8 +46,15 @@ var schema = []string{
 }
 
 const (
-	insertCommit = `INSERT INTO commits(stream, version, count, id, time, types, frame, events, metadata, digest)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// insertCommit takes, after the stream, three times the version and the time of the
+	// head, and inserts nothing unless the head is the commit that ends before that
+	// version and has that time: the version is then NULL, which the table does not
+	// take. A stream without commits has the head 0. The parameters have no numbers,
+	// by which the driver would look each up.
+	insertCommit = `INSERT OR IGNORE INTO commits(stream, version, count, id, time, types, frame, events, metadata, digest)
+		VALUES (?, CASE WHEN coalesce((SELECT version + count = ? AND time = ? FROM commits
+				WHERE stream = ? ORDER BY version DESC LIMIT 1), ? = 1) THEN ? END,
+			?, ?, ?, ?, ?, ?, ?, ?)`
 
 	selectHead = `SELECT version, count, time FROM commits WHERE stream = ? ORDER BY version DESC LIMIT 1`
 
@@ -65,18 +73,24 @@ const (
 		SELECT name FROM names WHERE name IS NOT NULL LIMIT ?3`
 )
 
+// typesOf is JSON: the names of types need no escape.
 func typesOf(events []eventstore.Event) string {
 	kinds := frame.KindsOf(events)
-	var list [][2]any
-	if len(kinds) == 1 {
-		list = [][2]any{{kinds[0].Type, kinds[0].Schema}}
-	} else {
+	if len(kinds) > 1 {
+		kinds = kinds[:0]
 		for _, e := range events {
-			list = append(list, [2]any{e.Type, e.Schema})
+			kinds = append(kinds, frame.Kind{Type: e.Type, Schema: e.Schema})
 		}
 	}
-	text, _ := json.Marshal(list) // strings and numbers
-	return string(text)
+	text := []byte{'['}
+	for i, k := range kinds {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, `["`...), k.Type...), `",`...)
+		text = append(strconv.AppendInt(text, int64(k.Schema), 10), ']')
+	}
+	return string(append(text, ']'))
 }
 
 func encodeMetadata(m eventstore.Metadata) any {

@@ -102,21 +102,26 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 	return c, nil
 }
 
-// append runs inside the group's transaction. The head is read there, never
-// remembered: another process may have moved it.
+// append runs inside the group's transaction. The insert itself looks at the head,
+// which is never remembered: another process may have moved it.
 func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventstore.Commit, error) {
-	head, err := s.headOf(tx, w.Stream)
-	if err != nil {
-		return eventstore.Commit{}, err
+	at := w.Revision
+	if at.IsAny() {
+		head, err := s.headOf(tx, w.Stream)
+		if err != nil {
+			return eventstore.Commit{}, err
+		}
+		at = head
 	}
-	if !w.Expects(head) {
-		return s.refuse(tx, w, head)
-	}
-	c := w.CommitAt(s.identity, head)
+	c := w.CommitAt(s.identity, at)
 	c.Events = row.events
-	_, err = tx.Exec(insertCommit, c.Stream.String(), int64(c.First), len(c.Events), c.ID, c.Time.UnixMicro(),
-		row.types, row.frame, row.text, row.metadata, c.Digest[:])
-	return c, err
+	stream, first := c.Stream.String(), int64(c.First)
+	inserted, err := tx.Exec(insertCommit, stream, first, at.Time().UnixMicro(), stream, first, first,
+		len(c.Events), c.ID, c.Time.UnixMicro(), row.types, row.frame, row.text, row.metadata, c.Digest[:])
+	if err != nil || inserted == 1 {
+		return c, err
+	}
+	return s.refuse(tx, w)
 }
 
 func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstore.Revision, error) {
@@ -128,7 +133,14 @@ func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstor
 }
 
 // refuse says why the write's slot is not free, or returns the write's own commit.
-func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write, head eventstore.Revision) (eventstore.Commit, error) {
+func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write) (eventstore.Commit, error) {
+	head, err := s.headOf(tx, w.Stream)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	if w.Expects(head) {
+		return eventstore.Commit{}, errors.New("SQLite did not insert the row, although its slot is free")
+	}
 	at := w.Revision.Version()
 	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(at)+1)
 	if err != nil {

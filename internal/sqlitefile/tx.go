@@ -15,21 +15,18 @@ type Tx struct {
 	writes int
 }
 
-// Exec runs a statement that writes, and returns the number of rows it changed.
+// Exec runs an INSERT, UPDATE or DELETE, and returns the number of rows it changed.
+// One that changed none leaves the job free to refuse. Of other statements the
+// number says nothing: a job that runs them does not refuse.
 func (tx *Tx) Exec(query string, args ...any) (int64, error) {
 	if tx.conn.rolledBack {
 		return 0, errGone
 	}
-	s, err := tx.conn.statement(query)
-	if err != nil {
-		return 0, err
+	n, err := tx.conn.exec(query, args...)
+	if n > 0 || err != nil {
+		tx.writes++
 	}
-	tx.writes++
-	result, err := s.Exec(args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return n, err
 }
 
 // Conditionally runs write, whose statements check their conditions themselves. If
@@ -62,9 +59,5 @@ func (tx *Tx) QueryRow(query string, args ...any) (*sql.Row, error) {
 	if tx.conn.rolledBack {
 		return nil, errGone
 	}
-	s, err := tx.conn.statement(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryRow(args...), nil
+	return tx.conn.queryRow(query, args...)
 }

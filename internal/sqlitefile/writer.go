@@ -180,7 +180,10 @@ func answer(answers []error, i int, err error) error {
 // lock begins a transaction that can write, and waits for other processes.
 func (w *writer) lock() error {
 	w.conn.rolledBack = false
-	return w.conn.patiently(context.Background(), func(context.Context) error { return w.conn.exec("BEGIN IMMEDIATE") })
+	return w.conn.patiently(context.Background(), func(context.Context) error {
+		_, err := w.conn.exec("BEGIN IMMEDIATE")
+		return err
+	})
 }
 
 // attempt carries out the members in the transaction that lock has begun. Its
@@ -200,7 +203,7 @@ func (w *writer) attempt(group []*request) (answers []error, err error) {
 			return nil, &memberError{w.rollback(err)}
 		}
 	}
-	if err := w.conn.exec("COMMIT"); err != nil {
+	if _, err := w.conn.exec("COMMIT"); err != nil {
 		// Part of it may be on disk, and may be replayed from the log after a crash.
 		return nil, fmt.Errorf("%w: %w", ErrUnknown, w.rollback(err))
 	}
@@ -216,7 +219,7 @@ func (w *writer) rollback(cause error) error {
 	if w.conn.rolledBack {
 		return cause
 	}
-	if err := w.conn.exec("ROLLBACK"); err != nil {
+	if _, err := w.conn.exec("ROLLBACK"); err != nil {
 		return errors.Join(cause, err)
 	}
 	return cause
