@@ -76,9 +76,8 @@ func (f feedLog) Wait(ctx context.Context, position int64) error {
 	changed := f.file.Changed() // before looking, so that no change is missed
 	for {
 		var last int64
-		err := f.file.Readers().QueryRowContext(ctx, "SELECT coalesce(max(position), 0) FROM commits").Scan(&last)
-		if err != nil {
-			return f.file.Wrap(ctx, "read the feed of", err)
+		if err := f.file.ScanRow(ctx, "read the feed of", []any{&last}, "SELECT coalesce(max(position), 0) FROM commits"); err != nil {
+			return err
 		}
 		if last > position {
 			return nil
@@ -94,11 +93,11 @@ func (f feedLog) Wait(ctx context.Context, position int64) error {
 }
 
 func (f feedLog) Position(ctx context.Context) (position int64, err error) {
-	err = f.file.Readers().QueryRowContext(ctx, "SELECT position FROM feeds WHERE consumer = ?", f.consumer).Scan(&position)
+	err = f.file.ScanRow(ctx, "read the feed of", []any{&position}, "SELECT position FROM feeds WHERE consumer = ?", f.consumer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	return position, f.file.Wrap(ctx, "read the feed of", err)
+	return position, err
 }
 
 func (f feedLog) SavePosition(ctx context.Context, position int64) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/frame"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
 )
 
 // schema is every table of the store. A commit is one row:
@@ -107,7 +108,7 @@ func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 type stored struct {
 	first, count, micros       int64
 	id                         string
-	header, text, digest, meta []byte
+	header, text, digest, meta sqlitefile.Blob
 }
 
 // dest is what the columns are scanned into.

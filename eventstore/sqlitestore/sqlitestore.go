@@ -176,20 +176,31 @@ func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write) (eventstore.Commit
 
 // Head implements [eventstore.Store].
 func (s *Store) Head(ctx context.Context, stream eventstore.StreamID) (eventstore.Revision, error) {
-	head, err := s.scanHead(s.file.Readers().QueryRowContext(ctx, selectHead, stream.String()), stream)
-	return head, s.file.Wrap(ctx, "read the head of "+stream.String()+" in", err)
+	var h head
+	err := s.file.ScanRow(ctx, "read the head of "+stream.String()+" in", h.dest(), selectHead, stream.String())
+	return s.revision(stream, h, err)
+}
+
+// head is a row of selectHead.
+type head struct{ first, count, micros int64 }
+
+func (h *head) dest() []any { return []any{&h.first, &h.count, &h.micros} }
+
+// revision returns the boundary after a row; a stream without one is at 0.
+func (s *Store) revision(stream eventstore.StreamID, h head, err error) (eventstore.Revision, error) {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return eventstore.Revision{}, err
+	}
+	if err != nil {
+		return eventstore.NewRevision(s.identity, stream, 0, fromMicros(0)), nil
+	}
+	return eventstore.NewRevision(s.identity, stream, eventstore.Version(h.first+h.count-1), fromMicros(h.micros)), nil
 }
 
 func (s *Store) scanHead(row *sql.Row, stream eventstore.StreamID) (eventstore.Revision, error) {
-	var first, count, micros int64
-	err := row.Scan(&first, &count, &micros)
-	if errors.Is(err, sql.ErrNoRows) {
-		return eventstore.NewRevision(s.identity, stream, 0, fromMicros(0)), nil
-	}
-	if err != nil {
-		return eventstore.Revision{}, err
-	}
-	return eventstore.NewRevision(s.identity, stream, eventstore.Version(first+count-1), fromMicros(micros)), nil
+	var h head
+	err := row.Scan(h.dest()...)
+	return s.revision(stream, h, err)
 }
 
 // row is what a write becomes in the table, made before it enters the group.

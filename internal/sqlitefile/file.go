@@ -26,6 +26,7 @@ type Options struct {
 type File struct {
 	path    string
 	readers *sql.DB
+	queries sync.Map // text to *sql.Stmt of readers, whose Close closes them
 	writer  *writer
 
 	mu      sync.Mutex
@@ -123,7 +124,8 @@ func openFile(ctx context.Context, path, name string, opts Options, busy time.Du
 // Path returns the path as it was given to the first Open.
 func (f *File) Path() string { return f.path }
 
-// Readers returns connections that can only read.
+// Readers returns connections that can only read, for queries whose text varies;
+// others are prepared once by Query and ScanRow.
 func (f *File) Readers() *sql.DB { return f.readers }
 
 // Changed returns a channel that is closed when this process writes next.
@@ -154,13 +156,43 @@ func (f *File) Do(ctx context.Context, op string, job Job) error {
 	return translate(op, f.path, f.writer.do(ctx, job))
 }
 
-// Query runs a reading query. The caller closes the rows.
+// Query runs a reading query. Its text is a constant: it is prepared once, which
+// takes several times longer than to look a row up. The caller closes the rows.
 func (f *File) Query(ctx context.Context, op, query string, args ...any) (*sql.Rows, error) {
-	rows, err := f.readers.QueryContext(ctx, query, args...)
+	s, err := f.prepared(ctx, query)
 	if err != nil {
 		return nil, f.Wrap(ctx, op, err)
 	}
-	return rows, nil
+	rows, err := s.QueryContext(ctx, args...)
+	return rows, f.Wrap(ctx, op, err)
+}
+
+// ScanRow is Query for at most one row, which it scans. Without a row the error is
+// [sql.ErrNoRows].
+func (f *File) ScanRow(ctx context.Context, op string, dest []any, query string, args ...any) error {
+	s, err := f.prepared(ctx, query)
+	if err == nil {
+		err = s.QueryRowContext(ctx, args...).Scan(dest...)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return f.Wrap(ctx, op, err)
+}
+
+func (f *File) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := f.queries.Load(query); ok {
+		return s.(*sql.Stmt), nil
+	}
+	made, err := f.readers.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s, other := f.queries.LoadOrStore(query, made)
+	if other {
+		_ = made.Close() // another goroutine was faster
+	}
+	return s.(*sql.Stmt), nil
 }
 
 // Wrap translates the error of a read: the end of ctx is its cause.

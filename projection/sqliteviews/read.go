@@ -78,9 +78,9 @@ func (v *Views) lookUp(ctx context.Context, g projection.GenerationID, query str
 
 func (v *Views) lookUpPart(ctx context.Context, g projection.GenerationID, query string, place int64, keys []any, scan func(*sql.Rows) error) error {
 	op := "read " + g.String() + " in"
-	rows, err := v.file.Query(ctx, op, query, append([]any{place}, keys...)...)
+	rows, err := v.file.Readers().QueryContext(ctx, query, append([]any{place}, keys...)...)
 	if err != nil {
-		return err
+		return v.file.Wrap(ctx, op, err)
 	}
 	defer rows.Close()
 	for rows.Next() {

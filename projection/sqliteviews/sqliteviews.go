@@ -101,13 +101,13 @@ func (v *Views) place(ctx context.Context, g projection.GenerationID, view strin
 		return id, nil
 	}
 	var id int64
-	err := v.file.Readers().QueryRowContext(ctx, "SELECT id FROM places WHERE projection = ? AND generation = ? AND view = ?",
-		g.Projection, int64(g.Number), view).Scan(&id)
+	err := v.file.ScanRow(ctx, "read", []any{&id}, "SELECT id FROM places WHERE projection = ? AND generation = ? AND view = ?",
+		g.Projection, int64(g.Number), view)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, v.file.Wrap(ctx, "read", err)
+		return 0, err
 	}
 	v.rememberPlace(p, id)
 	return id, nil
@@ -146,12 +146,12 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	s := projection.State{Projection: name}
 	op := "read the state of projection " + name + " in"
 	var text string
-	err := v.file.Readers().QueryRowContext(ctx, "SELECT state FROM projections WHERE name = ?", name).Scan(&text)
+	err := v.file.ScanRow(ctx, op, []any{&text}, "SELECT state FROM projections WHERE name = ?", name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
 	}
 	if err != nil {
-		return s, v.file.Wrap(ctx, op, err)
+		return s, err
 	}
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return s, v.file.Wrap(ctx, op, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err))
