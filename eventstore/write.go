@@ -18,6 +18,7 @@ import (
 const (
 	MaxCommitBytes    = 3 << 20
 	MaxCommitEvents   = 10_000
+	MaxCommitTypes    = 1_000 // different event types, which a store lists beside the events
 	MaxCommitIDBytes  = 128
 	MaxEventTypeBytes = 128
 )
@@ -155,7 +156,22 @@ func (w Write) check(store string) error {
 			return fmt.Errorf("%w: append to %q: event %d (%s) has no payload", ErrInvalid, w.Stream, i, e.Type)
 		}
 	}
+	if n := w.types(); n > MaxCommitTypes {
+		return &LimitError{Stream: w.Stream, What: "event types in a commit", Size: n, Limit: MaxCommitTypes}
+	}
 	return nil
+}
+
+// types returns the number of different event types, or 1 where it can not matter.
+func (w Write) types() int {
+	if len(w.Events) <= MaxCommitTypes {
+		return 1
+	}
+	names := map[string]struct{}{}
+	for _, e := range w.Events {
+		names[e.Type] = struct{}{}
+	}
+	return len(names)
 }
 
 // size is an upper bound for what the commit takes in a store.

@@ -137,6 +137,27 @@ var feedClauses = []clause{
 		again.next(1)
 		again.stop()
 	}},
+	{"an announced commit may be changed without effect on the store", func(t *fixture) {
+		w := writeAt(eventstore.NoStream, t.stream("1"), "A", "B")
+		w.Metadata.Extra = map[string]string{"k": "v"}
+		t.must(w)
+		t.announced(func(c *eventstore.Commit) { spoil(c) })
+		stored := t.read(w.Stream, 0)
+		require.Len(t, stored, 1)
+		assert.Equal(t, w.Events, stored[0].Events)
+		assert.Equal(t, w.Metadata, stored[0].Metadata)
+	}},
+	{"the position of a feed outlives the process", func(t *fixture) {
+		t.history(t.stream("1"), 1, 1)
+		feed := t.listen("consumer", nil)
+		feed.next(2)
+		feed.stop()
+		t.Backend = t.Reopen(t)
+		t.history(t.stream("2"), 1)
+		feed = t.listen("consumer", nil)
+		assert.Equal(t, t.stream("2"), feed.next(1)[0].Stream)
+		feed.stop()
+	}},
 }
 
 // listener runs a feed and keeps what it announces of the test's own category.

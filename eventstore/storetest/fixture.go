@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -49,9 +50,17 @@ func facts(types ...string) []eventstore.Event {
 	return events
 }
 
-// weighing returns an event whose payload is JSON of that many bytes.
+// weighing returns an event whose payload is JSON of that many bytes, which hardly gets
+// smaller when it is packed.
 func weighing(bytes int) eventstore.Event {
-	return eventstore.Event{Type: "BIG", Schema: 1, Payload: []byte(`"` + strings.Repeat("x", bytes-2) + `"`)}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	random := rand.New(rand.NewPCG(uint64(bytes), 0))
+	payload := make([]byte, bytes)
+	for i := range payload {
+		payload[i] = letters[random.IntN(len(letters))]
+	}
+	payload[0], payload[bytes-1] = '"', '"'
+	return eventstore.Event{Type: "BIG", Schema: 1, Payload: payload}
 }
 
 func writeAt(r eventstore.Revision, stream eventstore.StreamID, types ...string) eventstore.Write {

@@ -57,8 +57,6 @@ var memoryClauses = []clause{
 			assert.Equal(t, want, t.read(w.Stream, 0))
 			assert.Equal(t, want, t.readBackward(w.Stream, 0))
 		}
-		t.announced(func(c *eventstore.Commit) { spoil(c) })
-		assert.Equal(t, want, t.read(w.Stream, 0))
 	}},
 }
 

@@ -35,15 +35,4 @@ var reopenClauses = []clause{
 		t.Backend = t.Reopen(t)
 		assert.ElementsMatch(t, commitsOf(whole[50:]), commitsOf(t.scanned(whole[49].Cursor)))
 	}},
-	{"the position of a feed outlives the process", func(t *fixture) {
-		t.history(t.stream("1"), 1, 1)
-		feed := t.listen("consumer", nil)
-		feed.next(2)
-		feed.stop()
-		t.Backend = t.Reopen(t)
-		t.history(t.stream("2"), 1)
-		feed = t.listen("consumer", nil)
-		assert.Equal(t, t.stream("2"), feed.next(1)[0].Stream)
-		feed.stop()
-	}},
 }

@@ -59,6 +59,9 @@ var thirdParty = []struct {
 }{
 	{uuid, func(p string) bool { return !under(p, "examples") }},
 	{"modernc.org/sqlite", func(p string) bool { return short(p) == "internal/sqlitefile" }},
+	{"github.com/aws/aws-sdk-go-v2", usesDynamoDB},
+	{"github.com/aws/smithy-go", usesDynamoDB}, // the errors of the SDK
+	{"github.com/klauspost/compress", func(p string) bool { return short(p) == "eventstore/dynamostore" }},
 	{"github.com/spf13/cobra", hasCommands},
 	{"github.com/spf13/pflag", hasCommands}, // the flags of cobra
 	{"github.com/shopspring/decimal", func(p string) bool { return short(p) == "examples/shop/money" }},
@@ -68,10 +71,16 @@ var thirdParty = []struct {
 	{"github.com/anishathalye/porcupine", isKit},
 }
 
+// usesDynamoDB holds for the packages named for DynamoDB, and for programs, which choose
+// the credentials.
+func usesDynamoDB(p string) bool {
+	return strings.HasPrefix(path.Base(p), "dynamo") || under(p, "examples", "cmd")
+}
+
 func hasCommands(p string) bool { return under(p, "examples", "cmd", "operator") }
 
 // drivers are the entries that a binary should not link without need.
-var drivers = []string{"modernc.org/sqlite"}
+var drivers = []string{"modernc.org/sqlite", "github.com/aws/aws-sdk-go-v2"}
 
 func thirdPartyIsListed(g graph) (found []string) {
 	for _, n := range g.own() {

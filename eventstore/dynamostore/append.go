@@ -1,0 +1,134 @@
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+// Append implements [eventstore.Store]: one PutItem, of one write unit for each KB, and
+// one unit more for the first commit of a stream. A commit over 400 KB is a transaction
+// of its parts, at twice the price. At Any it reads the head first.
+func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
+	w, err := eventstore.Prepare(ctx, s.identity, w)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	if ctx.Err() != nil {
+		return eventstore.Commit{}, context.Cause(ctx)
+	}
+	b, err := newBody(w)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	if w.Revision.IsAny() {
+		return s.appendAny(ctx, w, b)
+	}
+	return s.appendAt(ctx, w, w.Revision, b)
+}
+
+// appendAny goes from slot to slot until one is free.
+func (s *Store) appendAny(ctx context.Context, w eventstore.Write, b body) (eventstore.Commit, error) {
+	at, err := s.Head(ctx, w.Stream)
+	if err != nil {
+		return eventstore.Commit{}, err
+	}
+	for {
+		c, err := s.appendAt(ctx, w, at, b)
+		conflict, moved := errors.AsType[*eventstore.ConflictError](err)
+		if !moved {
+			return c, err
+		}
+		at = conflict.Actual
+	}
+}
+
+// appendAt tries the slot behind a boundary. It is one item, so between two boundaries
+// exactly one writer can win.
+func (s *Store) appendAt(ctx context.Context, w eventstore.Write, at eventstore.Revision, b body) (eventstore.Commit, error) {
+	c := w.CommitAt(s.identity, at)
+	c.Events = b.events
+	taken, err := s.write(ctx, &c, b)
+	if err == nil && taken == nil {
+		return c, nil
+	}
+	if failed, ok := errors.AsType[*dynamotable.Error](err); ok && failed.Unknown {
+		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return eventstore.Commit{}, err
+	}
+	if err != nil {
+		return eventstore.Commit{}, fmt.Errorf("append to %q: %w", w.Stream, err)
+	}
+	winner, err := s.resolve(ctx, taken, w.Stream, nil)
+	if err != nil {
+		// The slot is taken, perhaps by ourselves, and what has it can not be read.
+		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
+	}
+	return eventstore.Settle(w, winner)
+}
+
+// write puts the commit's item, and its parts if it has some. If the slot is taken it
+// returns what is there.
+func (s *Store) write(ctx context.Context, c *eventstore.Commit, b body) (taken dynamotable.Item, err error) {
+	put := s.put(s.itemOf(c, b))
+	if len(b.parts) > 0 {
+		return s.transact(ctx, put, c, b)
+	}
+	_, err = dynamotable.Send(ctx, s.attempts, "PutItem", s.client.PutItem, put)
+	failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	if !ok {
+		return nil, err
+	}
+	if len(failed.Item) == 0 {
+		return s.get(ctx, c.Stream, c.First)
+	}
+	return failed.Item, nil
+}
+
+func (s *Store) transact(ctx context.Context, put *dynamodb.PutItemInput, c *eventstore.Commit, b body) (taken dynamotable.Item, err error) {
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{
+		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
+		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
+	}}}}
+	for i, part := range b.parts {
+		item := payloadKey(c.Stream, c.First, i)
+		item[attrPart] = dynamotable.B(part)
+		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})
+	}
+	err = dynamotable.Transact(ctx, s.attempts, s.client, in)
+	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok || len(canceled.CancellationReasons) == 0 {
+		return nil, err
+	}
+	reason := canceled.CancellationReasons[0]
+	if reason.Code == nil || *reason.Code != "ConditionalCheckFailed" {
+		return nil, err
+	}
+	if len(reason.Item) == 0 {
+		return s.get(ctx, c.Stream, c.First)
+	}
+	return reason.Item, nil
+}
+
+// get reads the commit at a slot that is known to be taken: for servers that do not
+// return it with the failed condition.
+func (s *Store) get(ctx context.Context, stream eventstore.StreamID, first eventstore.Version) (dynamotable.Item, error) {
+	out, err := dynamotable.Send(ctx, s.attempts, "GetItem", s.client.GetItem,
+		&dynamodb.GetItemInput{TableName: &s.table, Key: keyOf(stream, first), ConsistentRead: new(true)})
+	if err == nil && len(out.Item) == 0 {
+		err = damaged(stream, int64(first), errors.New("the commit at a taken slot is not there"))
+	}
+	if err != nil {
+		// Whether it is our own is not known.
+		return nil, &dynamotable.Error{Operation: "GetItem", Unknown: true, Err: err}
+	}
+	return out.Item, nil
+}

@@ -1,0 +1,99 @@
+// Package dynamostore keeps an event store in a DynamoDB table: the store for
+// production. A commit is one immutable item, an append one conditional PutItem, and a
+// lost answer is told from a conflict by what the condition returns.
+//
+// What each operation costs, and what DynamoDB promises and does not, is in
+// docs/dynamodb.md.
+package dynamostore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+// Options says how to use a store. The zero value works.
+type Options struct {
+	// Attempts is how often a request is sent before it has failed. Between them are
+	// pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number and its
+	// budget of retries are not used.
+	Attempts int
+}
+
+// Store implements the interfaces of eventstore on the table PREFIX-events. It is made
+// by [Open] and safe for concurrent use. It holds nothing to close.
+type Store struct {
+	client   *dynamodb.Client
+	table    string
+	index    string // of the directory
+	slices   int
+	identity string
+	attempts int
+}
+
+var (
+	_ eventstore.Store     = (*Store)(nil)
+	_ eventstore.Directory = (*Store)(nil)
+	_ eventstore.Scanner   = (*Store)(nil)
+)
+
+// Open looks at the table PREFIX-events, with one DescribeTable. The table's ID is the
+// store's identity: a copy restored from a backup has another, and refuses revisions of
+// the original.
+//
+// A table that is missing, of another program, or replicated to another Region is
+// refused with an error that carries a hint.
+func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Options) (*Store, error) {
+	if err := dynamotable.CheckPrefix(prefix); err != nil {
+		return nil, fmt.Errorf("dynamostore: %w", err)
+	}
+	s := &Store{client: client, table: tableName(prefix), attempts: opts.Attempts}
+	if s.attempts < 1 {
+		s.attempts = dynamotable.DefaultAttempts
+	}
+	table, err := dynamotable.Inspect(ctx, client, s.table, types.ScalarAttributeTypeN)
+	if err == nil {
+		s.index, s.slices, err = slicesOf(table)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dynamostore: %w", err)
+	}
+	s.identity = dynamotable.IdentityOf(table)
+	return s, nil
+}
+
+// ProvisionOptions says how the table is made. The zero value is right for production.
+type ProvisionOptions struct {
+	// DirectorySlices is among how many partitions of the directory's index the streams
+	// of a category are divided; it can not be changed later. Each takes about 1,000 new
+	// streams a second, and a listing asks each. Defaults to 16, at the most 256.
+	DirectorySlices int
+	// NoStream leaves out the DynamoDB Stream, which feeds live projections.
+	NoStream bool
+	// Unprotected leaves out deletion protection and point-in-time recovery: for tests.
+	Unprotected bool
+}
+
+// Provision makes the table PREFIX-events, if it does not exist, and waits until it is
+// ready: on demand, with its stream, protected from deletion, with point-in-time
+// recovery. It may be repeated; a table that exists keeps its settings.
+func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
+	if opts.DirectorySlices == 0 {
+		opts.DirectorySlices = defaultSlices
+	}
+	if opts.DirectorySlices < 1 || opts.DirectorySlices > mostSlices {
+		return fmt.Errorf("dynamostore: %w: %d slices of the directory, allowed are 1 to %d", eventstore.ErrInvalid, opts.DirectorySlices, mostSlices)
+	}
+	if err := dynamotable.CheckPrefix(prefix); err != nil {
+		return fmt.Errorf("dynamostore: %w", err)
+	}
+	if err := dynamotable.Provision(ctx, client, spec(prefix, opts)); err != nil {
+		return fmt.Errorf("dynamostore: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package dynamostore_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/eventstore/storetest"
+)
+
+var server dynamotest.Server
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := server.Close(); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// bare is how tests make tables: streams make a server slower with every table.
+var bare = dynamostore.ProvisionOptions{NoStream: true, Unprotected: true}
+
+func newPrefix() string { return "t" + strings.ReplaceAll(uuid.NewString(), "-", "") }
+
+// provisioned returns a client and the prefix of a table of the test's own.
+func provisioned(t testing.TB) (*dynamodb.Client, string) {
+	t.Helper()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, bare))
+	return client, prefix
+}
+
+func openStore(t testing.TB, client *dynamodb.Client, prefix string) *dynamostore.Store {
+	t.Helper()
+	s, err := dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
+	require.NoError(t, err)
+	return s
+}
+
+func backend(t testing.TB, client *dynamodb.Client, prefix string) storetest.Backend {
+	s := openStore(t, client, prefix)
+	return storetest.Backend{Store: s, Directory: s, Scanner: s,
+		Reopen: func(t testing.TB) storetest.Backend { return backend(t, client, prefix) }}
+}
+
+func TestStore(t *testing.T) {
+	server.Endpoint(t) // it outlives the suite, which looks for what was left behind
+	storetest.Run(t, func(t testing.TB) storetest.Backend {
+		client, prefix := provisioned(t)
+		return backend(t, client, prefix)
+	})
+}

@@ -1,0 +1,70 @@
+package dynamostore_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+func TestOpenSaysWhatIsWrongWithATable(t *testing.T) {
+	t.Parallel()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	_, err := dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
+	assert.ErrorIs(t, err, dynamotable.ErrMissing)
+	assert.ErrorContains(t, err, "dynamostore: open the table "+prefix+"-events: DescribeTable: the table does not exist")
+	assert.Contains(t, eventstore.Hint(err), "Provision")
+
+	_, err = client.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: new(prefix + "-events"), BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: new("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: new("id"), AttributeType: types.ScalarAttributeTypeS}}})
+	require.NoError(t, err)
+	_, err = dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
+	assert.ErrorIs(t, err, dynamotable.ErrForeign)
+	assert.Equal(t, "choose another prefix", eventstore.Hint(err))
+	assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, prefix, bare), dynamotable.ErrForeign)
+
+	for _, prefix := range []string{"", "a b", "ä", strings.Repeat("x", 241)} {
+		_, err = dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
+		assert.ErrorIs(t, err, eventstore.ErrInvalid, prefix)
+		assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, prefix, bare), eventstore.ErrInvalid, prefix)
+	}
+	assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, "x", dynamostore.ProvisionOptions{DirectorySlices: 257}), eventstore.ErrInvalid)
+}
+
+func TestProvisionMayBeRepeatedAndRunByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	done := make(chan error, 4)
+	for range cap(done) {
+		go func() { done <- dynamostore.Provision(t.Context(), client, prefix, bare) }()
+	}
+	for range cap(done) {
+		assert.NoError(t, <-done)
+	}
+	s := openStore(t, client, prefix)
+	c, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(1, 100)})
+	require.NoError(t, err)
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, bare))
+	assert.Equal(t, []eventstore.Commit{c}, readAll(t, s, "1"))
+}
+
+func TestProvisionForProductionHasAStreamAndIsProtected(t *testing.T) {
+	t.Parallel()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, dynamostore.ProvisionOptions{DirectorySlices: 3}))
+	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: new(prefix + "-events")})
+	require.NoError(t, err)
+	assert.Equal(t, types.StreamViewTypeNewImage, out.Table.StreamSpecification.StreamViewType)
+	assert.True(t, *out.Table.DeletionProtectionEnabled)
+	assert.Equal(t, types.BillingModePayPerRequest, out.Table.BillingModeSummary.BillingMode)
+	assert.Equal(t, "streams-3", *out.Table.GlobalSecondaryIndexes[0].IndexName)
+}

@@ -1,0 +1,189 @@
+package dynamostore
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+// ReadAll implements [eventstore.Scanner]: a strongly consistent parallel Scan, one
+// request for each megabyte, one read unit for each 4 KB of all that the table holds.
+func (s *Store) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[eventstore.ScannedCommit, error] {
+	return func(yield func(eventstore.ScannedCommit, error) bool) {
+		intern := interner()
+		for item, err := range s.scan(ctx, from) {
+			if err != nil {
+				yield(eventstore.ScannedCommit{}, err)
+				return
+			}
+			c, err := s.scanned(ctx, item, intern)
+			if !yield(eventstore.ScannedCommit{Commit: c, Cursor: from.At(eventstore.EventID{Stream: c.Stream, Version: c.Last()})}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) scanned(ctx context.Context, item dynamotable.Item, intern func([]byte) string) (eventstore.Commit, error) {
+	r := dynamotable.Reader{Item: item}
+	stream, err := eventstore.ParseStreamID(r.String(attrPK))
+	if err != nil {
+		return eventstore.Commit{}, fmt.Errorf("%w: the name of a stream: %w", eventstore.ErrCorrupt, err)
+	}
+	return s.resolve(ctx, item, stream, intern)
+}
+
+// scan returns the items of a segment that are commits.
+func (s *Store) scan(ctx context.Context, from eventstore.Cursor) iter.Seq2[dynamotable.Item, error] {
+	return func(yield func(dynamotable.Item, error) bool) {
+		segment, segments := from.Segment()
+		in := &dynamodb.ScanInput{TableName: &s.table, ConsistentRead: new(true), Segment: new(int32(segment)), TotalSegments: new(int32(segments))}
+		if place := from.Place(); place.Version > 0 {
+			// No commit has this key, but the next one comes behind it: within a stream by
+			// version, else wherever the stream lies.
+			in.ExclusiveStartKey = keyOf(place.Stream, min(place.Version, math.MaxInt64))
+		}
+		for {
+			out, err := dynamotable.Send(ctx, s.attempts, "Scan", s.client.Scan, in)
+			if err != nil {
+				yield(nil, s.wrap(ctx, "scan", err))
+				return
+			}
+			for _, item := range out.Items {
+				if isCommit(item) && !yield(item, nil) {
+					return
+				}
+			}
+			if len(out.LastEvaluatedKey) == 0 {
+				return
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
+		}
+	}
+}
+
+// isCommit tells commits from what else the table holds.
+func isCommit(item dynamotable.Item) bool {
+	r := dynamotable.Reader{Item: item}
+	return !strings.HasPrefix(r.String(attrPK), reserved) && r.Int(attrSK) >= 1
+}
+
+// Streams implements [eventstore.Directory]: one eventually consistent Query for each
+// slice of the directory, and one more for each megabyte of names.
+func (s *Store) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
+	return func(yield func(eventstore.StreamID, error) bool) {
+		if err := eventstore.CheckCategory(category); err != nil {
+			yield(eventstore.StreamID{}, err)
+			return
+		}
+		var open slices
+		defer func() { open.stop() }()
+		for i := range s.slices {
+			next, stop := iter.Pull2(s.slice(ctx, category, i, after))
+			if err := open.add(next, stop); err != nil {
+				yield(eventstore.StreamID{}, err)
+				return
+			}
+		}
+		for len(open) > 0 {
+			stream := open[0].head
+			if !yield(stream, nil) {
+				return
+			}
+			if err := open.advance(); err != nil {
+				yield(eventstore.StreamID{}, err)
+				return
+			}
+		}
+	}
+}
+
+// slice returns the streams of one slice in the byte order of their names, which is
+// DynamoDB's order of strings.
+func (s *Store) slice(ctx context.Context, category string, i int, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
+	return func(yield func(eventstore.StreamID, error) bool) {
+		in := &dynamodb.QueryInput{TableName: &s.table, IndexName: &s.index,
+			KeyConditionExpression:   new("#dir = :dir AND #pk > :after"),
+			ExpressionAttributeNames: map[string]string{"#dir": attrDir, "#pk": attrPK},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":dir": dynamotable.S(slice(category, i)),
+				":after": dynamotable.S(max(after.String(), category))}}
+		for page, err := range s.query(ctx, in) {
+			if err != nil {
+				yield(eventstore.StreamID{}, err)
+				return
+			}
+			for _, item := range page {
+				r := dynamotable.Reader{Item: item}
+				stream, err := eventstore.ParseStreamID(r.String(attrPK))
+				if err != nil {
+					err = fmt.Errorf("%w: the name of a stream: %w", eventstore.ErrCorrupt, err)
+				}
+				if !yield(stream, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// slices are the slices of the directory that are not at their ends, as a heap: the one
+// whose next stream comes first is the first.
+type slices []openSlice
+
+type openSlice struct {
+	head eventstore.StreamID
+	next func() (eventstore.StreamID, error, bool)
+	stop func()
+}
+
+func (h slices) Len() int           { return len(h) }
+func (h slices) Less(i, j int) bool { return h[i].head.Compare(h[j].head) < 0 }
+func (h slices) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *slices) Push(x any)        { *h = append(*h, x.(openSlice)) }
+func (h *slices) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// add takes a slice in, unless it is empty.
+func (h *slices) add(next func() (eventstore.StreamID, error, bool), stop func()) error {
+	head, err, ok := next()
+	if !ok || err != nil {
+		stop()
+		return err
+	}
+	heap.Push(h, openSlice{head, next, stop})
+	return nil
+}
+
+// advance moves the first slice on.
+func (h *slices) advance() error {
+	head, err, ok := (*h)[0].next()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		(*h)[0].stop()
+		heap.Pop(h)
+		return nil
+	}
+	(*h)[0].head = head
+	heap.Fix(h, 0)
+	return nil
+}
+
+func (h *slices) stop() {
+	for _, s := range *h {
+		s.stop()
+	}
+}

@@ -1,0 +1,114 @@
+package dynamostore
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+// The table PREFIX-events. A commit is one item:
+//
+//	PK      S  the stream's name
+//	SK      N  version of the commit's first event
+//	n       N  number of events
+//	id      S  commit ID
+//	at      N  microseconds since 1970, UTC
+//	types   L  the types of its events, each once
+//	frame   B  where each payload begins and what it is; see internal/frame
+//	events  S  the payloads: a JSON array where they are JSON; B where they are not UTF-8
+//	packed  B  the same compressed by zstd, instead of events, where that saves a unit
+//	parts   N  number of payload items that hold events or packed, where one item is too small
+//	meta    S  JSON, absent where there is none
+//	sum     B  tells another content under the same ID
+//	dir     S  category#slice, in the first commit of a stream only: the directory
+//
+// A payload item lies outside of any stream's name, which begins with a letter, a
+// digit, '_' or '.':
+//
+//	PK      S  !payload|version|stream
+//	SK      N  number of the part, from 0
+//	part    B  bytes
+//
+// Other keys that begin with '!', and sort keys below 1, are kept for what is written
+// together with commits. A reader of streams never meets them, a scan passes over them.
+const (
+	attrPK     = dynamotable.PK
+	attrSK     = dynamotable.SK
+	attrCount  = "n"
+	attrID     = "id"
+	attrTime   = "at"
+	attrTypes  = "types"
+	attrFrame  = "frame"
+	attrEvents = "events"
+	attrPacked = "packed"
+	attrParts  = "parts"
+	attrMeta   = "meta"
+	attrDigest = "sum"
+	attrDir    = dynamotable.DirectoryKey
+	attrPart   = "part"
+
+	reserved      = "!"
+	payloadPrefix = reserved + "payload|"
+
+	// The index of the directory says in its name among how many slices the streams of
+	// a category are divided: a slice takes about 1,000 new streams a second.
+	indexPrefix   = "streams-"
+	defaultSlices = 16
+	mostSlices    = 256
+)
+
+func tableName(prefix string) string { return prefix + "-events" }
+
+func keyOf(stream eventstore.StreamID, first eventstore.Version) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(stream.String()), attrSK: dynamotable.N(first)}
+}
+
+func payloadKey(stream eventstore.StreamID, first eventstore.Version, part int) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(fmt.Sprintf("%s%d|%s", payloadPrefix, first, stream)), attrSK: dynamotable.N(part)}
+}
+
+// directoryKey returns the partition of the directory that lists a stream.
+func directoryKey(stream eventstore.StreamID, slices int) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(stream.String())) // a hash never fails
+	return slice(stream.Category(), int(h.Sum32()%uint32(slices)))
+}
+
+func slice(category string, i int) string { return category + "#" + strconv.Itoa(i) }
+
+// spec describes the table for dynamotable.Provision.
+func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
+	return dynamotable.Spec{
+		Name:      tableName(prefix),
+		SortKey:   types.ScalarAttributeTypeN,
+		Index:     indexPrefix + strconv.Itoa(o.DirectorySlices),
+		Stream:    !o.NoStream,
+		Protected: !o.Unprotected,
+	}
+}
+
+// slicesOf finds the number of slices in the name of the table's index.
+func slicesOf(table *types.TableDescription) (index string, slices int, err error) {
+	for _, i := range table.GlobalSecondaryIndexes {
+		number, found := strings.CutPrefix(*i.IndexName, indexPrefix)
+		if n, err := strconv.Atoi(number); found && err == nil && n >= 1 && n <= mostSlices {
+			return *i.IndexName, n, nil
+		}
+	}
+	return "", 0, fmt.Errorf("open the table %s: %w: it has no index %s…", *table.TableName, dynamotable.ErrForeign, indexPrefix)
+}
+
+// conditionFree holds where no commit has the slot.
+const conditionFree = "attribute_not_exists(" + attrPK + ")"
+
+func (s *Store) put(item dynamotable.Item) *dynamodb.PutItemInput {
+	return &dynamodb.PutItemInput{TableName: &s.table, Item: item, ConditionExpression: new(conditionFree),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+}

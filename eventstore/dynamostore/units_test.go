@@ -1,0 +1,165 @@
+package dynamostore_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamometer"
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+)
+
+// metered is a store whose requests are counted.
+type metered struct {
+	*dynamostore.Store
+	t     *testing.T
+	meter dynamometer.Meter
+}
+
+func newMetered(t *testing.T, plan dynamotest.Plan) *metered {
+	endpoint := server.Endpoint(t)
+	_, prefix := provisioned(t)
+	if plan != nil {
+		endpoint = dynamotest.NewProxy(t, endpoint, plan).URL
+	}
+	m := &metered{t: t}
+	options := dynamotest.NewClient(t, endpoint).Options()
+	m.meter.Attach(&options)
+	m.Store = openStore(t, dynamodb.New(options), prefix)
+	m.meter.Reset()
+	return m
+}
+
+// cost holds what some work takes against what it should.
+func (m *metered) cost(what string, work func(), requests int, writeUnits, readUnits float64) {
+	m.t.Helper()
+	m.meter.Reset()
+	work()
+	total := m.meter.Total()
+	assert.Equal(m.t, dynamometer.Usage{Requests: requests, WriteUnits: writeUnits, ReadUnits: readUnits, Throttles: total.Throttles}, total, what)
+}
+
+func (m *metered) must(w eventstore.Write) eventstore.Commit {
+	m.t.Helper()
+	c, err := m.Append(m.t.Context(), w)
+	require.NoError(m.t, err)
+	return c
+}
+
+func stream(t testing.TB, id string) eventstore.StreamID {
+	s, err := eventstore.NewStreamID("user", id)
+	require.NoError(t, err)
+	return s
+}
+
+// events returns n events of about so many bytes together, as orders are.
+func events(n, bytes int) []eventstore.Event {
+	all := make([]eventstore.Event, n)
+	for i := range all {
+		payload := fmt.Sprintf(`{"product":"%05d","note":""}`, i)
+		payload = strings.Replace(payload, `""}`, `"`+strings.Repeat("x", max(0, bytes/n-len(payload)-1))+`"}`, 1)
+		all[i] = eventstore.Event{Type: "PURCHASE_MADE", Schema: 1, Payload: []byte(payload)}
+	}
+	return all
+}
+
+// The rows of the unit table in docs/dynamodb.md, as far as the store alone has them.
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	var at eventstore.Revision
+	m.cost("append to a new stream (directory entry)", func() {
+		at = m.must(eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)}).Revision
+	}, 1, 2, 0)
+	m.cost("append to an existing stream", func() {
+		at = m.must(eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: events(3, 700)}).Revision
+	}, 1, 1, 0)
+	m.cost("checked read from the last commit on, inclusive", func() {
+		n := 0
+		for c, err := range m.Read(t.Context(), stream(t, "1"), 4) {
+			require.NoError(t, err)
+			assert.Equal(t, eventstore.Version(4), c.First)
+			n++
+		}
+		assert.Equal(t, 1, n)
+	}, 1, 0, 1)
+	m.cost("head", func() {
+		head, err := m.Head(t.Context(), stream(t, "1"))
+		require.NoError(t, err)
+		assert.Equal(t, at, head)
+	}, 1, 0, 1)
+	m.cost("conflict, with the winner in hand", func() {
+		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)})
+		require.ErrorIs(t, err, eventstore.ErrConflict)
+	}, 1, 1, 0)
+	m.cost("and decided again behind it", func() {
+		at = m.must(eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: events(3, 700)}).Revision
+	}, 1, 1, 0)
+	m.cost("what is refused before the call", func() {
+		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: events(eventstore.MaxCommitEvents+1, 1)})
+		require.ErrorIs(t, err, eventstore.ErrTooLarge)
+	}, 0, 0, 0)
+}
+
+func TestUnitsOfALongStream(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	at := eventstore.NoStream
+	for range 36 { // of about 850 bytes each
+		at = m.must(eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: events(1, 720)}).Revision
+	}
+	m.cost("load of a 30 KB stream", func() {
+		n := 0
+		for _, err := range m.Read(t.Context(), stream(t, "1"), 0) {
+			require.NoError(t, err)
+			n++
+		}
+		assert.Equal(t, 36, n)
+	}, 1, 0, 8)
+}
+
+func TestUnitsOfALostAnswer(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, func(c dynamotest.Call) dynamotest.Fault {
+		if c.Writes == 2 {
+			return dynamotest.CutAfter
+		}
+		return dynamotest.None
+	})
+	at := m.must(eventstore.Write{Stream: stream(t, "1"), Events: events(1, 300)}).Revision
+	m.cost("our own lost response", func() {
+		c := m.must(eventstore.Write{Stream: stream(t, "1"), Revision: at, ID: "lost", Events: events(1, 300)})
+		assert.Equal(t, "lost", c.ID)
+		assert.Equal(t, eventstore.Version(2), c.First)
+	}, 2, 2, 0)
+}
+
+func TestAThrottleIsCountedAndCostsNothing(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, func(c dynamotest.Call) dynamotest.Fault {
+		if c.Writes == 1 || c.Writes == 2 {
+			return dynamotest.Throttled
+		}
+		return dynamotest.None
+	})
+	m.cost("two throttles", func() { m.must(eventstore.Write{Stream: stream(t, "1"), Events: events(1, 300)}) }, 3, 2, 0)
+	assert.Equal(t, 2, m.meter.Operations()["PutItem"].Throttles)
+}
+
+func TestACommitIsPackedWhereThatSavesUnits(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	at := m.must(eventstore.Write{Stream: stream(t, "1"), Events: events(1, 1)}).Revision
+	var c eventstore.Commit
+	m.cost("22 events of 5 KB", func() { c = m.must(eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: events(22, 5000)}) }, 1, 1, 0)
+	for got, err := range m.Read(t.Context(), stream(t, "1"), 2) {
+		require.NoError(t, err)
+		assert.Equal(t, c, got)
+	}
+}

@@ -1,0 +1,174 @@
+package dynamotable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// The names of the key of every table of ours, and of the attribute that lists an item
+// in an index.
+const (
+	PK           = "PK"
+	SK           = "SK"
+	DirectoryKey = "dir"
+)
+
+// readyWithin is how long a new table may take.
+const readyWithin = 5 * time.Minute
+
+// Spec says how a table is made.
+type Spec struct {
+	Name string
+	// SortKey is the type of SK.
+	SortKey types.ScalarAttributeType
+	// Index, if not empty, is the name of a keys-only index whose partition key is the
+	// string attribute DirectoryKey and whose sort key is PK. Items without it are not in it.
+	Index string
+	// Stream makes the table announce the new image of each change.
+	Stream bool
+	// Protected tables can not be deleted before the protection is taken off, and can
+	// be restored to any second of the last 35 days.
+	Protected bool
+	// TTL, if not empty, is the attribute that holds when an item expires.
+	TTL string
+}
+
+var nameRule = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,240}$`)
+
+// CheckPrefix refuses what can not begin the name of a table.
+func CheckPrefix(prefix string) error {
+	if !nameRule.MatchString(prefix) {
+		return fmt.Errorf("%w: the prefix %q of the tables' names is not 1 to 240 letters, digits, '_', '.' or '-'", eventstore.ErrInvalid, prefix)
+	}
+	return nil
+}
+
+// Provision makes a table, if it does not exist, and waits until it is ready. It may
+// be repeated, and run by several processes at once.
+func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
+	in := &dynamodb.CreateTableInput{
+		TableName:            &s.Name,
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            keys(PK, SK),
+		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey)},
+	}
+	if s.Index != "" {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute(DirectoryKey, types.ScalarAttributeTypeS))
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, PK),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}}
+	}
+	if s.Stream {
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+	}
+	if s.Protected {
+		in.DeletionProtectionEnabled = aws.Bool(true)
+	}
+	_, err := Send(ctx, DefaultAttempts, "CreateTable", client.CreateTable, in)
+	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
+		return fmt.Errorf("create the table %s: %w", s.Name, err)
+	}
+	waiter := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 200*time.Millisecond, 5*time.Second
+	})
+	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.Name}, readyWithin); err != nil {
+		return fmt.Errorf("wait for the table %s: %w", s.Name, err)
+	}
+	if _, err := Inspect(ctx, client, s.Name, s.SortKey); err != nil { // it may have been there
+		return err
+	}
+	return s.complete(ctx, client)
+}
+
+// complete sets what can not be set while a table is made.
+func (s Spec) complete(ctx context.Context, client *dynamodb.Client) error {
+	if s.TTL != "" {
+		now, err := Send(ctx, DefaultAttempts, "DescribeTimeToLive", client.DescribeTimeToLive, &dynamodb.DescribeTimeToLiveInput{TableName: &s.Name})
+		if err != nil {
+			return fmt.Errorf("look at the time to live of %s: %w", s.Name, err)
+		}
+		if now.TimeToLiveDescription == nil || now.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusDisabled {
+			_, err := Send(ctx, DefaultAttempts, "UpdateTimeToLive", client.UpdateTimeToLive, &dynamodb.UpdateTimeToLiveInput{TableName: &s.Name,
+				TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &s.TTL, Enabled: aws.Bool(true)}})
+			if err != nil {
+				return fmt.Errorf("set the time to live of %s: %w", s.Name, err)
+			}
+		}
+	}
+	if !s.Protected {
+		return nil
+	}
+	_, err := Send(ctx, DefaultAttempts, "UpdateContinuousBackups", client.UpdateContinuousBackups, &dynamodb.UpdateContinuousBackupsInput{TableName: &s.Name,
+		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)}})
+	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "UnknownOperationException" {
+		return nil // DynamoDB Local keeps no backups
+	}
+	if err != nil {
+		return fmt.Errorf("switch point-in-time recovery of %s on: %w", s.Name, err)
+	}
+	return nil
+}
+
+func keys(partition, sort string) []types.KeySchemaElement {
+	return []types.KeySchemaElement{{AttributeName: &partition, KeyType: types.KeyTypeHash}, {AttributeName: &sort, KeyType: types.KeyTypeRange}}
+}
+
+func attribute(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
+	return types.AttributeDefinition{AttributeName: &name, AttributeType: kind}
+}
+
+// ErrForeign: the table is not one of ours, or can not be used.
+var ErrForeign = errors.New("not a table of Leftfold")
+
+// Inspect describes a table and refuses one that is not as the spec says, or that is
+// replicated to another Region: there another writer would be accepted at the same slot.
+func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey types.ScalarAttributeType) (*types.TableDescription, error) {
+	out, err := Send(ctx, DefaultAttempts, "DescribeTable", client.DescribeTable, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return nil, fmt.Errorf("open the table %s: %w", name, err)
+	}
+	refuse := func(reason, hint string) (*types.TableDescription, error) {
+		return nil, fmt.Errorf("open the table %s: %w", name, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
+	}
+	table := out.Table
+	if !hasKey(table, sortKey) {
+		return refuse("its key is another", "choose another prefix")
+	}
+	if len(table.Replicas) > 0 {
+		return refuse("it is a global table, in which two Regions would accept the same version of a stream",
+			"use a table of one Region, and remove its replicas")
+	}
+	return table, nil
+}
+
+// IdentityOf returns what tells a table from every other, also from a copy of it that was
+// restored under its name: its ID. DynamoDB Local gives none, but like DynamoDB says when
+// the table was made.
+func IdentityOf(table *types.TableDescription) string {
+	if id := aws.ToString(table.TableId); id != "" {
+		return id
+	}
+	return fmt.Sprintf("%s@%d", aws.ToString(table.TableArn), aws.ToTime(table.CreationDateTime).UnixMilli())
+}
+
+func hasKey(table *types.TableDescription, sortKey types.ScalarAttributeType) bool {
+	if len(table.KeySchema) != 2 || aws.ToString(table.KeySchema[0].AttributeName) != PK || aws.ToString(table.KeySchema[1].AttributeName) != SK {
+		return false
+	}
+	for _, a := range table.AttributeDefinitions {
+		if aws.ToString(a.AttributeName) == PK && a.AttributeType != types.ScalarAttributeTypeS ||
+			aws.ToString(a.AttributeName) == SK && a.AttributeType != sortKey {
+			return false
+		}
+	}
+	return true
+}
