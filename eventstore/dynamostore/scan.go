@@ -1,7 +1,6 @@
 package dynamostore
 
 import (
-	"container/heap"
 	"context"
 	"fmt"
 	"iter"
@@ -80,31 +79,14 @@ func isCommit(item dynamotable.Item) bool {
 // Streams implements [eventstore.Directory]: one eventually consistent Query for each
 // slice of the directory, and one more for each megabyte of names.
 func (s *Store) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
-	return func(yield func(eventstore.StreamID, error) bool) {
-		if err := eventstore.CheckCategory(category); err != nil {
-			yield(eventstore.StreamID{}, err)
-			return
-		}
-		var open slices
-		defer func() { open.stop() }()
-		for i := range s.slices {
-			next, stop := iter.Pull2(s.slice(ctx, category, i, after))
-			if err := open.add(next, stop); err != nil {
-				yield(eventstore.StreamID{}, err)
-				return
-			}
-		}
-		for len(open) > 0 {
-			stream := open[0].head
-			if !yield(stream, nil) {
-				return
-			}
-			if err := open.advance(); err != nil {
-				yield(eventstore.StreamID{}, err)
-				return
-			}
-		}
+	if err := eventstore.CheckCategory(category); err != nil {
+		return func(yield func(eventstore.StreamID, error) bool) { yield(eventstore.StreamID{}, err) }
 	}
+	slices := make([]iter.Seq2[eventstore.StreamID, error], s.slices)
+	for i := range slices {
+		slices[i] = s.slice(ctx, category, i, after)
+	}
+	return dynamotable.Merge(eventstore.StreamID.Compare, slices)
 }
 
 // slice returns the streams of one slice in the byte order of their names, which is
@@ -132,58 +114,5 @@ func (s *Store) slice(ctx context.Context, category string, i int, after eventst
 				}
 			}
 		}
-	}
-}
-
-// slices are the slices of the directory that are not at their ends, as a heap: the one
-// whose next stream comes first is the first.
-type slices []openSlice
-
-type openSlice struct {
-	head eventstore.StreamID
-	next func() (eventstore.StreamID, error, bool)
-	stop func()
-}
-
-func (h slices) Len() int           { return len(h) }
-func (h slices) Less(i, j int) bool { return h[i].head.Compare(h[j].head) < 0 }
-func (h slices) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *slices) Push(x any)        { *h = append(*h, x.(openSlice)) }
-func (h *slices) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}
-
-// add takes a slice in, unless it is empty.
-func (h *slices) add(next func() (eventstore.StreamID, error, bool), stop func()) error {
-	head, err, ok := next()
-	if !ok || err != nil {
-		stop()
-		return err
-	}
-	heap.Push(h, openSlice{head, next, stop})
-	return nil
-}
-
-// advance moves the first slice on.
-func (h *slices) advance() error {
-	head, err, ok := (*h)[0].next()
-	if err != nil {
-		return err
-	}
-	if !ok {
-		(*h)[0].stop()
-		heap.Pop(h)
-		return nil
-	}
-	(*h)[0].head = head
-	heap.Fix(h, 0)
-	return nil
-}
-
-func (h *slices) stop() {
-	for _, s := range *h {
-		s.stop()
 	}
 }

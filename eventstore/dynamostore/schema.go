@@ -89,6 +89,7 @@ func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
 		Name:      tableName(prefix),
 		SortKey:   types.ScalarAttributeTypeN,
 		Index:     indexPrefix + strconv.Itoa(o.DirectorySlices),
+		IndexSort: attrPK,
 		Stream:    !o.NoStream,
 		Protected: !o.Unprotected,
 	}

@@ -31,9 +31,10 @@ type Spec struct {
 	Name string
 	// SortKey is the type of SK.
 	SortKey types.ScalarAttributeType
-	// Index, if not empty, is the name of a keys-only index whose partition key is the
-	// string attribute DirectoryKey and whose sort key is PK. Items without it are not in it.
-	Index string
+	// Index is the name of a keys-only index whose partition key is the string attribute
+	// DirectoryKey and whose sort key is IndexSort, PK or SK. Items without that attribute
+	// are not in it.
+	Index, IndexSort string
 	// Stream makes the table announce the new image of each change.
 	Stream bool
 	// Protected tables can not be deleted before the protection is taken off, and can
@@ -57,15 +58,13 @@ func CheckPrefix(prefix string) error {
 // be repeated, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	in := &dynamodb.CreateTableInput{
-		TableName:            &s.Name,
-		BillingMode:          types.BillingModePayPerRequest,
-		KeySchema:            keys(PK, SK),
-		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey)},
-	}
-	if s.Index != "" {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute(DirectoryKey, types.ScalarAttributeTypeS))
-		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, PK),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}}
+		TableName:   &s.Name,
+		BillingMode: types.BillingModePayPerRequest,
+		KeySchema:   keys(PK, SK),
+		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey),
+			attribute(DirectoryKey, types.ScalarAttributeTypeS)},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, s.IndexSort),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}},
 	}
 	if s.Stream {
 		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}

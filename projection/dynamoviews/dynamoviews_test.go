@@ -1,0 +1,45 @@
+package dynamoviews_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/projection"
+	"github.com/leftfold/leftfold/projection/dynamoviews"
+	"github.com/leftfold/leftfold/projection/viewstest"
+)
+
+var server dynamotest.Server
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := server.Close(); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// provisioned returns the prefix of a new table.
+func provisioned(t testing.TB) string {
+	t.Helper()
+	prefix := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	require.NoError(t, dynamoviews.Provision(t.Context(), dynamotest.NewClient(t, server.Endpoint(t)), prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
+	return prefix
+}
+
+func openViews(t testing.TB, endpoint, prefix string) *dynamoviews.Views {
+	t.Helper()
+	v, err := dynamoviews.Open(t.Context(), dynamotest.NewClient(t, endpoint), prefix, dynamoviews.Options{})
+	require.NoError(t, err)
+	return v
+}
+
+func TestViews(t *testing.T) {
+	prefix := provisioned(t)
+	viewstest.Run(t, func(t testing.TB) projection.ViewStore { return openViews(t, server.Endpoint(t), prefix) })
+}

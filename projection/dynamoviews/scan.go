@@ -1,0 +1,124 @@
+package dynamoviews
+
+import (
+	"context"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/projection"
+)
+
+const (
+	// A scan holds a page of every slice. It begins with few items, since they may be
+	// large, and goes on with as many as make about pageBytes.
+	firstPage = 32
+	mostItems = 1000
+	pageBytes = 256 << 10
+)
+
+func pageOf(items, bytes int) int {
+	if items == 0 {
+		return firstPage
+	}
+	return min(mostItems, 1+pageBytes/(1+bytes/items))
+}
+
+// ScanRows implements [projection.RowReader]: a strongly consistent Query of each slice
+// of the view, one request for at the most 256 KB.
+func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
+	all := make([]iter.Seq2[projection.Row, error], slices)
+	for i := range all {
+		all[i] = decoded(v.items(ctx, v.query(rowsKey(g, view, i), "PK = :pk"), pageOf), func(item dynamotable.Item) (projection.Row, error) {
+			return rowOf(item, view)
+		})
+	}
+	return whole(ctx, dynamotable.Merge(func(a, b projection.Row) int { return a.ID.Key.Compare(b.ID.Key) }, all))
+}
+
+// AllCheckpoints implements [projection.SliceStore], as ScanRows. Those with a park
+// record are found by an index, which is eventually consistent and holds no others, and
+// are then read by themselves.
+func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
+	if parked {
+		return whole(ctx, v.parked(ctx, g))
+	}
+	all := make([]iter.Seq2[projection.Checkpoint, error], slices)
+	for i := range all {
+		all[i] = decoded(v.items(ctx, v.query(checkpointsKey(g, i), "PK = :pk"), pageOf), checkpointOf)
+	}
+	return whole(ctx, dynamotable.Merge(func(a, b projection.Checkpoint) int { return a.Stream.Compare(b.Stream) }, all))
+}
+
+// parked reads the streams of the index in their order, some at a time.
+func (v *Views) parked(ctx context.Context, g projection.GenerationID) iter.Seq2[projection.Checkpoint, error] {
+	return func(yield func(projection.Checkpoint, error) bool) {
+		query := v.query(parkedKey(g), "dir = :pk")
+		query.IndexName, query.ConsistentRead = aws.String(parkedIndex), nil
+		var streams []eventstore.StreamID
+		flush := func() bool {
+			found, err := v.Checkpoints(ctx, g, streams)
+			streams = streams[:0]
+			if err != nil {
+				yield(projection.Checkpoint{}, err)
+				return false
+			}
+			for _, c := range found {
+				if c.Parked != nil && !yield(c, nil) { // the index may be late
+					return false
+				}
+			}
+			return true
+		}
+		for item, err := range v.items(ctx, query, func(int, int) int { return mostItems }) {
+			var stream eventstore.StreamID
+			if err == nil {
+				r := dynamotable.Reader{Item: item}
+				stream, err = eventstore.ParseStreamID(r.String(attrSK))
+			}
+			if err != nil {
+				yield(projection.Checkpoint{}, err)
+				return
+			}
+			if streams = append(streams, stream); len(streams) == dynamotable.MaxBatchGetKeys && !flush() {
+				return
+			}
+		}
+		if len(streams) > 0 {
+			flush()
+		}
+	}
+}
+
+// decoded returns items as what they stand for. The first that can not be ends it.
+func decoded[T any](items iter.Seq2[dynamotable.Item, error], decode func(dynamotable.Item) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for item, err := range items {
+			var value T
+			if err == nil {
+				value, err = decode(item)
+			}
+			if !yield(value, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// whole ends a sequence with the cause of a context that ends meanwhile: what is left of
+// a page must not look like the end.
+func whole[T any](ctx context.Context, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for value, err := range all {
+			if err == nil && ctx.Err() != nil {
+				var none T
+				value, err = none, context.Cause(ctx)
+			}
+			if !yield(value, err) || err != nil {
+				return
+			}
+		}
+	}
+}

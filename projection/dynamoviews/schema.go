@@ -1,0 +1,133 @@
+package dynamoviews
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// The table PREFIX-views. A generation's rows and checkpoints are divided among slices,
+// so that a generation can be listed without reading the rest of the table; within a
+// slice they are sorted. A view's partition is in one slice.
+//
+// A row:
+//
+//	PK  S  rows|projection#generation|view|slice
+//	SK  S  partition key, U+0000, sort key
+//	rev S  the last event that was folded into it, stream@version
+//	row S  its content, JSON
+//
+// A checkpoint:
+//
+//	PK      S  checkpoints|projection#generation|slice
+//	SK      S  the stream's name
+//	v       N  version, 0 where there is only a park record
+//	parked  S  the park record, JSON, absent where there is none
+//	dir     S  parked|projection#generation, beside parked: the index of parked streams
+//
+// The state of a projection, and what its workers tell:
+//
+//	PK   S  state|projection         PK      S  heartbeats|projection
+//	SK   S  state                    SK      S  the worker
+//	v    N  revision                 beat    S  JSON
+//	state S JSON, put S whose write  at      N  milliseconds since 1970, the worker's time
+//	                                 expires N  seconds since 1970, when DynamoDB may remove it
+const (
+	attrPK      = dynamotable.PK
+	attrSK      = dynamotable.SK
+	attrRev     = "rev"
+	attrRow     = "row"
+	attrVersion = "v"
+	attrParked  = "parked"
+	attrDir     = dynamotable.DirectoryKey
+	attrState   = "state"
+	attrPut     = "put"
+	attrBeat    = "beat"
+	attrAt      = "at"
+	attrExpires = "expires"
+
+	parkedIndex = "parked"
+
+	// slices is how many partitions of the table a view has, each good for about 1,000
+	// writes and 3,000 reads a second before DynamoDB divides it further.
+	slices = 16
+
+	// behind separates the two parts of a row's key; no key holds it.
+	behind = "\x00"
+)
+
+func tableName(prefix string) string { return prefix + "-views" }
+
+func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
+	return dynamotable.Spec{
+		Name:      tableName(prefix),
+		SortKey:   types.ScalarAttributeTypeS,
+		Index:     parkedIndex,
+		IndexSort: attrSK,
+		Protected: !o.Unprotected,
+		TTL:       attrExpires,
+	}
+}
+
+func sliceOf(name string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // a hash never fails
+	return int(h.Sum32() % slices)
+}
+
+func rowsKey(g projection.GenerationID, view string, slice int) string {
+	return "rows|" + g.String() + "|" + view + "|" + strconv.Itoa(slice)
+}
+
+func rowKey(g projection.GenerationID, id projection.RowID) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(rowsKey(g, id.View, sliceOf(id.Key.Partition))),
+		attrSK: dynamotable.S(id.Key.Partition + behind + id.Key.Sort)}
+}
+
+func checkpointsKey(g projection.GenerationID, slice int) string {
+	return "checkpoints|" + g.String() + "|" + strconv.Itoa(slice)
+}
+
+func checkpointKey(g projection.GenerationID, stream eventstore.StreamID) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, sliceOf(stream.String()))), attrSK: dynamotable.S(stream.String())}
+}
+
+func parkedKey(g projection.GenerationID) string { return "parked|" + g.String() }
+
+func stateKey(name string) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S("state|" + name), attrSK: dynamotable.S("state")}
+}
+
+func heartbeatsKey(name string) string { return "heartbeats|" + name }
+
+func rowItem(g projection.GenerationID, row projection.Row) dynamotable.Item {
+	item := rowKey(g, row.ID)
+	item[attrRev] = dynamotable.S(row.Rev.String())
+	item[attrRow] = dynamotable.S(string(row.Content))
+	return item
+}
+
+// rowOf returns an item as a row of a view.
+func rowOf(item dynamotable.Item, view string) (projection.Row, error) {
+	r := dynamotable.Reader{Item: item}
+	partition, sort, found := strings.Cut(r.String(attrSK), behind)
+	row := projection.Row{ID: projection.RowID{View: view, Key: projection.Key{Partition: partition, Sort: sort}}, Content: []byte(r.String(attrRow))}
+	rev, err := eventstore.ParseEventID(r.String(attrRev))
+	if r.Err != nil {
+		err = r.Err
+	} else if !found {
+		err = fmt.Errorf("its key has one part")
+	}
+	if err != nil {
+		return projection.Row{}, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, partition, view, err)
+	}
+	row.Rev = rev
+	return row, nil
+}

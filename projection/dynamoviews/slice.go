@@ -1,0 +1,158 @@
+package dynamoviews
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Apply implements [projection.SliceStore]: one transaction of two write units for each
+// KB of each row and each checkpoint. A slice of one item is a plain write, of one unit.
+func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
+	if err := s.Check(limits); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var items []types.TransactWriteItem
+	for _, m := range s.Moves {
+		items = append(items, types.TransactWriteItem{Update: v.move(s.Generation, m)})
+	}
+	for _, w := range s.Writes {
+		items = append(items, v.write(s.Generation, w))
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	err := v.send(ctx, items)
+	if isChanged(err) {
+		return changed("a slice of %d streams and %d rows of %s: %v", len(s.Moves), len(s.Writes), s.Generation, err)
+	}
+	return v.wrap(ctx, "write to", err)
+}
+
+// send carries out some writes together.
+func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error {
+	if len(items) > 1 {
+		return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+	}
+	var err error
+	switch item := items[0]; {
+	case item.Update != nil:
+		u := item.Update
+		_, err = dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
+			UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
+			ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues})
+	case item.Put != nil:
+		p := item.Put
+		_, err = dynamotable.Send(ctx, v.attempts, "PutItem", v.client.PutItem, &dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item,
+			ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues})
+	case item.Delete != nil:
+		d := item.Delete
+		_, err = dynamotable.Send(ctx, v.attempts, "DeleteItem", v.client.DeleteItem, &dynamodb.DeleteItemInput{TableName: d.TableName, Key: d.Key,
+			ConditionExpression: d.ConditionExpression, ExpressionAttributeValues: d.ExpressionAttributeValues})
+	default: // a condition alone is only known to transactions
+		err = dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+	}
+	return err
+}
+
+// isChanged reports whether a condition did not hold.
+func isChanged(err error) bool {
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return true
+	}
+	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return false
+	}
+	for _, r := range canceled.CancellationReasons {
+		if aws.ToString(r.Code) == "ConditionalCheckFailed" {
+			return true
+		}
+	}
+	return false
+}
+
+// move sets a version and leaves the park record as it is. A checkpoint at 0 may be
+// missing, or hold a park record only.
+func (v *Views) move(g projection.GenerationID, m projection.Move) *types.Update {
+	condition := "v = :from"
+	if m.From == 0 {
+		condition = "(attribute_not_exists(v) OR v = :from)"
+	}
+	if !m.Parked {
+		condition += " AND attribute_not_exists(parked)"
+	}
+	return &types.Update{TableName: &v.table, Key: checkpointKey(g, m.Stream), UpdateExpression: aws.String("SET v = :to"), ConditionExpression: &condition,
+		ExpressionAttributeValues: dynamotable.Item{":from": dynamotable.N(m.From), ":to": dynamotable.N(m.To)}}
+}
+
+// The conditions of a row that was read.
+const (
+	asRead = "rev = :rev"
+	absent = "attribute_not_exists(PK)"
+)
+
+func (v *Views) write(g projection.GenerationID, w projection.RowWrite) types.TransactWriteItem {
+	var condition *string
+	var values dynamotable.Item
+	switch {
+	case !w.Conditional:
+	case w.Expect == (eventstore.EventID{}):
+		condition = aws.String(absent)
+	default:
+		condition, values = aws.String(asRead), dynamotable.Item{":rev": dynamotable.S(w.Expect.String())}
+	}
+	key := rowKey(g, w.Row.ID)
+	switch {
+	case !w.Delete:
+		return types.TransactWriteItem{Put: &types.Put{TableName: &v.table, Item: rowItem(g, w.Row), ConditionExpression: condition, ExpressionAttributeValues: values}}
+	case condition != nil && *condition == absent:
+		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &v.table, Key: key, ConditionExpression: condition}}
+	}
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: key, ConditionExpression: condition, ExpressionAttributeValues: values}}
+}
+
+// Park implements [projection.SliceStore]: one plain write, of one unit for the
+// checkpoint and one for the index of parked streams.
+func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	condition := "v = :at"
+	if at == 0 {
+		condition = "(attribute_not_exists(v) OR v = :at)"
+	}
+	values := dynamotable.Item{":at": dynamotable.N(at)}
+	item := types.TransactWriteItem{}
+	switch {
+	case p == nil && at == 0: // nothing would be left
+		item.Delete = &types.Delete{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values}
+	case p == nil:
+		item.Update = &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("REMOVE parked, dir")}
+	default:
+		record, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		values[":parked"], values[":dir"] = dynamotable.S(string(record)), dynamotable.S(parkedKey(g))
+		item.Update = &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("SET parked = :parked, dir = :dir, v = :at")}
+	}
+	err := v.send(ctx, []types.TransactWriteItem{item})
+	if isChanged(err) {
+		return changed("checkpoint of %q is no longer %d", stream, at)
+	}
+	return v.wrap(ctx, "write to", err)
+}

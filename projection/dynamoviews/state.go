@@ -1,0 +1,112 @@
+package dynamoviews
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// State implements [projection.StateStore]: a strongly consistent GetItem.
+func (v *Views) State(ctx context.Context, name string) (projection.State, error) {
+	s := projection.State{Projection: name}
+	out, err := dynamotable.Send(ctx, v.attempts, "GetItem", v.client.GetItem,
+		&dynamodb.GetItemInput{TableName: &v.table, Key: stateKey(name), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return s, v.wrap(ctx, "read the state of projection "+name+" in", err)
+	}
+	if len(out.Item) == 0 {
+		return s, nil
+	}
+	r := dynamotable.Reader{Item: out.Item}
+	if err := errors.Join(json.Unmarshal([]byte(r.String(attrState)), &s), r.Err); err != nil {
+		return s, fmt.Errorf("%w: the state of projection %q: %w", eventstore.ErrCorrupt, name, err)
+	}
+	return s, nil
+}
+
+// PutState implements [projection.StateStore]: a conditional PutItem. Its own lost answer
+// is told by what the failed condition returns.
+func (v *Views) PutState(ctx context.Context, s projection.State) (projection.State, error) {
+	if ctx.Err() != nil {
+		return projection.State{}, context.Cause(ctx)
+	}
+	expected := s.Revision
+	s.Revision++
+	text, err := json.Marshal(s)
+	if err != nil {
+		return projection.State{}, err
+	}
+	in := &dynamodb.PutItemInput{TableName: &v.table, Item: stateKey(s.Projection), ConditionExpression: aws.String(absent),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	put := uuid.NewString() // another may want to put the same
+	in.Item[attrVersion], in.Item[attrState], in.Item[attrPut] = dynamotable.N(s.Revision), dynamotable.S(string(text)), dynamotable.S(put)
+	if expected > 0 {
+		in.ConditionExpression = aws.String("v = :revision")
+		in.ExpressionAttributeValues = dynamotable.Item{":revision": dynamotable.N(expected)}
+	}
+	_, err = dynamotable.Send(ctx, v.attempts, "PutItem", v.client.PutItem, in)
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		r := dynamotable.Reader{Item: failed.Item}
+		if len(failed.Item) > 0 && r.String(attrPut) == put {
+			return s, nil
+		}
+		return projection.State{}, changed("state of projection %q is no longer at revision %d", s.Projection, expected)
+	}
+	if err != nil {
+		return projection.State{}, v.wrap(ctx, "write to", err)
+	}
+	return s, nil
+}
+
+// Beat implements [projection.StateStore]: a PutItem. DynamoDB removes it by itself when
+// it has expired, for nothing.
+func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	_, err = dynamotable.Send(ctx, v.attempts, "PutItem", v.client.PutItem, &dynamodb.PutItemInput{TableName: &v.table, Item: dynamotable.Item{
+		attrPK: dynamotable.S(heartbeatsKey(b.Projection)), attrSK: dynamotable.S(b.Worker), attrBeat: dynamotable.S(string(text)),
+		attrAt: dynamotable.N(b.At.UnixMilli()), attrExpires: dynamotable.N(b.At.Add(kept).Unix()),
+	}})
+	return v.wrap(ctx, "write to", err)
+}
+
+// Heartbeats implements [projection.StateStore]: a strongly consistent Query.
+func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection.Heartbeat, err error) {
+	var last time.Time
+	for item, err := range v.items(ctx, v.query(heartbeatsKey(name), "PK = :pk"), pageOf) {
+		var b projection.Heartbeat
+		if err == nil {
+			r := dynamotable.Reader{Item: item}
+			if err = errors.Join(json.Unmarshal([]byte(r.String(attrBeat)), &b), r.Err); err != nil {
+				err = fmt.Errorf("%w: a heartbeat of projection %q: %w", eventstore.ErrCorrupt, name, err)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if b.At.After(last) {
+			last = b.At
+		}
+		beats = append(beats, b)
+	}
+	current := beats[:0]
+	for _, b := range beats {
+		if !b.At.Before(last.Add(-projection.HeartbeatsKept)) {
+			current = append(current, b)
+		}
+	}
+	return current, nil
+}
