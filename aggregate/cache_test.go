@@ -54,16 +54,20 @@ func TestADecisionThatWritesNothingOnAStaleCacheIsDecidedAgainAtTheHead(t *testi
 			t.Parallel()
 			store := newSpy()
 			repo := newTallies(store, aggregate.Options{CacheStreams: 1})
-			_, err := repo.Execute(t.Context(), "1", add(1))
-			require.NoError(t, err)
+			for _, n := range []int{0, 1} {
+				_, err := repo.Execute(t.Context(), "1", add(n))
+				require.NoError(t, err)
+			}
 			store.rival(t, "1", eventstore.Write{}, added{2})
 			store.rival(t, "1", eventstore.Write{}, added{3})
 			store.readsFrom()
+			store.commits = 0
 			var sums []int
-			_, err = repo.Execute(t.Context(), "1", watched(&sums, c.decide))
+			_, err := repo.Execute(t.Context(), "1", watched(&sums, c.decide))
 			assert.Equal(t, c.err, err)
 			assert.Equal(t, []int{1, 6}, sums)
-			assert.Equal(t, []eventstore.Version{2}, store.readsFrom(), "only what is new")
+			assert.Equal(t, []eventstore.Version{2}, store.readsFrom(), "in one read")
+			assert.Equal(t, 3, store.commits, "the last one that was known, and what is new")
 		})
 	}
 }
@@ -76,14 +80,17 @@ func TestADecisionThatWritesNothingIsMadeOnceOnAFreshLoadAndCheckedOnceOnACache(
 			t.Parallel()
 			store := newSpy()
 			repo := newTallies(store, aggregate.Options{CacheStreams: 1})
+			store.rival(t, "1", eventstore.Write{}, added{0})
 			store.rival(t, "1", eventstore.Write{}, added{7})
 			var sums []int
 			_, _ = repo.Execute(t.Context(), "1", watched(&sums, decide))
 			assert.Equal(t, []int{7}, sums)
 			assert.Equal(t, []eventstore.Version{1}, store.readsFrom())
+			store.commits = 0
 			_, _ = repo.Execute(t.Context(), "1", watched(&sums, decide))
 			assert.Equal(t, []int{7, 7}, sums, "nothing has changed: the decision stands")
 			assert.Equal(t, []eventstore.Version{2}, store.readsFrom(), "which only a read can tell")
+			assert.Equal(t, 1, store.commits, "of the last one")
 		})
 	}
 }
@@ -93,6 +100,7 @@ func TestADecisionThatWritesNothingIsMadeOnceOnAFreshLoadAndCheckedOnceOnACache(
 func TestACommandAfterALostOneDoesNotLoseForTheSameReason(t *testing.T) {
 	t.Parallel()
 	store := newSpy()
+	store.rival(t, "1", eventstore.Write{}, added{0})
 	repo := newTallies(store, aggregate.Options{CacheStreams: 1, MaxAttempts: 1})
 	_, err := repo.Execute(t.Context(), "1", add(1))
 	require.NoError(t, err)
@@ -103,7 +111,7 @@ func TestACommandAfterALostOneDoesNotLoseForTheSameReason(t *testing.T) {
 	require.ErrorIs(t, err, eventstore.ErrConflict)
 	_, err = repo.Execute(t.Context(), "1", double(100))
 	require.NoError(t, err)
-	assert.Equal(t, []int{1, 1, 1, 1, 1, 1, 6}, store.numbers(t, "1"))
+	assert.Equal(t, []int{0, 1, 1, 1, 1, 1, 1, 6}, store.numbers(t, "1"))
 	assert.Equal(t, []eventstore.Version{1, 2}, store.readsFrom())
 }
 

@@ -11,7 +11,6 @@ import (
 )
 
 const (
-	defaultAttempts = 10
 	// The pause after the second conflict and later ones is random, up to a
 	// limit that doubles from firstPause to lastPause.
 	firstPause = 2 * time.Millisecond
@@ -187,18 +186,33 @@ func (x *execution[S, E]) overtaken(ctx context.Context, conflict *eventstore.Co
 	}
 }
 
-// readToHead folds in everything behind the held state, or everything.
+// readToHead folds in everything behind the held state, or everything. It reads
+// from the commit that the held state ends with, not from behind it: that commit
+// tells whether the store still has this past. A store that was restored from a
+// backup may have another one, or none; then all of it is loaded anew.
 func (x *execution[S, E]) readToHead(ctx context.Context) error {
 	if !x.held.known {
 		x.held = held[S]{state: x.repository.decider.initial(x.stream.ID())}
 	}
-	for c, err := range x.repository.store.Read(ctx, x.stream, x.held.revision.Version()+1) {
+	last := x.held.revision
+	met := last.Version() == 0 // what every past begins with
+	for c, err := range x.repository.store.Read(ctx, x.stream, max(last.Version(), 1)) {
 		if err != nil {
 			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+		}
+		if !met {
+			if met = c.Revision == last; !met {
+				break
+			}
+			continue
 		}
 		if err := x.fold(&c); err != nil {
 			return err
 		}
+	}
+	if !met {
+		x.held, x.cached = held[S]{}, false
+		return x.readToHead(ctx)
 	}
 	x.held.known, x.held.behind, x.checked = true, false, true
 	return nil

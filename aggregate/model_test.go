@@ -13,6 +13,7 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/memstore"
 )
 
 // Commands of several repositories with different caches run against one store
@@ -22,11 +23,11 @@ func TestRepositoriesAgreeWithAModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{store: newSpy(), model: map[string][]modelCommit{}}
-		for _, streams := range []int{0, 1, 2} {
-			w.repos = append(w.repos, newTallies(w.store, aggregate.Options{CacheStreams: streams}))
+		for _, opts := range []aggregate.Options{{}, {CacheStreams: 1}, {CacheStreams: 2}, {CacheStreams: 3, CacheEvents: 9}} {
+			w.repos = append(w.repos, newTallies(w.store, opts))
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"execute": w.execute, "rival": w.rival, "resend": w.resend, "load": w.load, "": w.check,
+			"execute": w.execute, "rival": w.rival, "resend": w.resend, "load": w.load, "restore": w.restore, "": w.check,
 		})
 	})
 }
@@ -101,19 +102,40 @@ func (w *world) drawTime(t *rapid.T) time.Time {
 
 func (w *world) rival(t *rapid.T) {
 	id, n, when := w.entity(t), rapid.IntRange(-150, 9).Draw(t, "number"), w.drawTime(t)
-	w.appendRival(id, n, when)
+	w.appendRival(id, "", []int{n}, when)
 }
 
-func (w *world) appendRival(id string, n int, when time.Time) {
+func (w *world) appendRival(id, commitID string, numbers []int, when time.Time) {
+	var encoded []eventstore.Event
+	for _, n := range numbers {
+		e, _ := events.Encode(added{n})
+		encoded = append(encoded, e)
+	}
 	stream, _ := eventstore.NewStreamID("tally", id)
-	head, _ := w.store.Head(context.Background(), stream)
-	e, _ := events.Encode(added{n})
 	_, err := w.store.Store.Append(context.Background(),
-		eventstore.Write{Stream: stream, Revision: head, Time: when, Events: []eventstore.Event{e}})
+		eventstore.Write{Stream: stream, Revision: w.head(id), ID: commitID, Time: when, Events: encoded})
 	if err != nil {
 		panic(err)
 	}
-	w.stored(id, "", []int{n}, when)
+	w.stored(id, commitID, numbers, when)
+}
+
+func (w *world) head(id string) eventstore.Revision {
+	stream, _ := eventstore.NewStreamID("tally", id)
+	head, _ := w.store.Head(context.Background(), stream)
+	return head
+}
+
+// restore takes the store back to an earlier state, which the caches do not notice.
+func (w *world) restore(t *rapid.T) {
+	w.store.Store = memstore.New()
+	for _, id := range []string{"a", "b", "c"} {
+		commits := w.model[id]
+		delete(w.model, id)
+		for _, c := range commits[:rapid.IntRange(0, len(commits)).Draw(t, "commits")] {
+			w.appendRival(id, c.id, c.numbers, c.time)
+		}
+	}
 }
 
 func (w *world) execute(t *rapid.T) {
@@ -151,10 +173,10 @@ func (w *world) faulty(t *rapid.T, id, fault string, when time.Time) func(contex
 	return func(ctx context.Context, write eventstore.Write, next appendFunc) (eventstore.Commit, error) {
 		if appends++; fault == "rivals" && appends == 1 {
 			for i := range rapid.IntRange(1, 3).Draw(t, "rivals") {
-				w.appendRival(id, rapid.IntRange(-50, 50).Draw(t, "rival number"), when.Add(time.Duration(i)*time.Minute))
+				w.appendRival(id, "", []int{rapid.IntRange(-50, 50).Draw(t, "rival number")}, when.Add(time.Duration(i)*time.Minute))
 			}
 		}
-		if int(write.Revision.Version()) != len(w.numbers(id)) {
+		if head := w.head(id); write.Revision != head && (head.Version() > 0 || write.Revision != eventstore.NoStream) {
 			return next(ctx, write) // decided on an old state, so whatever else happens it is not stored
 		}
 		unknown := &eventstore.OutcomeUnknownError{Write: write, Err: errNetwork}

@@ -10,16 +10,28 @@ import (
 
 // Options says how a repository works. The zero value works.
 type Options struct {
-	// CacheStreams is how many entities' states are kept in memory. A command on
-	// a cached entity reads nothing, or only what is new if it is refused or finds
-	// nothing to do; and commands on one entity wait for each other instead of
-	// conflicting. An entry takes the memory of the state and about 100 bytes for
-	// each commit of the stream. Defaults to 0, no cache.
+	// CacheStreams is how many entities' states are kept in memory at the most,
+	// those used last. A command on a cached entity reads nothing; one that is
+	// refused or finds nothing to do reads the last commit that the state was
+	// folded from, to see that the store still has it, and what is new. Commands
+	// on one entity wait for each other instead of conflicting. Defaults to 0, no
+	// cache.
 	CacheStreams int
+	// CacheEvents is how many events those states were folded from at the most,
+	// all together. It bounds the memory: an entry takes that of the state, and
+	// about 100 bytes for each commit of the stream. An entity with more than half
+	// of the events counts as half, so that it too is kept while it is used often;
+	// at most two such are. Defaults to 1,000,000.
+	CacheEvents int
 	// MaxAttempts is how often a command is decided before a conflict is
 	// returned. Defaults to 10.
 	MaxAttempts int
 }
+
+const (
+	defaultAttempts    = 10
+	defaultCacheEvents = 1_000_000
+)
 
 // Repository executes commands on the entities of one decider, and loads their
 // states. It is safe for concurrent use.
@@ -43,8 +55,11 @@ func NewRepository[S, E any](store eventstore.Store, decider Decider[S, E], opts
 	if r.maxAttempts <= 0 {
 		r.maxAttempts = defaultAttempts
 	}
+	if opts.CacheEvents <= 0 {
+		opts.CacheEvents = defaultCacheEvents
+	}
 	if opts.CacheStreams > 0 {
-		r.cache = newCache[S](opts.CacheStreams)
+		r.cache = newCache[S](opts.CacheStreams, opts.CacheEvents)
 	}
 	return r
 }
@@ -84,7 +99,8 @@ func OccurredAt(t time.Time) CommandOption { return commandOption(func(c *comman
 // Errors: what decide returned; an [eventstore.ErrConflict] after MaxAttempts;
 // an [eventstore.ErrOutcomeUnknown], after which nothing is decided again: send
 // the write that it carries. Cost: one read of the stream unless it is cached,
-// one append for each attempt.
+// see [Options]; one append for each attempt; after a conflict at the most one
+// read of what is new.
 func (r *Repository[S, E]) Execute(ctx context.Context, id string, decide Decision[S, E], opts ...CommandOption) (eventstore.Commit, error) {
 	stream, err := eventstore.NewStreamID(r.decider.Category, id)
 	if err != nil {
@@ -101,7 +117,7 @@ func (r *Repository[S, E]) Execute(ctx context.Context, id string, decide Decisi
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	defer entry.release()
+	defer r.cache.release(entry)
 	x.held, x.cached = entry.held, entry.held.known
 	entry.held = held[S]{} // should decide or Evolve panic, nobody may rely on it
 	commit, err := x.run(ctx)

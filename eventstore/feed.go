@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Announcement says that a stream holds a commit. Where the source has the
+// Announcement says that a stream holds the events from First to Last: those of
+// one commit, or of several where it comes again. Where the source has the
 // commit's content it is there too. It is a doorbell: the store is the truth.
 type Announcement struct {
 	Stream      StreamID
 	First, Last Version
-	// Time is the commit's, where the source knows it.
+	// Time is that of the first commit, where the source knows it.
 	Time time.Time
-	// Commit is the content, or nil where the source has none.
+	// Commit is the content, or nil where the source has none, or announces again.
 	Commit *Commit
 }
 
@@ -38,6 +39,9 @@ type Feed interface {
 	//
 	// handle returns the announcements it has not taken care of. The others may
 	// be forgotten, for ever, once handle has returned; these come again, after
-	// a pause. The feed keeps its own position across restarts, where it has one.
+	// a pause, and until they are taken care of. They may come without content,
+	// and those of one stream as one: from the first of them to the last, whatever
+	// was taken care of between. The feed keeps its own position across restarts,
+	// where it has one, and never beyond what has to come again.
 	Run(ctx context.Context, handle func(context.Context, Batch) (failed []Announcement)) error
 }

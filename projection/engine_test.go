@@ -200,3 +200,37 @@ func TestASliceMayEndBetweenAnyTwoEventsOfACommit(t *testing.T) {
 	require.Len(t, w.rows(t), 50)
 	require.EqualValues(t, 50, w.checkpoint(t, "user-a").Version)
 }
+
+// strict is a view store that notes what it refuses.
+type strict struct {
+	projection.ViewStore
+	refusals []error
+}
+
+func (s *strict) Apply(ctx context.Context, slice projection.Slice) error {
+	err := s.ViewStore.Apply(ctx, slice)
+	if err != nil {
+		s.refusals = append(s.refusals, err)
+	}
+	return err
+}
+
+func TestARowThatOneSliceDeletesAndALaterOneMakesAgainIsNoConflict(t *testing.T) {
+	w := newWorld(memviews.Options{Limits: projection.Limits{Items: 2, Bytes: 1 << 20}}) // one row in a slice
+	counted := projection.On(func(e projection.Event[Counted]) projection.Key { return projection.KeyOf(e.Data.Counter) },
+		func(c *counter, e projection.Event[Counted]) error {
+			c.Name, c.N = e.Data.Counter, c.N+e.Data.N
+			return nil
+		})
+	w.counters = projection.Fold("counters", counted,
+		projection.OnDelete[counter](func(projection.Event[Ignored]) projection.Key { return projection.KeyOf("x") }))
+	w.p = projection.MustNew("counters", 1, registry, projection.Follow("user"), w.counters)
+	views := &strict{ViewStore: w.views}
+	e, err := projection.NewEngine(w.store, views, projection.Options{}, w.p)
+	require.NoError(t, err)
+	require.NoError(t, e.Prepare(t.Context()))
+	c := w.append(t, "user-a", Counted{"x", 1}, Counted{"y", 1}, Ignored{}, Counted{"y", 1}, Counted{"x", 10})
+	require.Empty(t, handle(t.Context(), e, c))
+	require.Equal(t, []string{"x=10", "y=2"}, w.rows(t))
+	require.Empty(t, views.refusals)
+}

@@ -53,10 +53,14 @@ type LimitError struct {
 
 func (e *LimitError) Error() string {
 	text := fmt.Sprintf("%d %s, the limit is %d", e.Size, e.What, e.Limit)
-	if e.Row != (RowID{}) {
+	switch {
+	case e.Row == (RowID{}):
+		return text
+	case e.Row.Key.Sort == "":
 		return fmt.Sprintf("row %q of view %q: %s", e.Row.Key.Partition, e.Row.View, text)
+	default:
+		return fmt.Sprintf("row %q, %q of view %q: %s", e.Row.Key.Partition, e.Row.Key.Sort, e.Row.View, text)
 	}
-	return text
 }
 
 // Is makes the error an [eventstore.ErrTooLarge].
@@ -95,4 +99,14 @@ func Transient(err error) error { return &transient{err} }
 func isTransient(err error) bool {
 	_, ok := errors.AsType[*transient](err)
 	return ok
+}
+
+// guard turns a panic of a view's code into an error.
+func guard(run func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return run()
 }

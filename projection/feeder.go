@@ -122,22 +122,6 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 	}
 }
 
-// learn remembers the generations to feed: live, and of this code's version.
-func (f *feeder) learn(s State) {
-	f.known = f.known[:0]
-	var frozen []uint64
-	for _, g := range s.Generations {
-		switch {
-		case g.Role == Retired:
-		case g.Version == f.projection.version:
-			f.known = append(f.known, g)
-		default:
-			frozen = append(frozen, g.Number)
-		}
-	}
-	f.status.frozen(frozen)
-}
-
 // task is a delivery on its way into one generation.
 type task struct {
 	*delivery
@@ -218,89 +202,4 @@ func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
 		errs = append(errs, err, t.err)
 	}
 	return errors.Join(errs...)
-}
-
-// prepare makes sure that the projection has a generation that this code may feed.
-func (f *feeder) prepare(ctx context.Context) error {
-	release, err := f.hold(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	p := f.projection
-	for {
-		s, err := f.views.State(ctx, p.name)
-		if err != nil {
-			return err
-		}
-		if s.Revision == 0 {
-			if err := f.begin(ctx, s); err != nil && !errors.Is(err, ErrChanged) {
-				return err
-			}
-			continue // also when another worker was faster
-		}
-		f.learn(s)
-		return f.checkKnown(s)
-	}
-}
-
-// begin writes the state with the first generation.
-func (f *feeder) begin(ctx context.Context, s State) error {
-	role := Active
-	for _, category := range f.projection.categories {
-		for _, err := range f.source.Streams(ctx, category, eventstore.StreamID{}) {
-			if err != nil {
-				return err
-			}
-			role = Building
-			break
-		}
-	}
-	s.Projection, s.Counter = f.projection.name, 1
-	s.Generations = []Generation{{
-		Number: 1, Version: f.projection.version, Fingerprint: f.projection.Fingerprint(), Role: role, Since: time.Now().UTC(),
-	}}
-	_, err := f.views.PutState(ctx, s)
-	return err
-}
-
-func (f *feeder) checkKnown(s State) error {
-	p := f.projection
-	for _, g := range f.known {
-		if err := checkFingerprint(p, g); err != nil {
-			return err
-		}
-	}
-	if len(f.known) == 0 {
-		return notBuilt(p, s)
-	}
-	return nil
-}
-
-// checkFingerprint refuses a generation that another declaration of the same
-// version has built.
-func checkFingerprint(p *Projection, g Generation) error {
-	if g.Fingerprint == p.fingerprint {
-		return nil
-	}
-	return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; until a rebuild exists, give it another name, under which its views are made anew from all events",
-		p.name, p.version, ErrFingerprint, g.Number)
-}
-
-// built makes the first generation active, after a sweep that began when it was
-// already there. A generation of a rebuild is not switched here.
-func (f *feeder) built(ctx context.Context, began []Generation) error {
-	s, err := f.views.State(ctx, f.projection.name)
-	if err != nil {
-		return err
-	}
-	if len(s.Generations) != 1 || s.Generations[0].Role != Building || len(began) != 1 || began[0].Number != s.Generations[0].Number {
-		return nil
-	}
-	s.Generations[0].Role, s.Generations[0].Since = Active, time.Now().UTC()
-	_, err = f.views.PutState(ctx, s)
-	if errors.Is(err, ErrChanged) {
-		return f.built(ctx, began) // for another reason, perhaps: look again
-	}
-	return err
 }

@@ -34,6 +34,11 @@ type (
 		Counter string
 		Bytes   int
 	}
+	// Grown makes the row larger.
+	Grown struct {
+		Counter string
+		Bytes   int
+	}
 )
 
 var registry = eventstore.MustRegistry(
@@ -41,6 +46,7 @@ var registry = eventstore.MustRegistry(
 	eventstore.Type[Spread]("SPREAD", 1),
 	eventstore.Type[Ignored]("IGNORED", 1),
 	eventstore.Type[Padded]("PADDED", 1),
+	eventstore.Type[Grown]("GROWN", 1),
 )
 
 type counter struct {
@@ -88,6 +94,12 @@ func newCounters(broken func(projection.Event[Counted]) error) *projection.View[
 		projection.On(func(e projection.Event[Padded]) projection.Key { return projection.KeyOf(e.Data.Counter) },
 			func(c *counter, e projection.Event[Padded]) error {
 				c.Name, c.Padding = e.Data.Counter, string(make([]byte, e.Data.Bytes/6)) // \u0000 in JSON
+				return nil
+			}),
+		projection.On(func(e projection.Event[Grown]) projection.Key { return projection.KeyOf(e.Data.Counter) },
+			func(c *counter, e projection.Event[Grown]) error {
+				c.Name = e.Data.Counter
+				c.Padding += string(make([]byte, e.Data.Bytes/6))
 				return nil
 			}),
 	)

@@ -192,3 +192,27 @@ func TestAnEventOverALimitParksWithBothNumbers(t *testing.T) {
 		})
 	}
 }
+
+func TestARowOverTheLimitParksTheStreamThatPutItThereAndNoOther(t *testing.T) {
+	const half = projection.MaxRowBytes / 2
+	cases := map[string][]any{ // events of streams a, b and c on one row, in one slice; that of b is too much
+		"alone":                         {Counted{"x", 1}, Padded{"x", projection.MaxRowBytes + 6}, Counted{"x", 10}},
+		"after another stream's growth": {Grown{"x", half}, Grown{"x", half}, Counted{"x", 11}},
+	}
+	for name, events := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(memviews.Options{})
+			e := w.engine(t)
+			streams := []string{"user-a", "user-b", "user-c"}
+			var commits []eventstore.Commit
+			for i, stream := range streams {
+				commits = append(commits, w.append(t, stream, events[i]))
+			}
+			require.Empty(t, handle(t.Context(), e, commits...))
+			require.Nil(t, w.checkpoint(t, "user-a").Parked)
+			require.Nil(t, w.checkpoint(t, "user-c").Parked)
+			require.Regexp(t, `row "x" of view "counters": 38\d{4} bytes of a row, the limit is 380000`, w.checkpoint(t, "user-b").Parked.Error)
+			require.Equal(t, []string{"x=11"}, w.rows(t))
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -67,9 +68,6 @@ func (p *Projection) Name() string { return p.name }
 // Version returns the version of the code.
 func (p *Projection) Version() int { return p.version }
 
-// Categories returns what it follows, sorted.
-func (p *Projection) Categories() []string { return slices.Clone(p.categories) }
-
 // Views returns the names of its views, sorted.
 func (p *Projection) Views() []string {
 	var names []string
@@ -80,22 +78,13 @@ func (p *Projection) Views() []string {
 	return names
 }
 
-// EventTypes returns the names of the types it handles, sorted.
-func (p *Projection) EventTypes() []string {
-	types := make([]string, 0, len(p.handlers))
-	for name := range p.handlers {
-		types = append(types, name)
-	}
-	slices.Sort(types)
-	return types
-}
-
 // Fingerprint tells another declaration under the same version: it covers the
 // categories, the event types and the names of the views.
 func (p *Projection) Fingerprint() string { return p.fingerprint }
 
 func (p *Projection) sum() string {
-	text := strings.Join(p.categories, ",") + "\n" + strings.Join(p.EventTypes(), ",") + "\n" + strings.Join(p.Views(), ",")
+	types := slices.Sorted(maps.Keys(p.handlers))
+	text := strings.Join(p.categories, ",") + "\n" + strings.Join(types, ",") + "\n" + strings.Join(p.Views(), ",")
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }
@@ -106,15 +95,15 @@ func (p *Projection) follows(category string) bool {
 	return found
 }
 
-// MaxNameBytes is the limit for names of projections and views.
-const MaxNameBytes = 64
+// maxNameBytes is the limit for names of projections and views.
+const maxNameBytes = 64
 
 func checkName(name string) error {
-	ok := name != "" && len(name) <= MaxNameBytes && !strings.ContainsFunc(name, func(r rune) bool {
+	ok := name != "" && len(name) <= maxNameBytes && !strings.ContainsFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	})
 	if !ok {
-		return fmt.Errorf("%w: name %q is not 1 to %d of a-z, 0-9, '-' and '_'", eventstore.ErrInvalid, name, MaxNameBytes)
+		return fmt.Errorf("%w: name %q is not 1 to %d of a-z, 0-9, '-' and '_'", eventstore.ErrInvalid, name, maxNameBytes)
 	}
 	return nil
 }

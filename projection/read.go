@@ -193,27 +193,3 @@ func parsePageCursor(text string) (pageCursor, error) {
 	}
 	return c, nil
 }
-
-// notBuilt says why no generation of a projection's version can be read or fed.
-func notBuilt(p *Projection, s State) error {
-	e := &NotBuiltError{Projection: p.name, Version: p.version}
-	switch {
-	case s.Revision == 0:
-		e.Reason = "it has never been built"
-		e.hint = "run a worker, or a sweep, of a program that carries the projection"
-	default:
-		e.Reason = "it has no active generation of this version"
-		for _, g := range s.Generations {
-			if g.Version == p.version && g.Role == Building {
-				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
-				e.hint = "let a worker run until its first sweep has ended"
-				return e
-			}
-			if g.Role == Active {
-				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
-				e.hint = fmt.Sprintf("run the program with version %d; until a rebuild exists, give the projection another name, under which its views are made anew from all events", g.Version)
-			}
-		}
-	}
-	return e
-}

@@ -167,4 +167,12 @@ func TestReplayIsThePlainFold(t *testing.T) {
 	_, err = projection.Replay(w.p, all)
 	require.ErrorIs(t, err, errBroken)
 	require.ErrorContains(t, err, "user-a@1 (COUNTED)")
+
+	w.broken = failOn(0, nil)
+	all = func(yield func(eventstore.Commit, error) bool) {
+		yield(w.append(t, "user-c", Padded{"z", projection.MaxRowBytes + 6}), nil)
+	}
+	_, err = projection.Replay(w.p, all)
+	require.ErrorIs(t, err, eventstore.ErrTooLarge)
+	require.ErrorContains(t, err, `after event user-c@1: row "z" of view "counters": `)
 }

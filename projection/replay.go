@@ -11,7 +11,8 @@ import (
 // Replay folds commits in memory and returns the rows they lead to, sorted: what the
 // projection makes of a history, without checkpoints, slices or a store. It is the
 // plain fold that the engine's work is measured against. The commits of a stream
-// must come in order. The error names the event that failed.
+// must come in order. The error names the event that failed, or the last one of a row
+// that can not be kept.
 func Replay(p *Projection, commits iter.Seq2[eventstore.Commit, error]) ([]Row, error) {
 	decoders := newDecoders([]*Projection{p})
 	rows := map[RowID]*working{}
@@ -29,7 +30,7 @@ func Replay(p *Projection, commits iter.Seq2[eventstore.Commit, error]) ([]Row, 
 			}
 		}
 	}
-	return replayed(rows)
+	return replayed(p, rows)
 }
 
 func replayEvent(p *Projection, c *commit, i int, event decoded, rows map[RowID]*working) error {
@@ -58,12 +59,12 @@ func replayEvent(p *Projection, c *commit, i int, event decoded, rows map[RowID]
 	return nil
 }
 
-func replayed(rows map[RowID]*working) ([]Row, error) {
+func replayed(p *Projection, rows map[RowID]*working) ([]Row, error) {
 	var result []Row
 	for _, w := range rows {
 		write, err := w.write()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("projection %q: after event %s: %w", p.name, w.last.event.id, err)
 		}
 		if !write.Delete {
 			result = append(result, write.Row)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/leftfold/leftfold/aggregate"
@@ -19,11 +21,26 @@ type entity[S, E any] struct {
 	decider    aggregate.Decider[S, E]
 	repository *aggregate.Repository[S, E]
 	id         string
+	evolving   *step[S, E] // what Evolve works on, nil while it does not
+}
+
+type step[S, E any] struct {
+	state S
+	event E
 }
 
 func newEntity[S, E any](t testing.TB, decider aggregate.Decider[S, E], id string) *entity[S, E] {
-	return &entity[S, E]{t: t, decider: decider, id: id,
-		repository: aggregate.NewRepository(memstore.New(), decider, aggregate.Options{})}
+	e := &entity[S, E]{t: t, decider: decider, id: id}
+	if evolve := decider.Evolve; evolve != nil {
+		decider.Evolve = func(s S, event E) S {
+			e.evolving = &step[S, E]{s, event}
+			s = evolve(s, event)
+			e.evolving = nil
+			return s
+		}
+	}
+	e.repository = aggregate.NewRepository(memstore.New(), decider, aggregate.Options{})
+	return e
 }
 
 // store appends events as a command would. which says whose they are.
@@ -39,8 +56,11 @@ func (e *entity[S, E]) store(which string, events []E) {
 // state folds what is stored, anew each time.
 func (e *entity[S, E]) state() S {
 	e.t.Helper()
-	loaded, err := e.repository.Load(context.Background(), e.id)
+	loaded, nilMap, err := e.load()
 	switch {
+	case nilMap:
+		l, _ := e.line(e.evolving.event) // it never fails: the event comes from the store
+		e.t.Fatal(nilMapFailure(l, e.decider.Initial == nil).text("the state before it is: " + render(e.evolving.state).text))
 	case err == nil:
 		return loaded.State
 	case !errors.Is(err, aggregate.ErrNotFound):
@@ -50,6 +70,21 @@ func (e *entity[S, E]) state() S {
 	}
 	var initial S
 	return initial
+}
+
+// load loads the entity, and reports if Evolve panics because it puts an entry into
+// a nil map. Any other panic goes on, and shows where it comes from.
+func (e *entity[S, E]) load() (loaded aggregate.Loaded[S], nilMap bool, err error) {
+	defer func() {
+		p := recover()
+		if fault, ok := p.(runtime.Error); ok && e.evolving != nil && strings.Contains(fault.Error(), "assignment to entry in nil map") {
+			nilMap = true
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	loaded, err = e.repository.Load(context.Background(), e.id)
+	return loaded, false, err
 }
 
 // lines shows events as they come back from a store.

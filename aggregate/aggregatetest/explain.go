@@ -85,6 +85,14 @@ func impureEvolve(differences []string) failure {
 		"Evolve looks at more than state and event (a clock, chance, the order of a map), or Initial hands out the same map twice"}
 }
 
+func nilMapFailure(event line, noInitial bool) failure {
+	cause := "neither Initial nor an earlier event has made a map that the state holds"
+	if noInitial {
+		cause = "Initial is nil: the state starts as its zero value, whose maps are nil"
+	}
+	return failure{"Evolve panics: assignment to entry in nil map", "  on " + event.text + "\n", cause}
+}
+
 func impureDecision(first, again result) failure {
 	const what = "decided again on the same events, the result is another one"
 	const rule = "; times, random values and new IDs are arguments of a command, and what comes from a map is sorted"

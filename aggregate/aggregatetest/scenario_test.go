@@ -176,6 +176,51 @@ func TestADeciderWithoutInitialStateAndAStateWithoutFields(t *testing.T) {
 	}))
 }
 
+func TestANilMapInTheStateIsExplained(t *testing.T) {
+	t.Parallel()
+	for name, initial := range map[string]func(string) account{
+		"without initial":         nil,
+		"initial without the map": func(id string) account { return account{ID: id} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			decider := accounts
+			decider.Initial = initial
+			golden(t, told(t, func(tb testing.TB) {
+				aggregatetest.For(tb, decider).Given(opened{Owner: "Ada"}, deposited{Amount: "15.30"}, closed{}).When(deposit("1"))
+			}))
+			text := told(t, func(tb testing.TB) { aggregatetest.For(tb, decider).When(record(deposited{Amount: "1"})) })
+			assert.Contains(t, text, "nil map", "also of what was decided")
+		})
+	}
+}
+
+func TestAnyOtherPanicOfEvolveShowsWhereItComesFrom(t *testing.T) {
+	t.Parallel()
+	decider := accounts
+	for _, value := range []any{"a nil map", errClosed} {
+		decider.Evolve = func(account, accountEvent) account { panic(value) }
+		assert.PanicsWithValue(t, value, func() { aggregatetest.For(t, decider).Given(closed{}).When(deposit("1")) })
+	}
+	decider.Evolve = func(a account, _ accountEvent) account { return []account{}[len(a.owner)] }
+	assert.Panics(t, func() { aggregatetest.For(t, decider).Given(closed{}).When(deposit("1")) })
+
+	decider = accounts
+	decider.Events = eventstore.MustRegistry(eventstore.WithCodec(mapless{}), eventstore.Type[closed]("CLOSED", 1))
+	assert.PanicsWithError(t, "assignment to entry in nil map", func() { aggregatetest.For(t, decider).Given(closed{}).When(record()) }, "it is not Evolve's")
+}
+
+// mapless is a codec with a mistake.
+type mapless struct {
+	eventstore.JSON
+	seen map[string]bool
+}
+
+func (m mapless) Unmarshal(payload []byte, _ any) error {
+	m.seen[string(payload)] = true
+	return nil
+}
+
 // unreadable can be written, and not be read.
 type unreadable struct{ closed }
 

@@ -1,9 +1,12 @@
 package sqlitestore_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,15 +17,16 @@ import (
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 )
 
-// A page in the middle is overwritten: whatever is read is what was written, or
-// the damage is named. No page may go unnoticed that holds commits.
+// A page is overwritten: whatever is read is what was written, or the damage is named,
+// with its stream, and the other streams are read. No page may go unnoticed that holds
+// commits.
 func TestADamagedPageIsNeverReadAsSomethingElse(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	fill(t, path)
 	sound, err := os.ReadFile(path)
 	require.NoError(t, err)
-	noticed := 0
+	ofOneStream := 0
 	for page := 1; page < len(sound)/4096; page += 3 {
 		damaged := path + fmt.Sprint(page)
 		content := append([]byte(nil), sound...)
@@ -30,33 +34,136 @@ func TestADamagedPageIsNeverReadAsSomethingElse(t *testing.T) {
 			content[page*4096+i] = byte(i * 7)
 		}
 		put(t, damaged, content)
-		if err := readAll(t, damaged); err != nil {
+		lost, err := readAll(t, damaged)
+		if err != nil {
 			assert.ErrorIs(t, err, eventstore.ErrCorrupt, "page %d", page)
 			assert.NotEmpty(t, eventstore.Hint(err))
-			noticed++
+		}
+		for _, damage := range lost {
+			assert.Equal(t, damage.Stream.String()+"@1: store is corrupt: database disk image is malformed (11)", damage.Error())
+		}
+		if err == nil && len(lost) == 1 {
+			ofOneStream++
 		}
 	}
-	assert.GreaterOrEqual(t, noticed, 13, "each commit has a page")
+	assert.GreaterOrEqual(t, ofOneStream, 13, "each commit has a page")
 }
 
-// readAll opens a store and reads all of it; what it reads must be what fill wrote.
-func readAll(t *testing.T, path string) error {
+// readAll opens a store and reads all of it, past the streams that it can not read; what
+// it reads must be what fill wrote.
+func readAll(t *testing.T, path string) (lost []*eventstore.CorruptError, err error) {
 	s, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { require.NoError(t, s.Close()) }()
 	n := 0
-	for scanned, err := range s.ReadAll(t.Context(), eventstore.Cursor{}) {
-		if err != nil {
-			return err
+	for cursor, done := (eventstore.Cursor{}), false; !done; {
+		done = true
+		for scanned, err := range s.ReadAll(t.Context(), cursor) {
+			if damage, ok := errors.AsType[*eventstore.CorruptError](err); ok {
+				lost = append(lost, damage)
+				cursor, done = cursor.Past(damage.Stream), false
+				break
+			}
+			if err != nil {
+				return lost, err
+			}
+			n++
+			require.Equal(t, stream(t, scanned.Commit.ID), scanned.Commit.Stream)
+			require.Equal(t, `"`+strings.Repeat("x", 3_000)+`"`, string(scanned.Commit.Events[0].Payload))
 		}
-		n++
-		require.Equal(t, stream(t, scanned.Commit.ID), scanned.Commit.Stream)
-		require.Equal(t, `"`+strings.Repeat("x", 3_000)+`"`, string(scanned.Commit.Events[0].Payload))
 	}
-	require.Equal(t, 40, n)
-	return nil
+	require.Equal(t, 40, n+len(lost))
+	return lost, nil
+}
+
+// overwritePage puts garbage into a page, counted from 0, of a file that nobody has open.
+func overwritePage(t *testing.T, path string, page int) {
+	t.Helper()
+	overwrite(t, path, int64(page)*4096, strings.Repeat("\xa5", 4096))
+}
+
+func TestADamagedPageInAStreamIsNamedWithItsPlace(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	long, other := stream(t, 1), stream(t, 2)
+	at := eventstore.NoStream
+	for i := 1; i <= 20; i++ { // each fills a page
+		at = must(t, s, write(at, long, fmt.Sprint(i), fmt.Sprintf(`"%s%02d"`, strings.Repeat("x", 3_000), i))).Revision
+	}
+	must(t, s, write(eventstore.NoStream, other, "1", `"`+strings.Repeat("x", 3_000)+`"`))
+	require.NoError(t, s.Close())
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, payload := range []string{`x07"`, `x20"`} {
+		place := bytes.Index(content, []byte(payload))
+		require.Positive(t, place)
+		overwritePage(t, path, place/4096)
+	}
+
+	s = openStore(t, path)
+	const says = "user-1@%d: store is corrupt: database disk image is malformed (11)"
+	for _, test := range []struct {
+		commits iter.Seq2[eventstore.Commit, error]
+		read    int // before the damage
+		at      int
+	}{
+		{s.Read(t.Context(), long, 0), 6, 7},
+		{s.Read(t.Context(), long, 3), 4, 7},
+		{s.Read(t.Context(), long, 7), 0, 7},
+		{s.Read(t.Context(), long, 8), 12, 20},
+		{s.ReadBackward(t.Context(), long, 0), 0, 0}, // nobody knows the head
+		{s.ReadBackward(t.Context(), long, 20), 0, 20},
+		{s.ReadBackward(t.Context(), long, 18), 11, 7},
+	} {
+		read := 0
+		for _, err := range test.commits {
+			if err == nil {
+				read++
+				continue
+			}
+			assert.EqualError(t, err, fmt.Sprintf(says, test.at))
+			assert.NotEmpty(t, eventstore.Hint(err))
+			read += 100
+		}
+		assert.Equal(t, test.read+100, read)
+	}
+	_, err = s.Head(t.Context(), long)
+	assert.EqualError(t, err, fmt.Sprintf(says, 0))
+	assert.Equal(t, []string{"1"}, ids(t, s.Read(t.Context(), other, 0)))
+}
+
+func TestADamagedListOfStreamsIsNamed(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	fill(t, path)
+	var page int
+	require.NoError(t, direct(t, path).QueryRow("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_commits_1'").Scan(&page))
+	overwritePage(t, path, page-1)
+	s := openStore(t, path)
+	for _, err := range s.Streams(t.Context(), "user", eventstore.StreamID{}) {
+		assertReads(t, err, filepath.Dir(path), "list the streams of DIR/shop.db: store is corrupt: database disk image is malformed (11)",
+			"stop writing, keep a copy, restore a backup; verify tells which streams can still be read", eventstore.ErrCorrupt)
+	}
+	assertCorrupt(t, "user-1@1: store is corrupt: database disk image is malformed (11)", s.Read(t.Context(), stream(t, 1), 0))
+}
+
+func TestAValueOfAWrongTypeIsDamage(t *testing.T) {
+	t.Parallel()
+	for _, damage := range []string{"count = 'secret'", "frame = 7"} {
+		path := newPath(t)
+		s := openStore(t, path)
+		at := eventstore.NoStream
+		for i := range 3 {
+			at = must(t, s, write(at, stream(t, 1), fmt.Sprint(i), `"x"`)).Revision
+		}
+		_, err := direct(t, path).Exec("UPDATE commits SET " + damage + " WHERE version = 2")
+		require.NoError(t, err)
+		assertCorrupt(t, "user-1@2: store is corrupt: a row holds a value of a wrong type", s.Read(t.Context(), stream(t, 1), 0))
+		assertCorrupt(t, "user-1@2: store is corrupt: a row holds a value of a wrong type", s.ReadBackward(t.Context(), stream(t, 1), 0))
+	}
 }
 
 func TestDamageThatSQLiteCanNotSeeIsNamedWithItsPlace(t *testing.T) {

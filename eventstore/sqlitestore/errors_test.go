@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,7 +68,7 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 			require.NoError(t, os.Truncate(path, 10*4096))
 		}, sqlitestore.Options{},
 			"sqlitestore: open DIR/shop.db: store is corrupt: database disk image is malformed (11)",
-			"stop writing, keep a copy, restore a backup; verify lists what is damaged", eventstore.ErrCorrupt},
+			"keep a copy of the file, and restore a backup", eventstore.ErrCorrupt},
 		{"a damaged first page", "shop.db", func(t *testing.T, path string) {
 			fill(t, path)
 			overwrite(t, path, 16, strings.Repeat("\xff", 84))
@@ -110,34 +112,77 @@ func TestAPathMayHoldAnyCharacter(t *testing.T) {
 	}
 }
 
+// beside runs a test while another connection holds the file's write lock, in a
+// bubble: there nobody really waits for it, and time tells who would have.
+func beside(t *testing.T, path, statement string, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		other, err := direct(t, path).Conn(t.Context())
+		require.NoError(t, err)
+		defer other.Close()
+		_, err = other.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+		test(t)
+		_, err = other.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+	})
+}
+
+const hintLocked = "find the process that holds it, for example with fuser, or wait for it and try again"
+
 func TestALockedFileIsNamed(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	fill(t, path)
-	// The writer is shared, so its patience can be cut short from here.
-	require.NoError(t, share(t, path).Do(t.Context(), "impatience", func(tx *sqlitefile.Tx) error {
-		_, err := tx.Exec("PRAGMA busy_timeout = 20")
-		return err
-	}))
-	s := openStore(t, path)
-	other, err := direct(t, path).Conn(t.Context())
-	require.NoError(t, err)
-	defer other.Close()
-	_, err = other.ExecContext(t.Context(), "BEGIN EXCLUSIVE")
-	require.NoError(t, err)
+	beside(t, path, "BEGIN IMMEDIATE", func(t *testing.T) {
+		_, err := openStore(t, path).Append(t.Context(), write(eventstore.NoStream, stream(t, "new"), "1", "1"))
+		assertReads(t, err, filepath.Dir(path),
+			`append to "user-new": write DIR/shop.db: database is locked by another process: database is locked (5) (SQLITE_BUSY)`, hintLocked, sqlitefile.ErrLocked)
+	})
+	must(t, openStore(t, path), write(eventstore.NoStream, stream(t, "new"), "1", "1"))
 
-	const hint = "find the process that holds it, for example with fuser, or wait for it and try again"
-	_, err = s.Append(t.Context(), write(eventstore.NoStream, stream(t, "new"), "1", "1"))
-	assertReads(t, err, filepath.Dir(path),
-		`append to "user-new": write DIR/shop.db: database is locked by another process: database is locked (5) (SQLITE_BUSY)`, hint, sqlitefile.ErrLocked)
-	_, err = sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
-	assertReads(t, err, filepath.Dir(path),
-		"sqlitestore: open DIR/shop.db: database is locked by another process: database is locked (5) (SQLITE_BUSY)", hint, sqlitefile.ErrLocked)
-	assert.Len(t, ids(t, s.Read(t.Context(), stream(t, 1), 0)), 1, "readers do not wait")
+	path = newPath(t)
+	beside(t, path, "BEGIN EXCLUSIVE", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := sqlitestore.Open(ctx, path, sqlitestore.Options{})
+		assertReads(t, err, filepath.Dir(path),
+			"sqlitestore: open DIR/shop.db: database is locked by another process: context deadline exceeded", hintLocked, sqlitefile.ErrLocked)
+	})
+	must(t, openStore(t, path), write(eventstore.NoStream, stream(t, "new"), "1", "1"))
+}
 
-	_, err = other.ExecContext(t.Context(), "ROLLBACK")
-	require.NoError(t, err)
-	must(t, s, write(eventstore.NoStream, stream(t, "new"), "1", "1"))
+func TestWhoOnlyReadsDoesNotWaitForAProcessThatWrites(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	fill(t, path)
+	for _, statement := range []string{"BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"} {
+		beside(t, path, statement, func(t *testing.T) {
+			start := time.Now()
+			s := openStore(t, path)
+			assert.Equal(t, []string{"1"}, ids(t, s.Read(t.Context(), stream(t, 1), 0)))
+			head, err := s.Head(t.Context(), stream(t, 1))
+			require.NoError(t, err)
+			assert.EqualValues(t, 1, head.Version())
+			assert.Zero(t, time.Since(start))
+		})
+	}
+}
+
+func TestAStoreThatWasNotQuiteCreatedIsCompleted(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"DELETE FROM store", "DROP TABLE feeds", "DROP VIEW events", "DROP TABLE store"} {
+		path := newPath(t)
+		fill(t, path)
+		execute(t, path, missing)
+		s := openStore(t, path)
+		head, err := s.Head(t.Context(), stream(t, 1))
+		require.NoError(t, err)
+		must(t, s, write(head, stream(t, 1), "more", "1"))
+		var n int
+		require.NoError(t, direct(t, path).QueryRow("SELECT (SELECT count(*) FROM store) + (SELECT count(*) FROM feeds) + (SELECT count(*) FROM events)").Scan(&n))
+		assert.Equal(t, 42, n, missing)
+	}
 }
 
 func TestAFullDiskIsNamed(t *testing.T) {

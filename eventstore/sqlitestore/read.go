@@ -2,11 +2,13 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/sqlitefile"
 )
 
 const (
@@ -41,10 +43,6 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 		query, limit := selectForwardFrom, firstPage
 		for first := true; ; query, limit = selectForward, pageCommits {
 			page, full, err := s.page(ctx, stream, query, next, limit, intern)
-			if err != nil {
-				yield(eventstore.Commit{}, err)
-				return
-			}
 			for _, c := range page {
 				if first && c.Last() < next {
 					continue // the head, before from
@@ -57,6 +55,10 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 					return
 				}
 				first, next = false, c.Last()+1
+			}
+			if err != nil {
+				yield(eventstore.Commit{}, damage(stream, next, err))
+				return
 			}
 			if !full {
 				return
@@ -76,10 +78,6 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 		expected := eventstore.Version(0) // the version that must come next; 0 not yet known
 		for ; next > 0; query, limit = selectBackward, pageCommits {
 			page, full, err := s.page(ctx, stream, query, next, limit, intern)
-			if err != nil {
-				yield(eventstore.Commit{}, err)
-				return
-			}
 			for _, c := range page {
 				if expected > 0 && c.Last() != expected {
 					yield(eventstore.Commit{}, hole(stream, min(c.Last(), expected)+1, max(c.Last(), expected)))
@@ -90,6 +88,13 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 				}
 				expected = c.First - 1
 				next = expected
+			}
+			if err != nil {
+				if next == math.MaxInt64 {
+					next = 0 // nobody knows the head
+				}
+				yield(eventstore.Commit{}, damage(stream, next, err))
+				return
 			}
 			if !full {
 				if expected > 0 {
@@ -105,7 +110,24 @@ func hole(stream eventstore.StreamID, first, last eventstore.Version) error {
 	return &eventstore.CorruptError{Stream: stream, Version: first, Reason: fmt.Sprintf("versions %d to %d are missing or doubled", first, last)}
 }
 
-// page returns the next commits, and whether there may be more.
+// errMistyped stands for the error of a scan, which may show a payload.
+var errMistyped = errors.New("a row holds a value of a wrong type")
+
+// damage names the stream that can not be read, where err says that the file is
+// damaged: whoever reads many can go on with the others.
+func damage(stream eventstore.StreamID, at eventstore.Version, err error) error {
+	reason, ok := sqlitefile.Damage(err)
+	if errors.Is(err, errMistyped) {
+		reason, ok = errMistyped.Error(), true
+	}
+	if !ok {
+		return err
+	}
+	return &eventstore.CorruptError{Stream: stream, Version: at, Reason: reason}
+}
+
+// page returns the next commits, and whether there may be more. With an error come
+// those that were read before it.
 func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query string, from eventstore.Version,
 	limit int, intern func([]byte) string,
 ) (page []eventstore.Commit, full bool, err error) {
@@ -118,12 +140,12 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 	size := 0
 	for rows.Next() {
 		var r stored
-		if err := rows.Scan(r.dest()...); err != nil {
-			return nil, false, s.file.Wrap(ctx, op, err)
+		if rows.Scan(r.dest()...) != nil {
+			return page, false, s.file.Wrap(ctx, op, errMistyped)
 		}
 		c, err := r.commit(s.identity, stream, intern)
 		if err != nil {
-			return nil, false, err
+			return page, false, err
 		}
 		page = append(page, c)
 		for _, e := range c.Events {

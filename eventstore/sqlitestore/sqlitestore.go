@@ -42,8 +42,10 @@ var (
 // exist. Views in the same file share its one writer, whoever opens it first.
 //
 // It starts the goroutine of that writer; Close ends it and waits. A file that
-// is no database, belongs to another program or to a newer Leftfold, is locked,
-// damaged or read-only is refused with an error that carries a hint.
+// is no database, belongs to another program or to a newer Leftfold, is damaged or
+// read-only is refused with an error that carries a hint. So is one that is locked by
+// another process for long, if there is something to create: a store that is complete
+// is opened and read while another process writes.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	file, err := sqlitefile.Open(ctx, path, sqlitefile.Options(opts))
 	if err != nil {
@@ -60,17 +62,22 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 // the file keep it open. It may be called again.
 func (s *Store) Close() error { return s.close() }
 
+// setUp writes only to a file that lacks something: whoever wants to look does not
+// wait for a process that writes.
 func (s *Store) setUp(ctx context.Context) error {
-	return s.file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
-		for _, statement := range schema {
-			if _, err := tx.Exec(statement); err != nil {
-				return err
-			}
-		}
+	if err := s.file.SetUp(ctx, schema); err != nil {
+		return err
+	}
+	const op, selectID = "open", "SELECT id FROM store"
+	err := s.file.ScanRow(ctx, op, []any{&s.identity}, selectID)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return s.file.Do(ctx, op, func(tx *sqlitefile.Tx) error {
 		if _, err := tx.Exec("INSERT INTO store(id) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM store)", uuid.NewString()); err != nil {
 			return err
 		}
-		row, err := tx.QueryRow("SELECT id FROM store")
+		row, err := tx.QueryRow(selectID)
 		if err != nil {
 			return err
 		}
@@ -178,7 +185,7 @@ func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write) (eventstore.Commit
 func (s *Store) Head(ctx context.Context, stream eventstore.StreamID) (eventstore.Revision, error) {
 	var h head
 	err := s.file.ScanRow(ctx, "read the head of "+stream.String()+" in", h.dest(), selectHead, stream.String())
-	return s.revision(stream, h, err)
+	return s.revision(stream, h, damage(stream, 0, err))
 }
 
 // head is a row of selectHead.

@@ -21,9 +21,10 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "demo",
-		Short: "A day of trade on a temporary store, with a crash in the middle (also without any command)",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
+		Use:                   "demo",
+		DisableFlagsInUseLine: true,
+		Short:                 "A day of trade on a temporary store, with a crash in the middle (also without any command)",
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
 }
 
@@ -205,7 +206,7 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 		return err
 	}
 	user := orders[0].User
-	answer, err := history(ctx, s, user, projection.PageOptions{Limit: 5, Backward: true})
+	answer, err := a.history(ctx, s, user, projection.PageOptions{Limit: 5, Backward: true})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,7 +39,7 @@ func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
 	t.Parallel()
 	s := newTranscript(t)
 	for _, line := range []string{
-		"lod", "histroy 17850", "frobnicate", "help frobnicate", "load --rejectz x", "-x", "load", "load a.csv b.csv", "demo now", "dump",
+		"lod", "histroy 17850", "frobnicate", "help frobnicate", "load", "load a.csv b.csv", "demo now", "dump",
 		"history 17850 --limit", "history 17850 --limit ten", "history 17850 --limit 0", "history 17850 --limit 1001", "top --limit 0",
 		"streams --limit -1", "streams --after 17850", "events 17850", "state 17850 --version -1", "state 17850 --version 0",
 		"state 17850 --version 1 --at 2011-01-01", "state 17850 --at yesterday",
@@ -49,10 +50,29 @@ func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
 	s.compare("usage")
 }
 
+// No flag is passed over in silence: a command takes it, or says what it takes.
+func TestAFlagThatACommandDoesNotTakeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newTranscript(t)
+	s.put("sales.csv", csvRows)
+	for _, line := range []string{
+		"--json", "--store sqlite:shop.db", "demo --json", "demo --store sqlite:shop.db", "--json demo", "help --json", "help top --store sqlite:shop.db",
+		"trade --json", "worker --json", "load --rejectz x", "top --jsn", "--jsn", "-x", "top -x",
+	} {
+		s.types(line)
+	}
+	assert.NoFileExists(t, s.path("shop.db"))
+	s.note("flags that a command takes may stand before its name")
+	for _, line := range []string{"--store sqlite:other.db load sales.csv", "--json streams --store sqlite:other.db"} {
+		s.types(line)
+	}
+	s.compare("flags")
+}
+
 func TestHelpNamesWhatThereIs(t *testing.T) {
 	t.Parallel()
 	s := newTranscript(t)
-	for _, line := range []string{"help", "help load", "history --help", "state --help", "dump --help"} {
+	for _, line := range []string{"help", "help load", "history --help", "state --help", "dump --help", "worker --help", "demo --help"} {
 		s.types(line)
 	}
 	s.compare("help")
@@ -90,9 +110,31 @@ func TestAFileThatIsNotTheRetailCSVIsRefusedWhole(t *testing.T) {
 	for _, file := range []string{"sales.csv", "contacts.csv", "empty.csv", "sheet.xlsx", "photo.jpg", "cut.csv.gz", "damaged.csv.gz", "semicolon.csv", "."} {
 		s.types("load " + file)
 	}
-	s.note("nothing was loaded")
+	s.note("no store was made")
 	s.types("streams")
+	assert.NoFileExists(t, s.path("shop.db"))
 	s.compare("csv")
+}
+
+// What is refused leaves no store behind, and what an earlier load has left as it was.
+func TestALoadThatIsRefusedLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := newTranscript(t)
+	s.put("sales.csv", csvRows)
+	s.put("contacts.csv", "name,phone\nAnn,1\n")
+	s.put("other.csv", "no store")
+	s.put("rejects.csv", "of an earlier load")
+	for _, line := range []string{
+		"load contacts.csv --rejects rejects.csv", "load missing.csv --rejects rejects.csv", "load sales.csv --rejects rejects.csv --store sqlite:other.csv",
+		"load sales.csv --rejects missing/rejects.csv", "load sales.csv --rejects .", "load sales.csv --rejects shop.db", "load sales.csv --rejects ./shop.db",
+	} {
+		s.types(line)
+	}
+	assert.NoFileExists(t, s.path("shop.db"))
+	rejects, err := os.ReadFile(s.path("rejects.csv"))
+	require.NoError(t, err)
+	assert.Equal(t, "of an earlier load", string(rejects))
+	s.compare("refused")
 }
 
 func TestRejectsAreNeverWrittenOverWhatIsRead(t *testing.T) {
@@ -100,12 +142,14 @@ func TestRejectsAreNeverWrittenOverWhatIsRead(t *testing.T) {
 	s := newTranscript(t)
 	s.put("sales.csv", csvRows)
 	require.NoError(t, os.Symlink("sales.csv", s.path("link.csv")))
+	s.put("rejects.csv", strings.Repeat("of an earlier load\n", 1000))
 	for _, rejects := range []string{"rejects.csv", "sales.csv", "link.csv", "shop.db", "missing/rejects.csv", "."} {
 		s.types("load sales.csv --rejects " + rejects)
 	}
 	content, err := os.ReadFile(s.path("sales.csv"))
 	require.NoError(t, err)
 	require.Equal(t, csvRows, string(content))
+	assert.Len(t, s.readRejects("rejects.csv"), 1, "what was there is gone")
 	s.compare("rejects")
 }
 
@@ -146,12 +190,23 @@ func TestAnEventThatTheProgramDoesNotKnowIsNamed(t *testing.T) {
 	s.compare("unknown-event")
 }
 
+func TestWhatKeepsSeveralProjectionsBackIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	err := errors.Join(errors.New("locked"), errors.New("damaged"), errors.New("locked"))
+	assert.Equal(t, "locked\ndamaged", distinctLines(err))
+}
+
 // Another process holds the file for longer than the shop waits, which is ten seconds.
+// What only reads does not wait.
 func TestALockedFileIsNamed(t *testing.T) {
 	t.Parallel()
 	s := newTranscript(t)
 	s.put("sales.csv", csvRows)
+	s.put("more.csv", csvHeader+"9,MUG,STONEWARE MUG,6,2010-12-05 08:26:00,2.55,17850.0,France\n")
+	s.put("last.csv", csvHeader+"10,MUG,STONEWARE MUG,6,2010-12-05 08:26:00,2.55,17850.0,France\n")
 	s.must("load", "sales.csv")
+	s.must("project")
+	s.must("load", "more.csv")
 	db, err := sql.Open("sqlite", s.path("shop.db"))
 	require.NoError(t, err)
 	defer db.Close()
@@ -160,8 +215,8 @@ func TestALockedFileIsNamed(t *testing.T) {
 	defer conn.Close()
 	_, err = conn.ExecContext(context.Background(), "BEGIN EXCLUSIVE")
 	require.NoError(t, err)
-	waiting := []*process{s.start("load", "sales.csv"), s.start("project"), s.start("history", "17850")}
-	for i, line := range []string{"load sales.csv", "project", "history 17850"} {
+	waiting := []*process{s.start("load", "last.csv"), s.start("project"), s.start("history", "17850")}
+	for i, line := range []string{"load last.csv", "project", "history 17850"} {
 		s.answered(line, waiting[i].wait())
 	}
 	s.compare("locked")

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // here runs a command in this process, where it shares the writer of the store with
@@ -63,13 +68,56 @@ func TestAFullDiskIsNamedAndTheSameCommandGoesOnWhenThereIsRoom(t *testing.T) {
 
 	for _, command := range [][]string{{"load", data.Path}, {"project"}} {
 		limitPages(t, file, 10)
-		s.answered(command[0], s.here(command...))
-		limitPages(t, file, 10_000)
 		a := s.here(command...)
+		goesOn := `^1 of 1 stream was behind; applied [\d,]+ events to 2 projections, `
+		if command[0] == "load" {
+			stored := strings.Count(s.here("events", "user-17850").stdout, "\n")
+			assert.Positive(t, stored)
+			assert.Contains(t, a.stderr, fmt.Sprintf("stopped: %d events of %s are known to be in the store\n", stored, data.Path))
+			a.stderr = strings.Replace(a.stderr, strconv.Itoa(stored), "N", 1)
+			goesOn = fmt.Sprintf(`^loaded %d events in %[1]d parts, \S+; %d events there already; 0 rows rejected\n$`, len(rows)-1-stored, stored)
+		}
+		s.answered(command[0], a)
+		limitPages(t, file, 10_000)
+		a = s.here(command...)
 		require.Equal(t, 0, a.code, a.stderr)
+		assert.Regexp(t, goesOn, a.stdout)
 	}
 	require.NoError(t, file.Close())
 	s.requireViews(want)
 	s.requireSound(want)
 	s.compare("full-disk")
 }
+
+// The rejects may be what does not find room.
+func TestAFullDiskUnderTheRejectsStopsALoadAndIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	s := newTranscript(t)
+	s.put("sales.csv", csvRows+strings.Repeat("4,MUG,,-20,2010-12-04 09:00:00,0,,France\n", 500))
+	s.types("load sales.csv --rejects /dev/full")
+	s.types("load sales.csv")
+	s.compare("full-rejects")
+}
+
+// When a COMMIT finds no room nobody knows whether it took place: also then the shop
+// says what to do in its own terms.
+func TestHintsAreAboutCommandsOfTheShop(t *testing.T) {
+	t.Parallel()
+	a := &app{store: defaultStore}
+	for hint, err := range map[string]error{
+		"free some space and give the command again; what was done is not done twice": &eventstore.OutcomeUnknownError{Err: fullError{}},
+		"give the command again; what was done is not done twice":                     &eventstore.OutcomeUnknownError{Err: errors.New("killed")},
+		"shop project builds the views, shop worker keeps them up to date":            &projection.NotBuiltError{},
+	} {
+		assert.Equal(t, hint, a.hintFor(fmt.Errorf("load sales.csv: %w", err)))
+	}
+}
+
+// fullError is what SQLite says of a full disk.
+type fullError struct{}
+
+func (fullError) Error() string { return "database or disk is full (13)" }
+func (fullError) Code() int     { return 13 }

@@ -45,7 +45,11 @@ func (a *app) streams(ctx context.Context, s *Service, begin eventstore.StreamID
 			return err
 		}
 		if limit > 0 && n == limit {
-			fmt.Fprintf(a.stderr, "next: shop streams --limit %d --after %s\n", limit, last)
+			words := []string{"streams", "--limit", strconv.Itoa(limit), "--after", last.String()}
+			if a.json {
+				words = append(words, "--json")
+			}
+			fmt.Fprintln(a.stderr, "next:", a.command(words...))
 			return nil
 		}
 		n++
@@ -100,7 +104,7 @@ func (a *app) events(ctx context.Context, s *Service, stream eventstore.StreamID
 		}
 	}
 	if !found {
-		return notFoundf("shop streams lists the streams", "there is no stream %q", stream)
+		return notFoundf(a.command("streams")+" lists the streams", "there is no stream %q", stream)
 	}
 	return nil
 }

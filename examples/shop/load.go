@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/leftfold/leftfold/aggregate"
-	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/retail"
 )
 
@@ -42,54 +36,76 @@ func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		return usageErrorf("shop load: %s is a directory, not a CSV", path)
 	}
-	s, err := a.open(ctx, false)
+	// What can be refused is, before there is a store.
+	sales, err := retail.Open(file)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", path, err)
+	}
+	out, err := a.openRejects(rejects, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	s, err := a.create(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	out, closeRejects, err := a.createRejects(rejects, path)
-	if err != nil {
+	if err := empty(out); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeRejects()) }()
 
 	l := newLoader(s, out, newProgress(a.stderr))
-	err = l.run(ctx, file)
+	err = l.run(ctx, sales)
 	l.progress.end()
 	if err != nil {
-		return l.broken(fmt.Errorf("load %s: %w", path, err))
+		fmt.Fprintf(a.stderr, "stopped: %s known to be in the store\n",
+			counted(l.report.Events+l.report.Known, "event of "+path+" is", "events of "+path+" are"))
+		err = fmt.Errorf("load %s: %w", path, err)
+		if a.hintFor(err) == "" {
+			return withHint(err, "load it again when the cause is gone; nothing is stored twice")
+		}
+		return err
 	}
 	return a.printLoad(l.report)
 }
 
-// broken says how far the load came, unless the error says what to do itself.
-func (l *loader) broken(err error) error {
-	if eventstore.Hint(err) != "" {
-		return err
-	}
-	return withHint(err, fmt.Sprintf("of the file, %s in the store; load it again when the cause is gone, nothing is stored twice",
-		counted(l.report.Events+l.report.Known, "event is", "events are")))
-}
-
-// createRejects returns a writer that discards where no file is wanted. It refuses
-// to write over what the command reads.
-func (a *app) createRejects(path, input string) (io.Writer, func() error, error) {
+// openRejects opens the file for the rejects, and leaves what is in it. It refuses to
+// write over what the command reads.
+func (a *app) openRejects(path, input string) (*os.File, error) {
 	if path == "" {
-		return io.Discard, func() error { return nil }, nil
+		path = os.DevNull
 	}
 	for _, precious := range []string{input, strings.TrimPrefix(a.store, "sqlite:")} {
 		if sameFile(path, precious) {
-			return nil, nil, usageErrorf("--rejects %s: that would write over %s", path, precious)
+			return nil, usageErrorf("--rejects %s: that would write over %s", path, precious)
 		}
 	}
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, nil, &spokenError{text: fmt.Sprintf("--rejects: %v", err), hint: "name a file that can be written"}
+		return nil, &spokenError{text: fmt.Sprintf("--rejects: %v", err), hint: "name a file that can be written"}
 	}
-	return f, f.Close, nil
+	return f, nil
 }
 
+// empty drops what is in a file; devices and pipes keep nothing.
+func empty(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return f.Truncate(0)
+}
+
+// sameFile also holds for two names of a file that does not exist yet.
 func sameFile(one, other string) bool {
+	absolute, err := filepath.Abs(one)
+	if err != nil {
+		return false
+	}
+	if another, err := filepath.Abs(other); err == nil && another == absolute {
+		return true
+	}
 	x, err := os.Stat(one)
 	if err != nil {
 		return false
@@ -118,138 +134,6 @@ func (a *app) printLoad(r loadReport) error {
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
 		fmt.Fprintf(a.stdout, "  %6s  %s\n", thousands(r.Reasons[reason]), reason)
 	}
-	fmt.Fprintln(a.stderr, "next: shop project")
+	fmt.Fprintln(a.stderr, "next:", a.command("project"))
 	return nil
-}
-
-const (
-	// loaders is how many parts are appended at once: together they become one
-	// transaction.
-	loaders = 64
-	// queued is how many parts wait for each of them, so that memory is bounded.
-	queued = 4
-	// otherContent counts rows of a part that is there with other content.
-	otherContent = "loaded before with other content"
-)
-
-// loader brings the parts of a file into the store. Those of one customer stay in order.
-type loader struct {
-	service  *Service
-	progress *progress
-	began    time.Time
-
-	mu      sync.Mutex // guards what follows
-	rejects *csv.Writer
-	report  loadReport
-}
-
-func newLoader(s *Service, rejects io.Writer, p *progress) *loader {
-	l := &loader{service: s, progress: p, began: time.Now(), rejects: csv.NewWriter(rejects)}
-	l.report.Reasons = map[string]int{}
-	return l
-}
-
-func (l *loader) run(ctx context.Context, file io.Reader) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if err := l.rejects.Write([]string{"Line", "Kind", "Reason", "Row"}); err != nil {
-		return err
-	}
-	var group sync.WaitGroup
-	queues := make([]chan *retail.Part, loaders)
-	for i := range queues {
-		queues[i] = make(chan *retail.Part, queued)
-		group.Go(func() {
-			for part := range queues[i] {
-				if err := l.add(ctx, part); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	err := l.read(ctx, file, queues)
-	for _, q := range queues {
-		close(q)
-	}
-	group.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	l.report.Seconds = time.Since(l.began).Seconds()
-	l.rejects.Flush()
-	return errors.Join(err, l.rejects.Error())
-}
-
-// read hands the parts out, those of a customer to one queue.
-func (l *loader) read(ctx context.Context, file io.Reader, queues []chan *retail.Part) error {
-	for item, err := range retail.Parts(file) {
-		switch {
-		case err != nil:
-			return err
-		case item.Reject != nil:
-			if err := l.reject(item.Reject.Line, string(item.Reject.Kind), item.Reject.Reason, item.Reject.Raw); err != nil {
-				return err
-			}
-		default:
-			select {
-			case queues[queueOf(item.Part.User)] <- item.Part:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-	}
-	return nil
-}
-
-func queueOf(user string) int {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, user) // a hash never fails
-	return int(h.Sum32() % loaders)
-}
-
-// add appends one part: one command, one commit.
-func (l *loader) add(ctx context.Context, part *retail.Part) error {
-	decided := false
-	decide := func(c Customer) ([]CustomerEvent, error) {
-		decided = true
-		return Import(part)(c)
-	}
-	commit, err := l.service.Customers.Execute(ctx, part.User, decide,
-		aggregate.CommandID(part.CommitID()), aggregate.CommandDigest(part.Digest()), aggregate.OccurredAt(part.Time()))
-	if errors.Is(err, eventstore.ErrIDReused) {
-		return l.rejectPart(part, err)
-	}
-	if err != nil {
-		return fmt.Errorf("part %s: %w", part.CommitID(), err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if decided {
-		l.report.Parts++
-		l.report.Events += len(commit.Events)
-	} else { // the commit was met before anything had to be decided
-		l.report.Known += len(commit.Events)
-	}
-	done := l.report.Events + l.report.Known
-	l.progress.show("%s events, %s", thousands(done), perSecond(done, time.Since(l.began)))
-	return nil
-}
-
-// rejectPart reports each line of a part whose ID is taken by other content.
-func (l *loader) rejectPart(part *retail.Part, err error) error {
-	for _, line := range part.Lines {
-		if err := l.reject(line.Number, otherContent, err.Error(), line.Raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *loader) reject(line int, kind, reason, raw string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.report.Rejected++
-	l.report.Reasons[kind]++
-	return l.rejects.Write([]string{strconv.Itoa(line), kind, reason, raw})
 }

@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -37,7 +40,8 @@ func main() {
 // run carries out one command line and returns the exit code. What was asked for
 // goes to stdout, talk to stderr.
 func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	root := newRoot(stdout, stderr)
+	a := &app{stdout: stdout, stderr: stderr}
+	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -47,18 +51,34 @@ func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		fmt.Fprintln(stderr, "interrupted\nhint: give the command again; what was done is not done twice")
 		return exitInterrupted
 	case !errors.Is(err, errSilent):
-		fmt.Fprintf(stderr, "error: %v\n", err)
-		if hint := hintFor(err); hint != "" {
+		fmt.Fprintf(stderr, "error: %s\n", distinctLines(err))
+		if hint := a.hintFor(err); hint != "" {
 			fmt.Fprintf(stderr, "hint: %s\n", hint)
 		}
 	}
 	return exitCode(err)
 }
 
+// distinctLines says once what keeps several projections back.
+func distinctLines(err error) string {
+	var lines []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // hintFor puts the library's hints in terms of this program, where they say less.
-func hintFor(err error) string {
-	if errors.Is(err, projection.ErrNotBuilt) {
-		return "shop project builds the views, shop worker keeps them up to date"
+func (a *app) hintFor(err error) string {
+	switch {
+	case errors.Is(err, projection.ErrNotBuilt):
+		return fmt.Sprintf("%s builds the views, %s keeps them up to date", a.command("project"), a.command("worker"))
+	case isFull(err):
+		return "free some space and give the command again; what was done is not done twice"
+	case errors.Is(err, eventstore.ErrOutcomeUnknown):
+		return "give the command again; what was done is not done twice"
 	}
 	return eventstore.Hint(err)
 }
@@ -83,46 +103,90 @@ type app struct {
 	stdout, stderr *os.File
 }
 
-func newRoot(stdout, stderr *os.File) *cobra.Command {
-	a := &app{stdout: stdout, stderr: stderr}
+func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "shop",
-		Short:         "The worked example of Leftfold: a shop on an event store",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          noSuchCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
+		Use:   "shop",
+		Short: "The worked example of Leftfold: a shop on an event store",
+		Long: "The worked example of Leftfold: a shop on an event store. Without a command it plays the demo.\n" +
+			"Most commands take --store, and --json to answer in JSON.",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              noSuchCommand,
+		PersistentPreRunE: onlyItsFlags,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentFlags().StringVar(&a.store, "store", "sqlite:shop.db", "the store, as sqlite:FILE")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SuggestionsMinimumDistance = 2
 	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(
-		a.demoCommand(), a.tradeCommand(), a.loadCommand(), a.projectCommand(), a.workerCommand(),
+	root.AddCommand(a.demoCommand())
+	for _, c := range []*cobra.Command{a.tradeCommand(), a.workerCommand()} {
+		a.storeFlag(c.Flags())
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{
+		a.loadCommand(), a.projectCommand(),
 		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
 		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(),
-	)
+	} {
+		a.storeFlag(c.Flags())
+		a.jsonFlag(c.Flags())
+		root.AddCommand(c)
+	}
 	for _, c := range root.Commands() {
 		c.Args = namedArgs
 	}
+	// So that they may also stand before the command's name.
+	a.storeFlag(root.PersistentFlags())
+	a.jsonFlag(root.PersistentFlags())
+	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 	return root
 }
 
-// open opens the service for a command; those that only look need a store that exists.
-func (a *app) open(ctx context.Context, mustExist bool) (*Service, error) {
-	return openService(ctx, a.store, mustExist)
+const defaultStore = "sqlite:shop.db"
+
+func (a *app) storeFlag(flags *pflag.FlagSet) {
+	flags.StringVar(&a.store, "store", defaultStore, "the store, as sqlite:FILE")
+}
+
+func (a *app) jsonFlag(flags *pflag.FlagSet) { flags.BoolVar(&a.json, "json", false, "print JSON") }
+
+// command returns a command line on the same store, to be pasted into a shell.
+func (a *app) command(words ...string) string {
+	if a.store != defaultStore {
+		words = slices.Concat(words, []string{"--store", a.store})
+	}
+	line := []string{"shop"}
+	for _, w := range words {
+		line = append(line, shellWord(w))
+	}
+	return strings.Join(line, " ")
 }
 
 // with runs a command on a store that must exist.
-func (a *app) with(ctx context.Context, run func(*Service) error) (err error) {
-	s, err := a.open(ctx, true)
+func (a *app) with(ctx context.Context, run func(*Service) error) error {
+	s, err := openService(ctx, a.store, true)
+	if errors.Is(err, os.ErrNotExist) {
+		return withHint(err, a.command("load", "FILE")+" makes a store; --store sqlite:FILE names another one")
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return run(s)
+	return errors.Join(run(s), s.Close())
+}
+
+// create opens the service for a command that needs no store to be there. It says
+// so if it made one, since a store whose name is mistyped looks like an empty one.
+func (a *app) create(ctx context.Context) (*Service, error) {
+	s, err := openService(ctx, a.store, true)
+	if !errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	s, err = openService(ctx, a.store, false)
+	if err == nil {
+		fmt.Fprintf(a.stderr, "created %s\n", a.store)
+	}
+	return s, err
 }

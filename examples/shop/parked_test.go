@@ -17,14 +17,19 @@ import (
 // append stores an event of any type at the end of a user's stream.
 func (s *shop) append(user, typ, payload string) eventstore.Commit {
 	s.Helper()
-	store, err := sqlitestore.Open(s.Context(), s.path("shop.db"), sqlitestore.Options{MustExist: true})
-	require.NoError(s, err)
-	defer func() { require.NoError(s, store.Close()) }()
+	return appendTo(s, s.path("shop.db"), user, typ, payload)
+}
+
+func appendTo(tb testing.TB, path, user, typ, payload string) eventstore.Commit {
+	tb.Helper()
+	store, err := sqlitestore.Open(tb.Context(), path, sqlitestore.Options{MustExist: true})
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, store.Close()) }()
 	stream, err := eventstore.NewStreamID(customerCategory, user)
-	require.NoError(s, err)
-	c, err := store.Append(s.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any,
+	require.NoError(tb, err)
+	c, err := store.Append(tb.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any,
 		Events: []eventstore.Event{{Type: typ, Schema: 1, Payload: []byte(payload)}}})
-	require.NoError(s, err)
+	require.NoError(tb, err)
 	return c
 }
 

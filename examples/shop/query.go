@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ func (a *app) historyCommand() *cobra.Command {
 			}
 			opts.Backward = true
 			return a.with(cmd.Context(), func(s *Service) error {
-				answer, err := history(cmd.Context(), s, args[0], opts)
+				answer, err := a.history(cmd.Context(), s, args[0], opts)
 				if err != nil {
 					return err
 				}
@@ -46,10 +47,10 @@ func (a *app) historyCommand() *cobra.Command {
 	return c
 }
 
-func history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
+func (a *app) history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
 	summary, err := History.Get(ctx, s.Views, projection.KeyOf(user))
 	if errors.Is(err, projection.ErrNotFound) {
-		return historyAnswer{}, notFoundf("shop streams lists the customers, as user-ID; shop project brings the views up to date",
+		return historyAnswer{}, notFoundf(fmt.Sprintf("%s lists the customers, as user-ID; %s brings the views up to date", a.command("streams"), a.command("project")),
 			"no purchase or return of a customer %q is known", user)
 	}
 	if err != nil {
@@ -81,7 +82,7 @@ func (a *app) printHistory(h historyAnswer, limit int) error {
 		return err
 	}
 	if h.Next != "" {
-		fmt.Fprintf(a.stderr, "next: shop history %s --limit %d --after %s\n", h.UserID, limit, h.Next)
+		fmt.Fprintln(a.stderr, "next:", a.command("history", h.UserID, "--limit", strconv.Itoa(limit), "--after", h.Next))
 	}
 	return nil
 }
@@ -94,7 +95,7 @@ func (a *app) statsCommand() *cobra.Command {
 			return a.with(cmd.Context(), func(s *Service) error {
 				stats, err := Stats.Get(cmd.Context(), s.Views, projection.KeyOf(args[0]))
 				if errors.Is(err, projection.ErrNotFound) {
-					return notFoundf("shop top lists products, whose case counts; shop project brings the views up to date",
+					return notFoundf(fmt.Sprintf("%s lists products, whose case counts; %s brings the views up to date", a.command("top"), a.command("project")),
 						"no sale or return of a product %q is known", args[0])
 				}
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
@@ -46,9 +47,6 @@ func openService(ctx context.Context, url string, mustExist bool) (*Service, err
 		return nil, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite", url, scheme)
 	}
 	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist})
-	if mustExist && errors.Is(err, os.ErrNotExist) {
-		return nil, withHint(err, "shop load FILE makes a store; --store sqlite:FILE names another one")
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +69,17 @@ func storeErrorf(format string, args ...any) error {
 
 // Close gives everything up.
 func (s *Service) Close() error { return s.close() }
+
+// isFull reports whether a disk has no room: SQLite's result code says so, or the
+// operating system.
+func isFull(err error) bool {
+	const sqliteFull = 13
+	coded, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err)
+	return ok && coded.Code()&0xff == sqliteFull || errors.Is(err, syscall.ENOSPC)
+}
 
 // projections are all that the shop has.
 func projections() []*projection.Projection {

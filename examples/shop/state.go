@@ -28,7 +28,7 @@ func (a *app) stateCommand() *cobra.Command {
 				return wrongUse(cmd, "shop state: --at: %v", err)
 			}
 			return a.with(cmd.Context(), func(s *Service) error {
-				loaded, err := loadState(cmd.Context(), s, args[0], eventstore.Version(version), moment)
+				loaded, err := a.loadState(cmd.Context(), s, args[0], eventstore.Version(version), moment)
 				if err != nil {
 					return err
 				}
@@ -53,7 +53,7 @@ func parseMoment(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time such as 2011-01-31 or 2011-01-31T12:00:00Z", text)
 }
 
-func loadState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) (loaded aggregate.Loaded[Customer], err error) {
+func (a *app) loadState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) (loaded aggregate.Loaded[Customer], err error) {
 	switch {
 	case version > 0:
 		loaded, err = s.Customers.LoadVersion(ctx, user, version)
@@ -63,17 +63,17 @@ func loadState(ctx context.Context, s *Service, user string, version eventstore.
 		loaded, err = s.Customers.Load(ctx, user)
 	}
 	if errors.Is(err, aggregate.ErrNotFound) {
-		return loaded, noState(ctx, s, user, version, at)
+		return loaded, a.noState(ctx, s, user, version, at)
 	}
 	return loaded, err
 }
 
 // noState says what there is instead of the state that was asked for.
-func noState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) error {
+func (a *app) noState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) error {
 	now, err := s.Customers.Load(ctx, user)
 	switch {
 	case errors.Is(err, aggregate.ErrNotFound):
-		return notFoundf("shop streams lists the customers, as user-ID", "there is no customer %q", user)
+		return notFoundf(a.command("streams")+" lists the customers, as user-ID", "there is no customer %q", user)
 	case err != nil:
 		return err
 	case version > 0:

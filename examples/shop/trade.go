@@ -28,7 +28,7 @@ const tills = 16
 // trade sends the orders of the day, all of them: those that took effect before are
 // recognised by their IDs. A worker keeps the views up to date meanwhile.
 func (a *app) trade(ctx context.Context) (err error) {
-	s, err := a.open(ctx, false)
+	s, err := a.create(ctx)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,15 @@ func notFoundf(hint, format string, args ...any) error {
 	return &spokenError{class: errNotFound, text: fmt.Sprintf(format, args...), hint: hint}
 }
 
+// shellWord quotes a word where a shell would take it for something else.
+func shellWord(word string) string {
+	plain := strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+@%:,./") == ""
+	if plain && word != "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // withHint gives an error another hint than its own.
 func withHint(err error, hint string) error {
 	return &spokenError{text: err.Error(), hint: hint, cause: err}
@@ -66,10 +75,41 @@ func namedArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// onlyItsFlags refuses a flag of other commands: it would have no effect.
+func onlyItsFlags(cmd *cobra.Command, _ []string) (err error) {
+	own := cmd.LocalNonPersistentFlags()
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if own.Lookup(f.Name) == nil {
+			err = noSuchFlag(cmd, "--"+f.Name)
+		}
+	})
+	return err
+}
+
+// noSuchFlag says which flags there are.
+func noSuchFlag(cmd *cobra.Command, name string) error {
+	var takes []string
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" {
+			takes = append(takes, "--"+f.Name)
+		}
+	})
+	list := strings.Join(takes, ", ")
+	if len(takes) == 0 {
+		list = "no flags"
+	}
+	return &spokenError{class: errUsage, text: fmt.Sprintf("%s has no flag %s", cmd.CommandPath(), name),
+		hint: fmt.Sprintf("%s takes %s; %[1]s --help explains it", cmd.CommandPath(), list)}
+}
+
 // wrongFlag says in our words what the flag library found.
 func wrongFlag(cmd *cobra.Command, err error) error {
-	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() == "" {
-		return wrongUse(cmd, "%s has no flag --%s", cmd.CommandPath(), e.GetSpecifiedName())
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := "--" + e.GetSpecifiedName()
+		if e.GetSpecifiedShortnames() != "" {
+			name = "-" + e.GetSpecifiedName()
+		}
+		return noSuchFlag(cmd, name)
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return wrongUse(cmd, "%s: --%s needs a value", cmd.CommandPath(), e.GetSpecifiedName())
@@ -89,8 +129,9 @@ func wrongUse(cmd *cobra.Command, format string, args ...any) error {
 
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Explain a command",
+		Use:                   "help [COMMAND]",
+		DisableFlagsInUseLine: true,
+		Short:                 "Explain a command",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

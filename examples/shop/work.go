@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,36 +63,9 @@ func (a *app) printProject(r projection.SweepReport) error {
 func (a *app) hintParked(ctx context.Context, s *Service) error {
 	parked, err := parkedStreams(ctx, s)
 	if err == nil && len(parked) > 0 {
-		fmt.Fprintf(a.stderr, "warning: streams that wait on an event that failed: %d; see: shop parked\n", len(parked))
+		fmt.Fprintf(a.stderr, "warning: streams that wait on an event that failed: %d; see: %s\n", len(parked), a.command("parked"))
 	}
 	return err
-}
-
-func (a *app) workerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "worker",
-		Short: "Keep the views up to date until interrupted",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.worker(cmd.Context()) },
-	}
-}
-
-func (a *app) worker(ctx context.Context) (err error) {
-	s, err := a.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	opts := workerOptions(a.logger())
-	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("worker"), opts, projections()...)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stderr, "worker %s feeds %d projections from %s; interrupt it to stop\n", opts.Name, len(projections()), a.store)
-	return worker.Run(ctx)
-}
-
-func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
 // parkedStream is a stream that waits in a projection.

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,16 +29,81 @@ func TestWorkersKeepTheViewsUpToDateUntilTheyAreInterrupted(t *testing.T) {
 		return s.run("dump", "product-stats").stdout == want.stats && s.run("dump", "purchase-history").stdout == want.history
 	}
 	assert.Eventually(t, upToDate, time.Minute, 100*time.Millisecond)
+	logged := map[string]int{}
 	for _, worker := range workers {
 		require.NoError(t, worker.Process.Signal(os.Interrupt))
 		a := worker.wait()
 		assert.Equal(t, 0, a.code)
 		assert.Empty(t, a.stdout)
-		assert.Regexp(t, `^worker \S+/\d+ feeds 2 projections from sqlite:shop\.db; interrupt it to stop\n`, a.stderr)
+		assert.Regexp(t, `^(created sqlite:shop\.db\n)?worker \S+/\d+ feeds 2 projections from sqlite:shop\.db; interrupt it to stop\n`, a.stderr)
 		assert.NotContains(t, a.stderr, "level=ERROR")
+		for name, n := range applied(t, a.stderr) {
+			logged[name] += n
+		}
 	}
+	assert.Equal(t, map[string]int{"product-stats": want.Events, "purchase-history": want.Events}, logged, "also what was applied last")
 	s.requireViews(want)
 	s.requireSound(want)
+}
+
+var appliedLine = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg="events applied" projection=(\S+) events=(\d+) waiting=\d+$`)
+
+// applied adds up what a log says of each projection.
+func applied(tb testing.TB, log string) map[string]int {
+	tb.Helper()
+	sum := map[string]int{}
+	for _, line := range appliedLine.FindAllStringSubmatch(log, -1) {
+		n, err := strconv.Atoi(line[2])
+		require.NoError(tb, err)
+		sum[line[1]] += n
+	}
+	return sum
+}
+
+// A worker may be there before the first command. While it works its log says what it
+// applies, at most once a second, and each stream that it parks.
+func TestAWorkerMakesTheStoreAndLogsWhatItAppliesAndParks(t *testing.T) {
+	t.Parallel()
+	data := retailtest.Open(t).First(t, 300)
+	want := expect(t, data)
+	s := newShop(t)
+	file, err := os.Create(s.path("worker.log"))
+	require.NoError(t, err)
+	defer file.Close()
+	log := func() string {
+		text, err := os.ReadFile(file.Name())
+		require.NoError(t, err)
+		return string(text)
+	}
+	until := func(what string, condition func() bool) {
+		t.Helper()
+		require.Eventually(t, condition, time.Minute, 10*time.Millisecond, what)
+	}
+	s.as = func(cmd *exec.Cmd) { cmd.Stderr = file }
+	worker := s.start("worker")
+	s.as = nil
+	began := time.Now()
+	until("it works", func() bool { return strings.Contains(log(), "interrupt it to stop\n") })
+	assert.True(t, strings.HasPrefix(log(), "created sqlite:shop.db\nworker "), log())
+
+	load := s.run("load", data.Path)
+	assert.Equal(t, answer{0, load.stdout, "next: shop project\n"}, load)
+	until("it says what it applied", func() bool {
+		return maps.Equal(applied(t, log()), map[string]int{"product-stats": want.Events, "purchase-history": want.Events})
+	})
+	user := busiest(want).UserID
+	bad := s.append(user, "LOYALTY_JOINED", "{}")
+	s.append(user, "LOYALTY_LEFT", "{}")
+	until("it says what it parked", func() bool { return strings.Count(log(), "level=WARN") == 2 })
+	for _, name := range []string{"product-stats", "purchase-history"} {
+		assert.Regexp(t, fmt.Sprintf(`(?m)^time=\S+ level=WARN msg="projection parked a stream" generation=%s#1 event=%s type=LOYALTY_JOINED error=`, name, bad.EventID(0)), log())
+	}
+
+	require.NoError(t, worker.Process.Signal(os.Interrupt))
+	assert.Equal(t, 0, worker.wait().code)
+	assert.Equal(t, 2, strings.Count(log(), "level=WARN"), log())
+	lines := len(appliedLine.FindAllString(log(), -1))
+	assert.LessOrEqual(t, lines, 2*(2+int(time.Since(began)/time.Second)), log())
 }
 
 // What is interrupted says so, and goes on when it is called again.
@@ -41,6 +112,7 @@ func TestAnInterruptedLoadAndProjectSaySoAndGoOn(t *testing.T) {
 	data := retailtest.Open(t).First(t, 1_000)
 	want := expect(t, data)
 	s := newShop(t)
+	stops := map[string]string{"load": `^created sqlite:shop\.db\nstopped: [\d,]+ events? of \S+ (is|are) known to be in the store\n`, "project": `^`}
 	for _, command := range [][]string{{"load", data.Path}, {"project"}} {
 		p := s.start(command...)
 		began := func() bool { // it has written something
@@ -49,7 +121,9 @@ func TestAnInterruptedLoadAndProjectSaySoAndGoOn(t *testing.T) {
 		}
 		require.Eventually(t, began, time.Minute, time.Millisecond)
 		require.NoError(t, p.Process.Signal(os.Interrupt))
-		assert.Equal(t, answer{130, "", "interrupted\nhint: give the command again; what was done is not done twice\n"}, p.wait(), command[0])
+		a := p.wait()
+		assert.Equal(t, answer{130, "", a.stderr}, a)
+		assert.Regexp(t, stops[command[0]]+`interrupted\nhint: give the command again; what was done is not done twice\n$`, a.stderr)
 		s.must(command...)
 	}
 	s.requireViews(want)

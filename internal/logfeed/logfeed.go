@@ -35,7 +35,8 @@ const (
 	saveEvery = time.Second
 	// Failed announcements come again after a pause that doubles.
 	firstPause, lastPause = 50 * time.Millisecond, 5 * time.Second
-	// mostFailed bounds what is remembered: from there on no new entries are read.
+	// mostFailed is how many streams with failures are remembered: from there on
+	// no new entries are read. How much fails in one of them does not count.
 	mostFailed = 4096
 )
 
@@ -48,7 +49,7 @@ func Run(ctx context.Context, log Log, handle Handle) error {
 	if err != nil {
 		return ended(ctx, err)
 	}
-	r := runner{log: log, handle: handle, read: position, saved: position}
+	r := runner{log: log, handle: handle, read: position, saved: position, failed: map[eventstore.StreamID]*failure{}}
 	err = r.run(ctx)
 	// The last position is saved although ctx has ended: it spares the next start.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
@@ -64,42 +65,40 @@ type runner struct {
 	read    int64 // everything up to here was handed over at least once
 	saved   int64 // as last saved
 	savedAt time.Time
-	failed  []failure // handed over and not taken care of, in order
+	failed  map[eventstore.StreamID]*failure
 }
 
-// failure is an entry that comes again. Its commit is read again then: many of
-// them would fill the memory.
+// failure is what of a stream was handed over and not taken care of: one
+// announcement without content, from the first commit that failed to the last. It
+// takes the same memory however many those are.
+//
+// It announces each of them again, since an announcement only says where to look,
+// and it comes again until the handler has taken care of all of it. Those between
+// that did not fail are repeated, as a feed may. Meanwhile new entries are handed
+// over, of this stream too, and the saved position stays before the first that
+// failed, so that a later run begins there.
 type failure struct {
-	position int64
-	pause    time.Duration // before due
-	due      time.Time
-}
-
-// delivery is an entry on its way to the handler.
-type delivery struct {
-	Entry
-	id    eventstore.EventID // the content itself is the handler's, to keep and to change
-	pause time.Duration      // before it, 0 for the first time
-}
-
-func newDelivery(e Entry, pause time.Duration) delivery {
-	id := eventstore.EventID{Stream: e.Announcement.Stream, Version: e.Announcement.First}
-	return delivery{Entry: e, id: id, pause: pause}
+	announcement eventstore.Announcement
+	position     int64         // of the first
+	pause        time.Duration // before due
+	due          time.Time
 }
 
 func (r *runner) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		entries, err := r.next(ctx)
+		again := r.due()
+		fresh, err := r.next(ctx)
 		if err != nil {
 			return ended(ctx, err)
 		}
-		if len(entries) > 0 {
-			r.deliver(ctx, entries)
+		idle := len(again)+len(fresh) == 0
+		if !idle {
+			r.deliver(ctx, again, fresh)
 		}
 		if time.Since(r.savedAt) >= saveEvery {
 			r.save(ctx)
 		}
-		if len(entries) == 0 {
+		if idle {
 			if err := r.wait(ctx); err != nil {
 				return ended(ctx, err)
 			}
@@ -108,54 +107,75 @@ func (r *runner) run(ctx context.Context) error {
 	return nil
 }
 
-// next returns failed entries that are due, then new ones.
-func (r *runner) next(ctx context.Context) ([]delivery, error) {
-	var entries []delivery
-	var rest []failure
+// due returns what comes again now: what has been due for longest, so that each
+// has its turn also where the handler is slow.
+func (r *runner) due() []*failure {
+	var due []*failure
 	now := time.Now()
 	for _, f := range r.failed {
-		if f.due.After(now) || len(entries) == batchSize {
-			rest = append(rest, f)
-			continue
-		}
-		again, err := r.log.After(ctx, f.position-1, 1)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range again {
-			entries = append(entries, newDelivery(e, f.pause))
+		if !f.due.After(now) {
+			due = append(due, f)
 		}
 	}
-	if len(r.failed) < mostFailed {
-		fresh, err := r.log.After(ctx, r.read, batchSize)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range fresh {
-			entries = append(entries, newDelivery(e, 0))
-			r.read = e.Position
-		}
-	}
-	r.failed = rest
-	return entries, nil
+	slices.SortFunc(due, func(a, b *failure) int {
+		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.position, b.position))
+	})
+	return due[:min(len(due), batchSize)]
 }
 
-func (r *runner) deliver(ctx context.Context, entries []delivery) {
-	batch := eventstore.Batch{Announcements: make([]eventstore.Announcement, len(entries))}
-	for i := range entries {
-		batch.Announcements[i] = entries[i].Announcement
+// next returns new entries.
+func (r *runner) next(ctx context.Context) ([]Entry, error) {
+	if len(r.failed) >= mostFailed {
+		return nil, nil
 	}
-	again := map[eventstore.EventID]bool{}
+	return r.log.After(ctx, r.read, batchSize)
+}
+
+// deliver hands over what comes again and what is new, and remembers what fails.
+func (r *runner) deliver(ctx context.Context, again []*failure, fresh []Entry) {
+	var batch eventstore.Batch
+	for _, f := range again {
+		batch.Announcements = append(batch.Announcements, f.announcement)
+	}
+	for _, e := range fresh {
+		batch.Announcements = append(batch.Announcements, e.Announcement)
+		r.read = e.Position
+	}
+	undone := map[eventstore.EventID]bool{}
 	for _, a := range r.handle(ctx, batch) {
-		again[eventstore.EventID{Stream: a.Stream, Version: a.First}] = true
+		undone[first(a)] = true
 	}
-	for i := range entries {
-		if e := &entries[i]; again[e.id] {
-			pause := min(max(2*e.pause, firstPause), lastPause)
-			r.failed = append(r.failed, failure{position: e.Position, pause: pause, due: time.Now().Add(pause)})
+	now := time.Now()
+	for _, f := range again {
+		if !undone[first(f.announcement)] {
+			delete(r.failed, f.announcement.Stream)
+			continue
+		}
+		f.pause = min(2*f.pause, lastPause)
+		f.due = now.Add(f.pause)
+	}
+	for _, e := range fresh {
+		if undone[first(e.Announcement)] {
+			r.fail(e, now)
 		}
 	}
-	slices.SortFunc(r.failed, func(a, b failure) int { return cmp.Compare(a.position, b.position) })
+}
+
+// first is what tells the announcements of a batch apart.
+func first(a eventstore.Announcement) eventstore.EventID {
+	return eventstore.EventID{Stream: a.Stream, Version: a.First}
+}
+
+// fail remembers that a new entry failed. Where something of its stream has failed
+// before it comes again together with that, when that is due.
+func (r *runner) fail(e Entry, now time.Time) {
+	a := e.Announcement
+	if f, ok := r.failed[a.Stream]; ok {
+		f.announcement.Last = max(f.announcement.Last, a.Last)
+		return
+	}
+	a.Commit = nil
+	r.failed[a.Stream] = &failure{announcement: a, position: e.Position, pause: firstPause, due: now.Add(firstPause)}
 }
 
 // wait returns when there is something new, something failed is due, or the
@@ -190,10 +210,11 @@ func (r *runner) wait(ctx context.Context) error {
 
 // position is the last one before which nothing is left to do.
 func (r *runner) position() int64 {
-	if len(r.failed) > 0 {
-		return r.failed[0].position - 1
+	position := r.read
+	for _, f := range r.failed {
+		position = min(position, f.position-1)
 	}
-	return r.read
+	return position
 }
 
 // save keeps the position. Where that fails it is kept later: going back over

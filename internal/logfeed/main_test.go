@@ -27,6 +27,7 @@ var errLog = errors.New("the log does not answer")
 type log struct {
 	sync.Mutex
 	entries  []logfeed.Entry
+	heads    map[string]eventstore.Version
 	grown    chan struct{}
 	position int64
 	saves    []int64
@@ -36,7 +37,7 @@ type log struct {
 }
 
 func newLog(n int) *log {
-	l := &log{grown: make(chan struct{})}
+	l := &log{grown: make(chan struct{}), heads: map[string]eventstore.Version{}}
 	l.grow(n)
 	return l
 }
@@ -44,16 +45,29 @@ func newLog(n int) *log {
 // grow appends n commits of a stream each.
 func (l *log) grow(n int) {
 	l.Lock()
+	first := len(l.entries) + 1
+	l.Unlock()
+	for i := range n {
+		l.add(fmt.Sprint(first + i))
+	}
+}
+
+// add appends a commit of two events to each of these streams.
+func (l *log) add(ids ...string) {
+	l.Lock()
 	defer l.Unlock()
-	for range n {
+	for _, id := range ids {
 		position := int64(len(l.entries) + 1)
-		stream, _ := eventstore.NewStreamID("user", fmt.Sprint(position))
+		stream, _ := eventstore.NewStreamID("user", id)
 		l.entries = append(l.entries, logfeed.Entry{Position: position, Announcement: eventstore.Announce(&eventstore.Commit{
-			Stream: stream, First: 1, ID: fmt.Sprint(position), Events: make([]eventstore.Event, 2)})})
+			Stream: stream, First: l.heads[id] + 1, ID: fmt.Sprint(position), Time: timeOf(position), Events: make([]eventstore.Event, 2)})})
+		l.heads[id] += 2
 	}
 	close(l.grown)
 	l.grown = make(chan struct{})
 }
+
+func timeOf(position int64) time.Time { return time.Unix(position, 0).UTC() }
 
 func (l *log) After(_ context.Context, position int64, n int) ([]logfeed.Entry, error) {
 	l.Lock()
@@ -142,7 +156,9 @@ func run(t *testing.T, l *log, fails func(position int64) bool) *running {
 				if fails(position) {
 					failed = append(failed, a)
 				}
-				*a.Commit = eventstore.Commit{} // it is the handler's
+				if a.Commit != nil {
+					*a.Commit = eventstore.Commit{} // it is the handler's
+				}
 			}
 			return failed
 		})

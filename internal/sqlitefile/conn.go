@@ -74,7 +74,7 @@ func (c *conn) setUp(ctx context.Context) (err error) {
 			return errors.New("the SQLite driver has no rollback hook")
 		}
 		hooks.RegisterRollbackHook(func() { c.rolledBack = true })
-		return nil
+		return c.checkWritable(dc)
 	})
 	if err != nil {
 		return err
@@ -83,6 +83,22 @@ func (c *conn) setUp(ctx context.Context) (err error) {
 		return err
 	}
 	return c.patiently(ctx, c.useWAL)
+}
+
+// checkWritable refuses a file that SQLite could open for reading only, before it reads
+// it: it would leave a log beside the file that stays read-only when the file does not.
+func (c *conn) checkWritable(dc any) error {
+	driver, ok := dc.(interface {
+		IsReadOnly(schema string) (bool, error)
+	})
+	if !ok {
+		return errors.New("the SQLite driver can not tell whether a file is read-only")
+	}
+	readOnly, err := driver.IsReadOnly("main")
+	if err == nil && readOnly {
+		err = &Error{Op: "open", Path: c.path, Err: ErrReadOnly, hint: hintReadOnly}
+	}
+	return err
 }
 
 // patiently repeats a step while another process holds the file. SQLite's own
@@ -191,21 +207,21 @@ func (c *conn) queryRow(query string, args ...any) (*sql.Row, error) {
 // goes to the driver itself: database/sql guards each statement for any number of
 // goroutines, and copies its arguments, at a quarter of the price of an insert.
 func (c *conn) exec(query string, args ...any) (changed int64, err error) {
+	c.args = c.args[:0]
+	for i, arg := range args { // not inside of Raw: a panic there would cost us the connection
+		value, err := driver.DefaultParameterConverter.ConvertValue(arg)
+		if err != nil {
+			return 0, err
+		}
+		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: value})
+	}
+	defer clear(c.args)
 	err = c.sql.Raw(func(dc any) error {
 		s, err := c.prepareWrite(dc, query)
 		if err != nil {
 			return err
 		}
-		c.args = c.args[:0]
-		for i, arg := range args {
-			value, err := driver.DefaultParameterConverter.ConvertValue(arg)
-			if err != nil {
-				return err
-			}
-			c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: value})
-		}
 		result, err := s.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
-		clear(c.args)
 		if err != nil {
 			return err
 		}

@@ -55,6 +55,9 @@ func Refuse(err error) error { return &Refusal{err} }
 
 const hintReadOnly = "make the file and its directory writable for this user"
 
+// hintCorruptOpen is for a file that can not be opened, and so not be searched either.
+const hintCorruptOpen = "keep a copy of the file, and restore a backup"
+
 const hintLocked = "find the process that holds it, for example with fuser, or wait for it and try again"
 
 // meaning is what a result code of SQLite stands for.
@@ -71,11 +74,20 @@ func meaning(code int) (hint string, class error) {
 	case sqlite3.SQLITE_IOERR:
 		return "the disk or its file system reports a fault: see the system's log, keep a copy of the file", nil
 	case sqlite3.SQLITE_CORRUPT:
-		return "stop writing, keep a copy, restore a backup; verify lists what is damaged", eventstore.ErrCorrupt
+		return "stop writing, keep a copy, restore a backup; verify tells which streams can still be read", eventstore.ErrCorrupt
 	case sqlite3.SQLITE_NOTADB:
 		return "it is not a SQLite database, or its first page is damaged; restore a backup or choose another path", ErrForeign
 	}
 	return "", nil
+}
+
+// Damage returns what SQLite says of a page that it finds damaged, if err is about one.
+func Damage(err error) (reason string, ok bool) {
+	cause, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || cause.Code()&0xff != sqlite3.SQLITE_CORRUPT {
+		return "", false
+	}
+	return cause.Error(), true
 }
 
 // translate gives an error the operation, the file, our sentinel and a hint.
@@ -99,6 +111,9 @@ func translate(op, path string, err error) error {
 	if cause, ok := errors.AsType[*sqlite.Error](err); ok {
 		hint, class := meaning(cause.Code())
 		e.hint = hint
+		if class == eventstore.ErrCorrupt && op == "open" {
+			e.hint = hintCorruptOpen
+		}
 		if class != nil {
 			e.Err = fmt.Errorf("%w: %w", class, err)
 		}

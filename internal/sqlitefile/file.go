@@ -7,8 +7,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -32,74 +30,7 @@ type File struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each group of this process
 
-	users int // guarded by open.mu
-}
-
-// open holds the files of this process. It is the one piece of shared state: a
-// file has one writer per process, however many parts of a program open it.
-var open = struct {
-	mu    sync.Mutex
-	files map[string]*File
-}{files: map[string]*File{}}
-
-// Open opens the file at path, creates it where it does not exist, and gives it
-// our application ID and schema version. Opened again in the same process it is
-// the same File; each Open needs its Close.
-func Open(ctx context.Context, path string, opts Options) (*File, error) {
-	name, err := canonical(path)
-	if err != nil {
-		return nil, translate("open", path, err)
-	}
-	open.mu.Lock()
-	defer open.mu.Unlock()
-	if f := open.files[name]; f != nil {
-		f.users++
-		return f, nil
-	}
-	f, err := openFile(ctx, path, name, opts, busyTimeout)
-	if err != nil {
-		return nil, err
-	}
-	f.users = 1
-	open.files[name] = f
-	return f, nil
-}
-
-// Close gives the file up. The last user's Close waits for the writer to finish
-// what it has begun, and closes the file.
-func (f *File) Close() error {
-	open.mu.Lock()
-	defer open.mu.Unlock()
-	if f.users--; f.users > 0 {
-		return nil
-	}
-	for name, g := range open.files {
-		if g == f {
-			delete(open.files, name)
-		}
-	}
-	f.writer.close()
-	readErr := f.readers.Close()
-	if err := f.writer.conn.close(); err != nil {
-		return translate("close", f.path, err)
-	}
-	return translate("close", f.path, readErr)
-}
-
-// canonical returns one name for one file, also where the path leads over links.
-func canonical(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		return real, nil
-	}
-	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return abs, nil // the directory is missing: opening says so
-	}
-	return filepath.Join(dir, filepath.Base(abs)), nil
+	entry *entry // set by Open
 }
 
 func openFile(ctx context.Context, path, name string, opts Options, busy time.Duration) (*File, error) {
@@ -108,7 +39,7 @@ func openFile(ctx context.Context, path, name string, opts Options, busy time.Du
 	}
 	conn, err := openWriter(ctx, path, name, busy)
 	if err != nil {
-		return nil, err
+		return nil, explain(path, name, err)
 	}
 	readers, err := sql.Open("sqlite", dsn(name, busy, "query_only(1)"))
 	if err != nil {
@@ -119,6 +50,15 @@ func openFile(ctx context.Context, path, name string, opts Options, busy time.Du
 	f := &File{path: path, readers: readers, changed: make(chan struct{})}
 	f.writer = startWriter(conn, path, f.announce)
 	return f, nil
+}
+
+func (f *File) close() error {
+	f.writer.close()
+	readErr := f.readers.Close()
+	if err := f.writer.conn.close(); err != nil {
+		return translate("close", f.path, err)
+	}
+	return translate("close", f.path, readErr)
 }
 
 // Path returns the path as it was given to the first Open.
@@ -207,45 +147,4 @@ func (f *File) Wrap(ctx context.Context, op string, err error) error {
 		err = eventstore.ErrClosed // whatever database/sql says of its closed pool
 	}
 	return translate(op, f.path, err)
-}
-
-// inspect refuses what SQLite would describe badly.
-func inspect(path, name string, opts Options) error {
-	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.IsDir():
-		return &Error{Op: "open", Path: path, Err: errors.New("it is a directory"), hint: "name a file, for example shop.db"}
-	case os.IsNotExist(err) && opts.MustExist:
-		return &Error{Op: "open", Path: path, Err: os.ErrNotExist, hint: "check the path; a first write creates the file"}
-	case os.IsNotExist(err):
-		if _, dirErr := os.Stat(filepath.Dir(name)); dirErr != nil {
-			return &Error{Op: "create", Path: path, Err: errors.New("the directory does not exist"), hint: "mkdir -p " + filepath.Dir(path)}
-		}
-		return nil
-	case err != nil:
-		return translate("open", path, err)
-	}
-	return inspectHeader(path, name)
-}
-
-func inspectHeader(path, name string) error {
-	// Opened for writing: SQLite would go on with a file that it can only read, and
-	// leave a log beside it that stays read-only when the file is made writable.
-	file, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrPermission) {
-		if file, err = os.Open(name); err == nil {
-			_ = file.Close() // nothing was written to it
-			return &Error{Op: "open", Path: path, Err: ErrReadOnly, hint: hintReadOnly}
-		}
-	}
-	if err != nil {
-		return translate("open", path, err)
-	}
-	defer file.Close()
-	header := make([]byte, 16)
-	n, _ := file.Read(header) // an empty file is a new one
-	if n > 0 && string(header[:n]) != "SQLite format 3\x00" {
-		return &Error{Op: "open", Path: path, Err: ErrForeign, hint: "it is not a SQLite database; choose another path"}
-	}
-	return nil
 }

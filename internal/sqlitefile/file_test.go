@@ -113,12 +113,17 @@ func TestTheEndOfAContextIsTheCauseOfARead(t *testing.T) {
 // lock holds the file's lock as a transaction of another program does.
 func lock(t *testing.T, path string) (unlock func()) {
 	t.Helper()
+	return lockBy(t, path, "BEGIN EXCLUSIVE")
+}
+
+func lockBy(t *testing.T, path, statement string) (unlock func()) {
+	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	conn, err := db.Conn(context.Background())
 	require.NoError(t, err)
-	_, err = conn.ExecContext(context.Background(), "BEGIN EXCLUSIVE")
+	_, err = conn.ExecContext(context.Background(), statement)
 	require.NoError(t, err)
 	return func() {
 		_, err := conn.ExecContext(context.Background(), "ROLLBACK")
@@ -192,4 +197,16 @@ func TestWhoGivesUpBeforeTheFileIsFreeKnowsThatNothingWasWritten(t *testing.T) {
 	unlock()
 	require.NoError(t, f.Do(t.Context(), "write", func(*Tx) error { return nil }))
 	assert.False(t, ran)
+}
+
+func TestAFileUnderTwoNamesIsRefused(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f := openAt(t, path)
+	require.NoError(t, f.Do(t.Context(), "write", func(*Tx) error { return nil }))
+	other := filepath.Join(t.TempDir(), "other.db")
+	require.NoError(t, os.Link(path, other))
+	_, err := Open(t.Context(), other, Options{})
+	assert.EqualError(t, err, "open "+other+": the file has 2 hard links")
+	require.NoError(t, os.Remove(other))
 }

@@ -2,6 +2,7 @@ package sqlitefile
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,27 @@ func TestAnyOtherEndOfAJobLeavesNothingOfItAndTheOthersWhole(t *testing.T) {
 			})
 		})
 	}
+}
+
+// panicking is an argument that can not be converted.
+type panicking struct{}
+
+func (panicking) Value() (driver.Value, error) { panic("no value") }
+
+func TestAnArgumentThatPanicsDoesNotCostTheOthersTheirConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, f *File) {
+		write := func(arg any) error {
+			return f.Do(t.Context(), "test", func(tx *Tx) error {
+				_, err := tx.Exec("INSERT INTO numbers VALUES (?)", arg)
+				return err
+			})
+		}
+		require.NoError(t, write(1))
+		assert.EqualError(t, write(panicking{}), replace("test PATH: a write panicked: no value", f.Path()))
+		assert.ErrorContains(t, write(struct{}{}), "unsupported type struct {}")
+		require.NoError(t, write(2))
+		assert.Equal(t, []int{1, 2}, numbers(t, f))
+	})
 }
 
 func TestWhatAConditionalWriteHasDoneIsTakenBackWhenItIsRefused(t *testing.T) {

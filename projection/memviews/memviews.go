@@ -274,6 +274,9 @@ func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
 	if v.beats[b.Projection] == nil {
 		v.beats[b.Projection] = map[string]projection.Heartbeat{}
 	}
+	maps.DeleteFunc(v.beats[b.Projection], func(_ string, old projection.Heartbeat) bool {
+		return old.At.Before(b.At.Add(-projection.HeartbeatsKept))
+	})
 	b.Frozen = slices.Clone(b.Frozen)
 	v.beats[b.Projection][b.Worker] = b
 	return nil

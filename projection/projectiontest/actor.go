@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // actor is a process of the simulated world. It runs in a goroutine of its own, but
@@ -18,7 +20,9 @@ type actor struct {
 	stops chan struct{} // to the scheduler: waits for a turn, or has ended
 	ended bool
 	// busy: in the middle of something, and not waiting for work.
-	busy bool
+	busy    bool
+	pending string                // what it is about to do
+	about   []eventstore.StreamID // what it is busy with; nil: anything
 }
 
 // turn is what the scheduler lets an actor do at its access to a store.
@@ -66,21 +70,29 @@ func (a *actor) run(t turn) {
 
 // access is a point where the actor touches a store: it may crash or fail there.
 func (a *actor) access(ctx context.Context, format string, args ...any) error {
-	what := fmt.Sprintf(format, args...)
-	a.world.pending = what
-	if a.wait() == fail {
-		a.world.tracef("%s: %s: fails", a.name, what)
-		return fmt.Errorf("%s: %w", what, errInjected)
+	if err := a.quietAccess(ctx, format, args...); err != nil {
+		return err
 	}
-	a.world.tracef("%s: %s", a.name, what)
+	a.tracef("%s", a.pending)
+	return nil
+}
+
+// quietAccess is an access that a trace tells of only if it fails.
+func (a *actor) quietAccess(ctx context.Context, format string, args ...any) error {
+	a.pending = fmt.Sprintf(format, args...)
+	if a.wait() == fail {
+		a.tracef("%s: fails", a.pending)
+		return fmt.Errorf("%s: %w", a.pending, errInjected)
+	}
 	return ctx.Err()
 }
 
 // answered is the point after a write: the actor may crash, or the answer be lost.
 func (a *actor) answered(format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
+	a.pending = "has the answer to " + what
 	if a.wait() == fail {
-		a.world.tracef("%s: the answer to %s is lost", a.name, what)
+		a.tracef("the answer to %s is lost", what)
 		return fmt.Errorf("answer to %s: %w", what, errInjected)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package projectiontest
 
-import "math/rand/v2"
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+)
 
 // choices decides everything that is left open in a schedule. What it decides is
 // recorded, so that the schedule can be run again, and cut down by changing the
@@ -15,7 +19,10 @@ func record(seed uint64) *choices {
 	return &choices{random: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15))}
 }
 
-func replay(recorded []byte) *choices { return &choices{recorded: recorded} }
+func replay(recorded []byte) *choices { return &choices{recorded: slices.Clip(recorded)} }
+
+// made returns what was decided: enough to replay it.
+func (c *choices) made() []byte { return bytes.TrimRight(c.recorded[:c.at], "\x00") }
 
 // pick returns a number below n, at most 256.
 func (c *choices) pick(n int) int {
@@ -36,38 +43,3 @@ func (c *choices) pick(n int) int {
 
 // rarely is true about once in n, at most 256.
 func (c *choices) rarely(n int) bool { return c.pick(n) == n-1 }
-
-// shrink looks for a shorter or simpler record that still fails: it deletes
-// stretches, then zeroes single choices, within a number of attempts.
-func shrink(recorded []byte, attempts int, fails func([]byte) bool) []byte {
-	best := recorded
-	try := func(candidate []byte) bool {
-		if attempts <= 0 {
-			return false
-		}
-		attempts--
-		if !fails(candidate) {
-			return false
-		}
-		best = candidate
-		return true
-	}
-	for size := len(best); size >= 1; size /= 2 {
-		for from := 0; from < len(best); {
-			end := min(from+size, len(best))
-			candidate := append(append([]byte(nil), best[:from]...), best[end:]...)
-			if !try(candidate) {
-				from += size
-			}
-		}
-	}
-	for i := 0; i < len(best); i++ {
-		if best[i] == 0 {
-			continue
-		}
-		candidate := append([]byte(nil), best...)
-		candidate[i] = 0
-		try(candidate)
-	}
-	return best
-}

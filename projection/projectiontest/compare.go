@@ -11,7 +11,8 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// check holds at every moment: the rows are the fold of what the checkpoints say.
+// check holds at every moment: the rows are the fold of what the checkpoints say, and
+// a stream that waits does so right before the event that failed.
 func (w *world) check() {
 	if w.failure != "" {
 		return
@@ -24,6 +25,9 @@ func (w *world) check() {
 			return
 		}
 		applied[c.Stream] = c.Version
+		if c.Waits() && c.Parked.Version != c.Version+1 {
+			w.fail("%s is parked at %d while its checkpoint is %d: what lies between is not applied", c.Stream, c.Parked.Version, c.Version)
+		}
 	}
 	w.compareWith(ctx, w.upTo(applied), "the rows are not the fold of what the checkpoints say")
 }
@@ -58,7 +62,7 @@ func (w *world) upTo(applied map[eventstore.StreamID]eventstore.Version) []event
 }
 
 func (w *world) compareWith(ctx context.Context, commits []eventstore.Commit, promise string) {
-	expected, err := projection.Replay(w.opts.Projection, each(commits))
+	expected, err := projection.Replay(w.scene.Projection, each(commits))
 	if err != nil {
 		w.fail("plain fold: %v", err)
 		return
@@ -72,14 +76,17 @@ func (w *world) compareWith(ctx context.Context, commits []eventstore.Commit, pr
 	if !differ {
 		return
 	}
-	w.fail("%s\n  row %q, %q of view %q\n    expected %s\n    is       %s\n  likely cause: %s",
-		promise, id.Key.Partition, id.Key.Sort, id.View, orNone(want), orNone(have), w.likelyCause(commits, id, have))
+	if w.failure == "" {
+		w.row = &id
+	}
+	w.fail("%s\n  %s\n    expected %s\n    is       %s\n  likely cause: %s",
+		promise, nameRow(id), orNone(want), orNone(have), w.likelyCause(commits, id, have))
 }
 
 // rows returns what is in the views, sorted.
 func (w *world) rows(ctx context.Context) ([]projection.Row, error) {
 	var rows []projection.Row
-	for _, view := range w.opts.Projection.Views() {
+	for _, view := range w.scene.Projection.Views() {
 		for row, err := range w.views.ScanRows(ctx, w.generation(), view) {
 			if err != nil {
 				return nil, err
@@ -109,7 +116,7 @@ func firstDifference(expected, actual []projection.Row) (id projection.RowID, wa
 // which of these histories the row would fit.
 func (w *world) likelyCause(commits []eventstore.Commit, id projection.RowID, have []byte) string {
 	fits := func(history []eventstore.Commit) bool {
-		rows, err := projection.Replay(w.opts.Projection, each(history))
+		rows, err := projection.Replay(w.scene.Projection, each(history))
 		if err != nil {
 			return false
 		}
@@ -125,11 +132,11 @@ func (w *world) likelyCause(commits []eventstore.Commit, id projection.RowID, ha
 				return fmt.Sprintf("%s was applied twice", c.EventID(j))
 			}
 			if fits(altered(commits, i, c.Events[:j], c.Events[j+1:], j+1)) {
-				return fmt.Sprintf("%s was not applied", c.EventID(j))
+				return fmt.Sprintf("%s was not applied, or what it did was overwritten", c.EventID(j))
 			}
 		}
 		if fits(slices.Delete(slices.Clone(commits), i, i+1)) {
-			return fmt.Sprintf("the commit %s@%d was not applied", c.Stream, c.First)
+			return fmt.Sprintf("the commit %s@%d was not applied, or what it did was overwritten", c.Stream, c.First)
 		}
 	}
 	return "several events were applied twice or not at all, or on a row that somebody else had written meanwhile"
@@ -142,18 +149,6 @@ func altered(commits []eventstore.Commit, i int, first, rest []eventstore.Event,
 	a.Events, b.Events = first, rest
 	b.First += eventstore.Version(second)
 	return slices.Concat(commits[:i], []eventstore.Commit{a, b}, commits[i+1:])
-}
-
-// byStream returns the history stream by stream.
-func byStream(commits []eventstore.Commit, reversed bool) []eventstore.Commit {
-	sorted := slices.Clone(commits)
-	slices.SortStableFunc(sorted, func(a, b eventstore.Commit) int {
-		if reversed {
-			return b.Stream.Compare(a.Stream)
-		}
-		return a.Stream.Compare(b.Stream)
-	})
-	return sorted
 }
 
 func each(commits []eventstore.Commit) iter.Seq2[eventstore.Commit, error] {

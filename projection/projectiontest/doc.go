@@ -8,9 +8,17 @@
 //
 //	projectiontest.Run(t, projectiontest.Options{
 //		Projection: NewStats(),
+//		Events:     registry,
 //		History:    []projectiontest.Commit{{Stream: "user-1", Events: []any{Bought{…}}}, …},
 //	})
 //
-// Each schedule follows from a seed. A schedule that fails is cut down to a short
-// one, printed as a trace with a likely cause, and can be run again by its seed.
+// First the history is folded in peace. That finds the mistakes that are made most,
+// and names the event and the row: code that is not pure, because it depends on the
+// order of a map, on the clock or on a variable that outlives the event; a row that
+// depends on the order of events of different streams, or is put by two streams;
+// a row that is another one after it was stored; an event that can not be applied.
+//
+// Then come schedules, each of which follows from a seed. One that fails is cut down:
+// less history, fewer workers, fewer accidents. What is left is printed as a trace
+// with a likely cause, and can be run again by its seed.
 package projectiontest

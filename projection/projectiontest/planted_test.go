@@ -17,7 +17,7 @@ var faults = []planted.Fault{
 		Name: "events that were seen before are applied again",
 		Edits: []planted.Edit{
 			{File: "projection/delivery.go", Old: "rest := d.commits[i:]", New: "rest := d.commits[i*0:]"},
-			{File: "projection/slice.go", Old: "if id.Version <= at {", New: "if false {"},
+			{File: "projection/plan.go", Old: "if id.Version <= at {", New: "if false {"},
 			{File: "projection/round.go", Old: "if c.Parked == nil && t.reach <= c.Version {", New: "if false {"},
 		},
 	},
@@ -40,7 +40,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "rows are written without the condition that they are what was read",
-		Edits: []planted.Edit{{File: "projection/slice.go", Old: "Conditional: w.read,", New: "Conditional: false,"}},
+		Edits: []planted.Edit{{File: "projection/rowfold.go", Old: "Conditional: w.read,", New: "Conditional: false,"}},
 	},
 	{
 		Name: "a worker remembers which streams are parked",
@@ -84,14 +84,14 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a failed event is passed over",
-		Edits: []planted.Edit{{File: "projection/slice.go", Old: "passOver(id.Version - 1)\n\t\t\tif f != nil {", New: "passOver(id.Version - 1)\n\t\t\tif f != nil {\n\t\t\t\tif f.unknown {\n\t\t\t\t\tseen = id.Version\n\t\t\t\t\tcontinue\n\t\t\t\t}"}},
+		Edits: []planted.Edit{{File: "projection/plan.go", Old: "passOver(id.Version - 1)\n\t\t\tif f != nil {", New: "passOver(id.Version - 1)\n\t\t\tif f != nil {\n\t\t\t\tif f.unknown {\n\t\t\t\t\tseen = id.Version\n\t\t\t\t\tcontinue\n\t\t\t\t}"}},
 	},
 }
 
 func TestPlantedFaultsAreFound(t *testing.T) {
 	for _, f := range faults {
 		if f.Package == "" {
-			f.Package, f.Test = inPackage, anyTest
+			f.Package, f.Test, f.Says = inPackage, anyTest, "found by schedule"
 		}
 		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f, "LEFTFOLD_SEED=1") })
 	}

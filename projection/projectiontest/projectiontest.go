@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,14 +36,9 @@ type Options struct {
 	Workers int
 	// Lossy lets the feed lose announcements; a sweep must find them.
 	Lossy bool
-	// Width is how many rows one event changes at the most. Slices are made so
-	// small that little more fits. Defaults to 2.
-	Width int
 	// Views opens an empty view store for each schedule; the limits are a wish.
 	// Defaults to memviews.
 	Views func(t testing.TB, limits projection.Limits) projection.ViewStore
-
-	prepared []eventstore.Write
 }
 
 func (o Options) withDefaults() Options {
@@ -54,9 +48,6 @@ func (o Options) withDefaults() Options {
 	if o.Workers == 0 {
 		o.Workers = 3
 	}
-	if o.Width == 0 {
-		o.Width = 2
-	}
 	if o.Views == nil {
 		o.Views = func(_ testing.TB, limits projection.Limits) projection.ViewStore {
 			return memviews.New(memviews.Options{Limits: limits})
@@ -65,8 +56,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// prepare settles the seed and encodes the history.
-func (o *Options) prepare() error {
+// settleSeed takes the seed from the environment or the time, where none is given.
+func (o *Options) settleSeed() error {
 	if text := os.Getenv("LEFTFOLD_SEED"); o.Seed == 0 && text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -77,68 +68,86 @@ func (o *Options) prepare() error {
 	if o.Seed == 0 {
 		o.Seed = uint64(time.Now().UnixNano())
 	}
+	return nil
+}
+
+// scene is what a schedule is made of.
+type scene struct {
+	*Options
+	writes  []eventstore.Write // the history, or a part of it
+	workers int
+	// width is how many rows one event changes at the most. Slices are made so
+	// small that little more fits.
+	width int
+}
+
+// newScene encodes the history.
+func newScene(o *Options) (*scene, error) {
+	s := &scene{Options: o, workers: o.Workers}
 	for i, c := range o.History {
 		stream, err := eventstore.ParseStreamID(c.Stream)
 		if err != nil {
-			return fmt.Errorf("commit %d of the history: %w", i, err)
+			return nil, fmt.Errorf("commit %d of the history: %w", i, err)
 		}
 		w := eventstore.Write{Stream: stream}
 		for _, e := range c.Events {
 			event, err := o.Events.Encode(e)
 			if err != nil {
-				return fmt.Errorf("commit %d of the history: %w", i, err)
+				return nil, fmt.Errorf("commit %d of the history: %w", i, err)
 			}
 			w.Events = append(w.Events, event)
 		}
-		o.prepared = append(o.prepared, w)
+		s.writes = append(s.writes, w)
 	}
-	return nil
+	return s, nil
 }
 
-// Run plays schedules until one breaks a promise, which fails the test with a
-// short trace, or all are done.
+// Run folds the history in peace, which finds the common mistakes, and then plays
+// schedules until one breaks a promise, or all are done. What breaks fails the test,
+// with a likely cause and a short trace.
 func Run(t *testing.T, opts Options) {
 	t.Helper()
+	if problem := run(t, opts); problem != "" {
+		t.Fatal(problem)
+	}
+}
+
+// run returns what is wrong.
+func run(t *testing.T, opts Options) string {
+	t.Helper()
 	o := opts.withDefaults()
-	if err := o.prepare(); err != nil {
-		t.Fatal(err)
+	if err := o.settleSeed(); err != nil {
+		return err.Error()
 	}
-	for i := range uint64(o.Schedules) {
-		choices := record(o.Seed + i)
-		if play(t, &o, choices).failure == "" {
-			continue
+	s, err := newScene(&o)
+	if err != nil {
+		return err.Error()
+	}
+	var found string
+	synctest.Test(t, func(t *testing.T) { found = examine(t.Context(), s) })
+	if found != "" {
+		return fmt.Sprintf("projection %q: %s", o.Projection.Name(), found)
+	}
+	for i := range o.Schedules {
+		seed := o.Seed + uint64(i)
+		choices := record(seed)
+		if w := play(t, s, choices); w.promise != "" {
+			s := shrinker{t: t, scene: s, choices: choices.made(), promise: w.promise, left: mostShrinking, seed: seed}
+			s.shrink()
+			return report(t, play(t, s.scene, replay(s.choices)), seed, i+1)
 		}
-		t.Fatal(report(t, &o, o.Seed+i, choices.recorded, int(i)+1))
 	}
+	return ""
 }
 
 // play runs one schedule in a bubble of its own, where time passes only when
 // everybody waits.
-func play(t *testing.T, opts *Options, c *choices) *world {
+func play(t *testing.T, s *scene, c *choices) *world {
 	t.Helper()
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
-		w = newWorld(t, opts, c)
+		w = newWorld(t, s, c)
 		w.run(t.Context())
 	})
 	return w
-}
-
-// mostShrinking is how many schedules are tried to find a shorter one.
-const mostShrinking = 300
-
-func report(t *testing.T, opts *Options, seed uint64, recorded []byte, schedules int) string {
-	t.Helper()
-	short := shrink(recorded, mostShrinking, func(candidate []byte) bool {
-		return play(t, opts, replay(candidate)).failure != ""
-	})
-	w := play(t, opts, replay(short))
-	var b strings.Builder
-	fmt.Fprintf(&b, "projection %q breaks a promise, found after %d schedules\n", opts.Projection.Name(), schedules)
-	fmt.Fprintf(&b, "%s\n\nshortest trace found:\n", w.failure)
-	for _, line := range w.trace {
-		fmt.Fprintf(&b, "  %s\n", line)
-	}
-	fmt.Fprintf(&b, "\nrun it again with LEFTFOLD_SEED=%d", seed)
-	return b.String()
 }

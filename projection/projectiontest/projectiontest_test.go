@@ -7,9 +7,9 @@ import (
 )
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatRepeatsAndReorders(t *testing.T) {
-	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Width: 4, Schedules: schedules(2000)})
+	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(2000)})
 }
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
-	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Width: 4, Schedules: schedules(1000), Lossy: true})
+	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(1000), Lossy: true})
 }

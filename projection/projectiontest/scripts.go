@@ -3,14 +3,13 @@ package projectiontest
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
 func (w *world) engine(a *actor, fixed bool) *projection.Engine {
-	engine, err := projection.NewEngine(source{a, fixed}, views{a, w.views}, projection.Options{Name: a.name, Sequential: true}, w.opts.Projection)
+	engine, err := projection.NewEngine(source{a, fixed}, views{a, w.views}, projection.Options{Name: a.name, Sequential: true}, w.scene.Projection)
 	if err != nil {
 		panic(err) // Run has checked the options
 	}
@@ -23,7 +22,7 @@ const writesEvery = 8
 // write appends the history, in the order of each stream, streams mixed.
 func (w *world) write(ctx context.Context, a *actor) {
 	revisions := map[eventstore.StreamID]eventstore.Revision{}
-	left := w.opts.prepared
+	left := w.scene.writes
 	for len(left) > 0 {
 		a.wait()
 		if !w.calm && !w.choices.rarely(writesEvery) {
@@ -51,18 +50,18 @@ func (w *world) write(ctx context.Context, a *actor) {
 
 // append makes a commit known to the world and its feed.
 func (w *world) append(c eventstore.Commit) {
-	w.tracef("writer: appends %s@%d to %d", c.Stream, c.First, c.Last())
 	w.commits = append(w.commits, c)
-	for i := range c.Events {
+	for i, e := range c.Events {
+		w.tracef(c.Stream, "writer: appends %s, %s %s", c.EventID(i), e.Type, clip(e.Payload))
 		if !w.calm && w.choices.rarely(6) {
-			w.tracef("         %s can not be applied for now", c.EventID(i))
+			w.tracef(c.Stream, "        older code does not know it")
 			w.broken[c.EventID(i)] = true
 		}
 	}
 	announcement := eventstore.Announce(&c)
 	w.told = append(w.told, announcement)
-	if w.opts.Lossy && !w.calm && w.choices.rarely(8) {
-		w.tracef("feed:   loses %s@%d", c.Stream, c.First)
+	if w.scene.Lossy && !w.calm && w.choices.rarely(8) {
+		w.tracef(c.Stream, "feed:   loses %s@%d", c.Stream, c.First)
 		w.lossy = true
 		return
 	}
@@ -77,17 +76,20 @@ func (w *world) worker(ctx context.Context, number int) *actor {
 		defer func() { w.pool = append(w.pool, batch...) }()
 		// Two builds run at once, as during a deployment: one can apply everything.
 		fixed := w.choices.rarely(3)
+		if fixed {
+			a.tracef("runs newer code")
+		}
 		engine := w.engine(a, fixed)
 		a.busy = true
 		for engine.Prepare(ctx) != nil {
 			a.wait()
 		}
 		for {
-			a.busy = false
+			a.busy, a.about = false, nil
 			a.wait()
 			a.busy = true
 			if !w.calm && w.choices.rarely(120) {
-				w.tracef("%s: begins a sweep", a.name)
+				a.tracef("begins a sweep")
 				_, _ = engine.Sweep(ctx, nil) // it may fail and is not needed
 				continue
 			}
@@ -97,7 +99,7 @@ func (w *world) worker(ctx context.Context, number int) *actor {
 			failed := engine.Handle(ctx, eventstore.Batch{Announcements: w.contents(batch, fixed)})
 			batch = nil
 			for _, left := range failed {
-				w.tracef("%s: gives back %s@%d", a.name, left.Stream, left.First)
+				a.tracef("gives back %s@%d", left.Stream, left.First)
 				w.pool = append(w.pool, w.original(left))
 			}
 		}
@@ -117,18 +119,10 @@ func (w *world) takeBatch(a *actor) []eventstore.Announcement {
 		batch = append(batch, w.told[w.choices.pick(min(len(w.told), 256))])
 	}
 	if len(batch) > 0 {
-		w.tracef("%s: is handed %s", a.name, places(batch))
+		a.about = streamsOf(batch)
+		a.tracef("is handed %s", places(batch))
 	}
 	return batch
-}
-
-// places names the commits that are announced.
-func places(batch []eventstore.Announcement) string {
-	list := make([]string, len(batch))
-	for i, b := range batch {
-		list[i] = fmt.Sprintf("%s@%d", b.Stream, b.First)
-	}
-	return strings.Join(list, " ")
 }
 
 // contents returns announcements as a feed hands them over: some without content.
@@ -159,7 +153,7 @@ func (w *world) original(seen eventstore.Announcement) eventstore.Announcement {
 // operate retries parked streams now and then, with fixed code or broken.
 func (w *world) operate(ctx context.Context, a *actor) {
 	for {
-		a.busy = false
+		a.busy, a.about = false, nil
 		a.wait()
 		if w.calm || !w.choices.rarely(4) {
 			continue
@@ -171,8 +165,9 @@ func (w *world) operate(ctx context.Context, a *actor) {
 			if engine.Prepare(ctx) != nil {
 				break
 			}
-			w.tracef("operator: retries %s with code that is fixed: %v", c.Stream, fixed)
-			_ = engine.Retry(ctx, w.opts.Projection.Name(), c.Stream) // may fail again
+			a.about = []eventstore.StreamID{c.Stream}
+			a.tracef("retries %s with %s code", c.Stream, build(fixed))
+			_ = engine.Retry(ctx, w.scene.Projection.Name(), c.Stream) // may fail again
 		}
 	}
 }

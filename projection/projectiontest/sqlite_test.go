@@ -13,7 +13,7 @@ import (
 
 func TestSQLiteViewsKeepThePromisesOfTheEngine(t *testing.T) {
 	projectiontest.Run(t, projectiontest.Options{
-		Projection: newWarehouse(), Events: registry, History: history, Width: 4, Schedules: schedules(40),
+		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(40),
 		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {
 			views, err := sqliteviews.Open(t.Context(), filepath.Join(t.TempDir(), "views.db"), sqliteviews.Options{})
 			require.NoError(t, err)

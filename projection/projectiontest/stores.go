@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -38,7 +37,7 @@ func (s source) Read(ctx context.Context, stream eventstore.StreamID, from event
 
 func (s source) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
 	return func(yield func(eventstore.StreamID, error) bool) {
-		if err := s.access(ctx, "lists the streams of %s", category); err != nil {
+		if err := s.quietAccess(ctx, "lists the streams of %s", category); err != nil {
 			yield(eventstore.StreamID{}, err)
 			return
 		}
@@ -78,21 +77,21 @@ func (v views) Checkpoints(ctx context.Context, g projection.GenerationID, strea
 }
 
 func (v views) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) ([]projection.Row, error) {
-	if err := v.access(ctx, "reads %d rows", len(ids)); err != nil {
+	if err := v.access(ctx, "reads %s", rowNames(ids)); err != nil {
 		return nil, err
 	}
 	return v.ViewStore.Rows(ctx, g, ids)
 }
 
 func (v views) State(ctx context.Context, name string) (projection.State, error) {
-	if err := v.access(ctx, "reads the state"); err != nil {
+	if err := v.quietAccess(ctx, "reads the state"); err != nil {
 		return projection.State{}, err
 	}
 	return v.ViewStore.State(ctx, name)
 }
 
 func (v views) PutState(ctx context.Context, s projection.State) (projection.State, error) {
-	if err := v.access(ctx, "writes the state"); err != nil {
+	if err := v.quietAccess(ctx, "writes the state"); err != nil {
 		return s, err
 	}
 	s, err := v.ViewStore.PutState(ctx, s)
@@ -109,7 +108,7 @@ func (v views) Apply(ctx context.Context, s projection.Slice) error {
 	}
 	err := v.ViewStore.Apply(ctx, s)
 	if err != nil {
-		v.world.tracef("%s: refused: %v", v.name, err)
+		v.tracef("refused: %v", err)
 	}
 	v.world.check()
 	if lost := v.answered("%s", what); err == nil && lost != nil {
@@ -128,26 +127,11 @@ func (v views) Park(ctx context.Context, g projection.GenerationID, stream event
 	}
 	err := v.ViewStore.Park(ctx, g, stream, at, p)
 	if err != nil {
-		v.world.tracef("%s: refused: %v", v.name, err)
+		v.tracef("refused: %v", err)
 	}
+	v.world.check()
 	if lost := v.answered("%s", what); err == nil && lost != nil {
 		err = lost
 	}
 	return err
-}
-
-func names(streams []eventstore.StreamID) string {
-	var list []string
-	for _, s := range streams {
-		list = append(list, s.String())
-	}
-	return strings.Join(list, ", ")
-}
-
-func describe(s projection.Slice) string {
-	var moves []string
-	for _, m := range s.Moves {
-		moves = append(moves, fmt.Sprintf("%s %d→%d", m.Stream, m.From, m.To))
-	}
-	return fmt.Sprintf("%s with %d rows", strings.Join(moves, ", "), len(s.Writes))
 }

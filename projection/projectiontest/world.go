@@ -14,13 +14,14 @@ import (
 const (
 	// mostTurns bounds a schedule; then nothing bad happens any more.
 	mostTurns = 600
-	// mostCalm bounds the calm end of a schedule.
-	mostCalm = 20_000
+	// mostCalm bounds the calm end of a schedule, and mostCalmEach adds to it for
+	// each commit. Two or three turns for each are what is needed.
+	mostCalm, mostCalmEach = 1000, 20
 )
 
 // world is one run of one schedule.
 type world struct {
-	opts    *Options
+	scene   *scene
 	choices *choices
 	store   *memstore.Store
 	views   projection.ViewStore
@@ -35,24 +36,21 @@ type world struct {
 	lossy   bool // the feed has dropped announcements
 	calm    bool // nothing bad happens any more
 
-	trace   []string
-	pending string // what the actor that runs is about to do
-	failure string // the first broken promise
+	trace   []line
+	failure string            // the first broken promise, and how
+	promise string            // which one it is
+	row     *projection.RowID // that was wrong, if it was one
 }
 
-func newWorld(t testing.TB, opts *Options, c *choices) *world {
-	w := &world{opts: opts, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}}
-	w.views = opts.Views(t, projection.Limits{Items: 2 + opts.Width + c.pick(6), Bytes: 4 << 20})
+func newWorld(t testing.TB, s *scene, c *choices) *world {
+	w := &world{scene: s, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}}
+	w.views = s.Views(t, projection.Limits{Items: 1 + max(s.width, 2) + c.pick(6), Bytes: 4 << 20})
 	return w
-}
-
-func (w *world) tracef(format string, args ...any) {
-	w.trace = append(w.trace, fmt.Sprintf(format, args...))
 }
 
 func (w *world) fail(format string, args ...any) {
 	if w.failure == "" {
-		w.failure = fmt.Sprintf(format, args...)
+		w.promise, w.failure = format, fmt.Sprintf(format, args...)
 	}
 }
 
@@ -60,7 +58,7 @@ func (w *world) fail(format string, args ...any) {
 // that was announced is delivered; only a feed that lost something gets a sweep.
 func (w *world) run(ctx context.Context) {
 	writer := w.spawn("writer", func(a *actor) { w.write(ctx, a) })
-	workers := make([]*actor, w.opts.Workers)
+	workers := make([]*actor, w.scene.workers)
 	for i := range workers {
 		workers[i] = w.worker(ctx, i+1)
 	}
@@ -94,7 +92,7 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 			}
 		}
 		if t == crash {
-			w.tracef("%s: crashes before it %s", a.name, w.pending)
+			a.tracef("crashes before it %s", a.pending)
 		}
 		a.run(t)
 		if a.ended && i > 1 {
@@ -108,7 +106,7 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 func (w *world) settle(ctx context.Context, actors []*actor) {
 	w.calm = true
 	for turns := 0; w.failure == ""; turns++ {
-		if turns == mostCalm {
+		if turns == mostCalm+mostCalmEach*len(w.scene.writes) {
 			w.fail("the workers do not come to rest")
 			break
 		}
@@ -148,11 +146,12 @@ func (w *world) finish(ctx context.Context) {
 			return
 		}
 		for c := range w.parked(ctx) {
-			if err := engine.Retry(ctx, w.opts.Projection.Name(), c.Stream); err != nil {
+			a.about = []eventstore.StreamID{c.Stream}
+			if err := engine.Retry(ctx, w.scene.Projection.Name(), c.Stream); err != nil {
 				w.fail("retry of %s: %v", c.Stream, err)
 			}
 		}
-		if w.lossy {
+		if a.about = nil; w.lossy {
 			if _, err := engine.Sweep(ctx, nil); err != nil {
 				w.fail("sweep: %v", err)
 			}
@@ -170,7 +169,7 @@ func (w *world) finish(ctx context.Context) {
 }
 
 func (w *world) generation() projection.GenerationID {
-	return projection.GenerationID{Projection: w.opts.Projection.Name(), Number: 1}
+	return projection.GenerationID{Projection: w.scene.Projection.Name(), Number: 1}
 }
 
 // parked yields the streams that have a park record.

@@ -59,7 +59,8 @@ var schema = []string{
 		PRIMARY KEY(place, partition, sort)) WITHOUT ROWID`,
 	`CREATE TABLE IF NOT EXISTS projections(name TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID`,
 	`CREATE TABLE IF NOT EXISTS heartbeats(
-		projection TEXT NOT NULL, worker TEXT NOT NULL, beat TEXT NOT NULL, PRIMARY KEY(projection, worker)) WITHOUT ROWID`,
+		projection TEXT NOT NULL, worker TEXT NOT NULL, at INTEGER NOT NULL, beat TEXT NOT NULL,
+		PRIMARY KEY(projection, worker)) WITHOUT ROWID`, // at is in microseconds since 1970
 	`CREATE VIEW IF NOT EXISTS rows_readable AS
 		SELECT p.projection, p.generation, p.view, r.partition, r.sort, r.rev, r.content
 		FROM rows r JOIN places p ON p.id = r.place`,
@@ -73,15 +74,7 @@ func Open(ctx context.Context, path string, opts Options) (*Views, error) {
 		return nil, fmt.Errorf("sqliteviews: %w", err)
 	}
 	v := &Views{file: file, close: sync.OnceValue(file.Close), places: map[place]int64{}}
-	err = file.Do(ctx, "open", func(tx *sqlitefile.Tx) error {
-		for _, statement := range schema {
-			if _, err := tx.Exec(statement); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := file.SetUp(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqliteviews: %w", err), v.Close())
 	}
 	return v, nil
@@ -193,8 +186,12 @@ func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
 		return err
 	}
 	return v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
-		_, err := tx.Exec(`INSERT INTO heartbeats(projection, worker, beat) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET beat = ?3`,
-			b.Projection, b.Worker, string(text))
+		_, err := tx.Exec("DELETE FROM heartbeats WHERE projection = ? AND at < ?", b.Projection, b.At.Add(-projection.HeartbeatsKept).UnixMicro())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO heartbeats(projection, worker, at, beat) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET at = ?3, beat = ?4`,
+			b.Projection, b.Worker, b.At.UnixMicro(), string(text))
 		return err
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,7 @@ var heartbeatClauses = []clause{
 	{"keep everything they say", heartbeatsKept},
 	{"of one projection are not another's", heartbeatsOfOne},
 	{"of a projection without workers are none", heartbeatsMissing},
+	{"are forgotten at another worker's that is more than a day later", heartbeatsForgotten},
 }
 
 func (f *fixture) state(t testing.TB) projection.State {
@@ -182,4 +184,22 @@ func heartbeatsMissing(t *testing.T, f *fixture) {
 	_, err := f.views.PutState(t.Context(), f.fullState())
 	require.NoError(t, err)
 	assert.Empty(t, f.heartbeats(t))
+}
+
+func heartbeatsForgotten(t *testing.T, f *fixture) {
+	of := func(f *fixture, worker string, at time.Time) projection.Heartbeat {
+		b := projection.Heartbeat{Projection: f.generation.Projection, Worker: worker, At: at}
+		f.beat(t, b)
+		return b
+	}
+	other := f.of(projection.GenerationID{Projection: f.generation.Projection + "-1"})
+	elsewhere := of(other, "first", instant(0))
+	first, second := of(f, "first", instant(0)), of(f, "second", instant(1))
+	later := of(f, "third", first.At.Add(projection.HeartbeatsKept))
+	assert.Equal(t, []projection.Heartbeat{first, second, later}, f.heartbeats(t), "a day is not more than a day")
+	later = of(f, "third", later.At.Add(time.Millisecond))
+	assert.Equal(t, []projection.Heartbeat{second, later}, f.heartbeats(t))
+	assert.Equal(t, []projection.Heartbeat{elsewhere}, other.heartbeats(t), "another projection's")
+	first = of(f, "first", later.At)
+	assert.Equal(t, []projection.Heartbeat{first, second, later}, f.heartbeats(t), "one that was forgotten comes back")
 }

@@ -57,9 +57,6 @@ func Pence(n int64) Money { return wrap(decimal.New(n, -2)) }
 // Add returns m + n.
 func (m Money) Add(n Money) Money { return wrap(m.d.Add(n.d)) }
 
-// Sub returns m - n.
-func (m Money) Sub(n Money) Money { return wrap(m.d.Sub(n.d)) }
-
 // Mul returns m times n, exact.
 func (m Money) Mul(n int64) Money { return wrap(m.d.Mul(decimal.NewFromInt(n))) }
 
@@ -100,24 +97,13 @@ func (m Money) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON takes a JSON number without an exponent and of at most
-// [MaxSumDigits] digits. It refuses everything else, null and strings too. A
-// boundary that takes amounts from outside checks them with [Money.Check].
+// [MaxSumDigits] digits. It refuses everything else, null and strings too.
 func (m *Money) UnmarshalJSON(text []byte) error {
 	parsed, err := parse(string(text), MaxSumDigits)
 	if err != nil {
 		return err
 	}
 	*m = parsed
-	return nil
-}
-
-// Check reports an amount that [Parse] would refuse for its length, such as a
-// price that came in as JSON. The error wraps [ErrInvalid].
-func (m Money) Check() error {
-	text := m.d.String()
-	if n := countDigits(text); n > MaxDigits {
-		return tooLong(text, n, MaxDigits)
-	}
 	return nil
 }
 

@@ -117,15 +117,6 @@ func TestTheLargestSumsAreWrittenAndReadAgain(t *testing.T) {
 	assert.True(t, sum.Equal(back))
 }
 
-func TestCheckFindsAPriceThatParseWouldRefuse(t *testing.T) {
-	t.Parallel()
-	var m money.Money
-	require.NoError(t, json.Unmarshal([]byte(strings.Repeat("1", 30)), &m))
-	require.NoError(t, m.Check())
-	require.NoError(t, json.Unmarshal([]byte(strings.Repeat("1", 31)), &m))
-	require.ErrorIs(t, m.Check(), money.ErrInvalid)
-}
-
 func TestTheZeroValueIsZero(t *testing.T) {
 	t.Parallel()
 	var zero money.Money
@@ -137,7 +128,7 @@ func TestTheZeroValueIsZero(t *testing.T) {
 	assert.True(t, zero.IsZero())
 	assert.False(t, zero.IsPositive())
 	assert.Equal(t, "7.25", zero.Add(money.Pence(725)).String())
-	assert.Equal(t, "-7.25", zero.Sub(money.Pence(725)).String())
+	assert.Equal(t, "-7.25", zero.Add(money.Pence(-725)).String())
 	assert.True(t, zero.Mul(5).Equal(money.MustParse("0.000")))
 }
 
@@ -184,7 +175,7 @@ func TestArithmeticAgreesWithRationalNumbers(t *testing.T) {
 		n := rapid.Int64().Draw(t, "n")
 		requireSame(t, ra, a)
 		requireSame(t, new(big.Rat).Add(ra, rb), a.Add(b))
-		requireSame(t, new(big.Rat).Sub(ra, rb), a.Sub(b))
+		requireSame(t, new(big.Rat).Sub(ra, rb), a.Add(b.Mul(-1)))
 		requireSame(t, new(big.Rat).Mul(ra, new(big.Rat).SetInt64(n)), a.Mul(n))
 		if a.Cmp(b) != ra.Cmp(rb) || a.Sign() != ra.Sign() || a.IsPositive() != (ra.Sign() > 0) {
 			t.Fatalf("order of %s and %s", a, b)
@@ -208,7 +199,7 @@ func TestEqualAmountsAreDeeplyEqualHoweverTheyCameAbout(t *testing.T) {
 	} {
 		assert.Equal(t, want, got, name)
 	}
-	assert.Equal(t, money.Money{}, want.Sub(want))
+	assert.Equal(t, money.Money{}, want.Add(want.Mul(-1)))
 }
 
 func FuzzParse(f *testing.F) {

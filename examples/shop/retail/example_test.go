@@ -7,14 +7,18 @@ import (
 	"github.com/leftfold/leftfold/examples/shop/retail"
 )
 
-func ExampleParts() {
-	file := strings.NewReader(`InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+func ExampleFile_Parts() {
+	file, err := retail.Open(strings.NewReader(`InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 536365,85123A,WHITE HANGING HEART T-LIGHT HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom
 536365,71053,"WHITE METAL LANTERN,6,2010-12-01 08:26:00,3.39,17850.0,United Kingdom
 536365,84406B,CREAM CUPID HEARTS COAT HANGER,8,2010-12-01 08:26:00,2.75,17850.0,United Kingdom
 C536379,D,Discount,-1,2010-12-01 09:41:00,27.50,14527.0,United Kingdom
-`)
-	for item, err := range retail.Parts(file) {
+`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for item, err := range file.Parts() {
 		switch {
 		case err != nil:
 			fmt.Println(err)

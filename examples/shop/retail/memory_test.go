@@ -25,7 +25,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 	source := writeEndless(fileBytes)
 	var lines, rejects int64
 	before := liveBytes()
-	for item, err := range retail.Parts(source) {
+	for item, err := range parts(source) {
 		require.NoError(t, err)
 		if item.Reject != nil {
 			rejects++
@@ -108,7 +108,7 @@ func BenchmarkParts(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, err := range retail.Parts(bytes.NewReader(text.Bytes())) {
+		for _, err := range parts(bytes.NewReader(text.Bytes())) {
 			if err != nil {
 				b.Fatal(err)
 			}

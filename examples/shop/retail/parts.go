@@ -19,37 +19,31 @@ const (
 	MaxPartBytes = eventstore.MaxCommitBytes - 2*eventstore.MaxMetadataBytes
 )
 
-// Item is what [Parts] yields: either a Part or a Reject.
+// Item is what [File.Parts] yields: either a Part or a Reject.
 type Item struct {
 	Part   *Part
 	Reject *Reject
 }
 
-// Parts reads the retail CSV, plain or gzipped, from its header on. It yields
-// parts and rejects, each in the order of the file; a reject comes before the part
-// that it stands in. An error is the last thing it yields: an [ErrFormat] if r is
-// not this CSV, else one that says after which line r failed. The part that
-// was being read then is not yielded, since nobody can know whether it is whole.
+// Parts yields parts and rejects, each in the order of the file; a reject comes
+// before the part that it stands in. An error is the last thing it yields: it says
+// at which line the reader failed. The part that was being read then is not
+// yielded, since nobody can know whether it is whole.
 //
 // It holds one part in memory, one line of up to [MaxLineBytes] bytes, and for
 // each invoice the number of its parts. The iterator may be abandoned at any time.
-// It reads r, and so may be used once.
-func Parts(r io.Reader) iter.Seq2[Item, error] {
+// It reads on in the file, and so may be used once.
+func (f *File) Parts() iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		lines, err := openLines(r)
-		if err != nil {
-			yield(Item{}, err)
-			return
-		}
 		g := grouper{counts: make(map[string]int)}
 		fields := make([]string, 0, columns)
 		for {
-			line, size, err := lines.next()
+			line, size, err := f.lines.next()
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
-				yield(Item{}, readError(lines.number, err))
+				yield(Item{}, readError(f.lines.number+1, err))
 				return
 			}
 			raw := string(line)
@@ -59,13 +53,13 @@ func Parts(r io.Reader) iter.Seq2[Item, error] {
 				decoded, flt = decodeRow(raw, fields)
 			}
 			if flt == nil {
-				decoded.line.Number = lines.number
+				decoded.line.Number = f.lines.number
 				if ended := g.add(decoded); ended != nil && !yield(Item{Part: ended}, nil) {
 					return
 				}
 				flt = decoded.noTrade
 			}
-			if flt != nil && !yield(Item{Reject: &Reject{lines.number, flt.kind, flt.reason, raw}}, nil) {
+			if flt != nil && !yield(Item{Reject: &Reject{f.lines.number, flt.kind, flt.reason, raw}}, nil) {
 				return
 			}
 		}

@@ -109,7 +109,7 @@ func TestRejectsComeInTheOrderOfTheFileAndBeforeTheirPart(t *testing.T) {
 	t.Parallel()
 	text := header + strings.Join([]string{purchase("1", "A"), malformed, freeRow("1"), purchase("2", "B"), malformed}, "\n")
 	var order []string
-	for item, err := range retail.Parts(strings.NewReader(text)) {
+	for item, err := range parts(strings.NewReader(text)) {
 		require.NoError(t, err)
 		if item.Part != nil {
 			order = append(order, item.Part.CommitID())
@@ -125,7 +125,7 @@ func TestAnAbandonedIteratorStops(t *testing.T) {
 	text := header + strings.Join([]string{malformed, purchase("1", "A"), purchase("2", "B"), free}, "\n")
 	for stop := range 4 {
 		seen := 0
-		for range retail.Parts(strings.NewReader(text)) {
+		for range parts(strings.NewReader(text)) {
 			if seen++; seen > stop {
 				break
 			}

@@ -36,9 +36,6 @@ const (
 	KindNoTrade Kind = "no trade"
 )
 
-// Malformed reports whether a row of this kind could not be decoded.
-func (k Kind) Malformed() bool { return k != KindNoTrade }
-
 // Reject is a row that is no fact.
 type Reject struct {
 	// Line is the row's line number in the file; the header is line 1.

@@ -2,6 +2,7 @@ package retail_test
 
 import (
 	"io"
+	"iter"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ type result struct {
 }
 
 func read(r io.Reader) (got result) {
-	for item, err := range retail.Parts(r) {
+	for item, err := range parts(r) {
 		switch {
 		case got.err != nil:
 			panic("something was yielded after an error")
@@ -35,6 +36,15 @@ func read(r io.Reader) (got result) {
 		}
 	}
 	return got
+}
+
+// parts opens a file and yields what it holds.
+func parts(r io.Reader) iter.Seq2[retail.Item, error] {
+	file, err := retail.Open(r)
+	if err != nil {
+		return func(yield func(retail.Item, error) bool) { yield(retail.Item{}, err) }
+	}
+	return file.Parts()
 }
 
 // readRows reads rows under the right header.

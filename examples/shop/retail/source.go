@@ -42,8 +42,12 @@ func (e *FormatError) Hint() string {
 
 const byteOrderMark = "\ufeff"
 
-// openLines returns the rows of r, which may be gzipped, after its header.
-func openLines(r io.Reader) (*lineReader, error) {
+// File is the retail CSV behind its header. It is made by [Open].
+type File struct{ lines *lineReader }
+
+// Open reads the header of the retail CSV, plain or gzipped. The error is an
+// [ErrFormat] if r is not this CSV, else it says that r failed.
+func Open(r io.Reader) (*File, error) {
 	text, zipped, err := unzip(r)
 	if err != nil {
 		return nil, err
@@ -56,12 +60,12 @@ func openLines(r io.Reader) (*lineReader, error) {
 	case err != nil && zipped:
 		return nil, &FormatError{Found: "a damaged gzip file", Err: err}
 	case err != nil:
-		return nil, readError(0, err)
+		return nil, readError(1, err)
 	}
 	if err := checkHeader(first, size); err != nil {
 		return nil, err
 	}
-	return lines, nil
+	return &File{lines}, nil
 }
 
 // unzip tells a gzip file by its first two bytes, which no UTF-8 text has.
@@ -69,7 +73,7 @@ func unzip(r io.Reader) (text io.Reader, zipped bool, err error) {
 	b := bufio.NewReader(r)
 	magic, err := b.Peek(2)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, false, readError(0, err)
+		return nil, false, readError(1, err)
 	}
 	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return b, false, nil
@@ -109,10 +113,10 @@ func notText(text string) string {
 	return ""
 }
 
-// readError says how far a file could be read.
-func readError(lines int, err error) error {
+// readError says at which line a file could not be read.
+func readError(line int, err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("retail CSV is incomplete, it breaks off after line %d: %w", lines, err)
+		return fmt.Errorf("line %d: the retail CSV breaks off: %w", line, err)
 	}
-	return fmt.Errorf("retail CSV can not be read after line %d: %w", lines, err)
+	return fmt.Errorf("line %d: the retail CSV can not be read: %w", line, err)
 }

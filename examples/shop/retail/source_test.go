@@ -132,7 +132,7 @@ func TestAGzipFileThatBreaksOffIsAnErrorAndItsLastPartIsNotYielded(t *testing.T)
 		if errors.Is(got.err, retail.ErrFormat) {
 			continue // not even the header
 		}
-		assert.ErrorContains(t, got.err, "breaks off after line ")
+		assert.Regexp(t, `^line \d+: the retail CSV breaks off: unexpected EOF$`, got.err.Error())
 		require.Less(t, len(got.parts), len(all))
 		require.Equal(t, all[:len(got.parts)], append([]string{}, got.keys()...), "only whole parts")
 	}
@@ -144,9 +144,10 @@ func TestAGzipFileThatIsDamagedIsAnErrorThatSaysWhere(t *testing.T) {
 	whole[len(whole)-6] ^= 1 // the checksum
 	got := read(bytes.NewReader(whole))
 	require.ErrorIs(t, got.err, gzip.ErrChecksum)
+	assert.EqualError(t, got.err, "line 3: the retail CSV can not be read: gzip: invalid checksum")
 	assert.NotErrorIs(t, got.err, retail.ErrFormat)
 	got = read(bytes.NewReader(append(zip(t, header+purchase("1", "A")), "more"...)))
-	require.ErrorContains(t, got.err, "after line ")
+	require.EqualError(t, got.err, "line 2: the retail CSV breaks off: unexpected EOF")
 }
 
 func TestAReaderThatFailsIsAnErrorAndTheOpenLineIsNoRow(t *testing.T) {
@@ -155,18 +156,18 @@ func TestAReaderThatFailsIsAnErrorAndTheOpenLineIsNoRow(t *testing.T) {
 	text := header + purchase("1", "A") + "\n" + purchase("2", "B") + "\n" + purchase("2", "C")
 	got := read(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)))
 	require.ErrorIs(t, got.err, broken)
-	assert.ErrorContains(t, got.err, "can not be read after line 3")
+	assert.EqualError(t, got.err, "line 4: the retail CSV can not be read: disk on fire")
 	assert.Equal(t, []string{"1-1 A"}, got.keys())
 	assert.Empty(t, got.rejects)
 
 	long := header + purchase("1", "A") + "\n" + strings.Repeat("x", 3*retail.MaxLineBytes)
 	got = read(io.MultiReader(strings.NewReader(long), iotest.ErrReader(broken)))
-	require.ErrorContains(t, got.err, "after line 2: disk on fire")
+	require.EqualError(t, got.err, "line 3: the retail CSV can not be read: disk on fire")
 	assert.Empty(t, got.rejects)
 
 	for _, none := range []string{"", "I", "Invoi"} {
 		got = read(io.MultiReader(strings.NewReader(none), iotest.ErrReader(broken)))
-		require.ErrorIs(t, got.err, broken)
+		require.EqualError(t, got.err, "line 1: the retail CSV can not be read: disk on fire")
 		assert.NotErrorIs(t, got.err, retail.ErrFormat, "what could not be read is not the wrong file")
 	}
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/leftfold/leftfold/aggregate"
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// service answers requests.
+type service struct {
+	concerts *aggregate.Repository[Concert, Event]
+	views    projection.ViewStore
+}
+
+func (s *service) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /concerts/{concert}/bookings", s.book)
+	mux.HandleFunc("DELETE /concerts/{concert}/bookings/{guest}", s.cancel)
+	mux.HandleFunc("GET /guests/{guest}", s.guest)
+	return mux
+}
+
+func (s *service) book(w http.ResponseWriter, r *http.Request) {
+	seats, err := strconv.Atoi(r.FormValue("seats"))
+	if err != nil {
+		seats = 0 // which is refused
+	}
+	s.execute(w, r, Book(r.FormValue("guest"), seats))
+}
+
+func (s *service) cancel(w http.ResponseWriter, r *http.Request) {
+	s.execute(w, r, Cancel(r.PathValue("guest")))
+}
+
+// execute carries out a command. A client that got no answer sends the request again
+// with the same key, and it takes effect once; another request with that key is refused.
+func (s *service) execute(w http.ResponseWriter, r *http.Request, decide aggregate.Decision[Concert, Event]) {
+	asked := eventstore.DigestOf([]byte(r.Method + " " + r.URL.Path + "?" + r.Form.Encode()))
+	commit, err := s.concerts.Execute(r.Context(), r.PathValue("concert"), decide,
+		aggregate.CommandID(r.Header.Get("Idempotency-Key")), aggregate.CommandDigest(asked))
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	fmt.Fprintln(w, commit.EventID(0))
+}
+
+func (s *service) guest(w http.ResponseWriter, r *http.Request) {
+	g, err := Guests.Get(r.Context(), s.views, projection.KeyOf(r.PathValue("guest")))
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	_ = json.NewEncoder(w).Encode(g) // fails only where the client is gone
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrIncomplete), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, eventstore.ErrTooLarge):
+		return http.StatusBadRequest
+	case errors.Is(err, ErrSoldOut), errors.Is(err, ErrNoBooking), errors.Is(err, eventstore.ErrIDReused):
+		return http.StatusConflict
+	case errors.Is(err, projection.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, eventstore.ErrConflict), errors.Is(err, eventstore.ErrOutcomeUnknown), errors.Is(err, projection.ErrNotBuilt):
+		return http.StatusServiceUnavailable // the same request may be sent again
+	}
+	return http.StatusInternalServerError
+}

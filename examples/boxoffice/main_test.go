@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/sqlitestore"
+)
+
+// office is a running service.
+type office struct {
+	*testing.T
+	url  string
+	log  *logText
+	stop func() error
+}
+
+func open(t *testing.T, file string) *office {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	log := &logText{}
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, file, listener, slog.New(slog.NewTextHandler(log, nil))) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = stop() })
+	return &office{T: t, url: "http://" + listener.Addr().String(), log: log, stop: stop}
+}
+
+// logText is a log that is read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// ask sends a request and returns the answer.
+func (o *office) ask(method, path, key string, form url.Values) (int, string) {
+	o.Helper()
+	r, err := http.NewRequestWithContext(o.Context(), method, o.url+path, strings.NewReader(form.Encode()))
+	require.NoError(o, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Idempotency-Key", key)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(o, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(o, err)
+	return answer.StatusCode, string(body)
+}
+
+func (o *office) requireAnswer(code int, body, method, path, key string, form url.Values) {
+	o.Helper()
+	gotCode, got := o.ask(method, path, key, form)
+	require.Equal(o, code, gotCode, got)
+	require.Equal(o, body, strings.TrimSpace(got))
+}
+
+// requireGuest waits until the view shows a guest so.
+func (o *office) requireGuest(name, row string) {
+	o.Helper()
+	require.Eventually(o, func() bool {
+		_, body := o.ask("GET", "/guests/"+name, "", nil)
+		return strings.TrimSpace(body) == row
+	}, time.Minute, 10*time.Millisecond)
+}
+
+func seats(guest, n string) url.Values { return url.Values{"guest": {guest}, "seats": {n}} }
+
+func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
+	t.Parallel()
+	o := open(t, filepath.Join(t.TempDir(), "boxoffice.db"))
+	const bookings = "/concerts/opera/bookings"
+	for range 2 { // the second time the answer was lost
+		o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", "4"))
+	}
+	o.requireAnswer(200, "concert-opera@2", "POST", bookings, "", seats("Bob", "4"))
+	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "", seats("Cid", "3"))
+	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "", seats("Cid", "x"))
+	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "", nil)
+	code, body := o.ask("POST", bookings, "key-1", seats("Ada", "5"))
+	assert.Equal(t, 409, code, body)
+	code, _ = o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "", seats("Ada", "1"))
+	assert.Equal(t, 400, code)
+	o.requireGuest("Ada", `{"name":"Ada","seats":4}`)
+	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "", nil)
+	o.requireGuest("Ada", `{"name":"Ada","seats":0}`)
+	code, _ = o.ask("GET", "/guests/Cid", "", nil)
+	assert.Equal(t, 404, code)
+	require.NoError(t, o.stop())
+	assert.NotContains(t, o.log.String(), "level=ERROR")
+}
+
+// A fact that the view can not take stops that concert in that view. When the office
+// opens again it tries once more, and says so if it fails.
+func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "boxoffice.db")
+	store, err := sqlitestore.Open(t.Context(), file, sqlitestore.Options{})
+	require.NoError(t, err)
+	stream, err := eventstore.NewStreamID("concert", "opera")
+	require.NoError(t, err)
+	_, err = store.Append(t.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any,
+		Events: []eventstore.Event{{Type: "CANCELLED", Schema: 1, Payload: []byte(`{"guest":"Ada","seats":2}`)}}})
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
+
+	o := open(t, file)
+	o.requireAnswer(200, "concert-jazz@1", "POST", "/concerts/jazz/bookings", "", seats("Bob", "1"))
+	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
+	require.NoError(t, o.stop())
+	assert.Contains(t, o.log.String(), `level=WARN msg="projection parked a stream" generation=guests#1 event=concert-opera@1 type=CANCELLED error="Ada gives back 2 seats and has 0"`)
+
+	o = open(t, file)
+	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
+	assert.Contains(t, o.log.String(), `level=WARN msg="a stream is still parked" stream=concert-opera error="Ada gives back 2 seats and has 0"`)
+	o.requireAnswer(200, "concert-jazz@2", "POST", "/concerts/jazz/bookings", "", seats("Ada", "2"))
+	o.requireGuest("Ada", `{"name":"Ada","seats":2}`)
+	require.NoError(t, o.stop())
+
+	o = open(t, file) // and now the view can take it
+	o.requireGuest("Ada", `{"name":"Ada","seats":0}`)
+	require.NoError(t, o.stop())
+	assert.NotContains(t, o.log.String(), "parked")
+}
+
+func TestAFileThatIsNoStoreIsSaid(t *testing.T) {
+	t.Parallel()
+	o := open(t, t.TempDir())
+	assert.ErrorContains(t, o.stop(), "it is a directory")
+}

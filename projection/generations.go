@@ -1,0 +1,150 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// prepare makes sure that the projection has a generation that this code may feed.
+func (f *feeder) prepare(ctx context.Context) error {
+	release, err := f.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	p := f.projection
+	for {
+		s, err := f.views.State(ctx, p.name)
+		if err != nil {
+			return err
+		}
+		if s.Revision == 0 {
+			if err := f.begin(ctx, s); err != nil && !errors.Is(err, ErrChanged) {
+				return err
+			}
+			continue // also when another worker was faster
+		}
+		f.learn(s)
+		return f.checkKnown(s)
+	}
+}
+
+// begin writes the state with the first generation.
+func (f *feeder) begin(ctx context.Context, s State) error {
+	role := Active
+	for _, category := range f.projection.categories {
+		for _, err := range f.source.Streams(ctx, category, eventstore.StreamID{}) {
+			if err != nil {
+				return err
+			}
+			role = Building
+			break
+		}
+	}
+	s.Projection, s.Counter = f.projection.name, 1
+	s.Generations = []Generation{{
+		Number: 1, Version: f.projection.version, Fingerprint: f.projection.Fingerprint(), Role: role, Since: time.Now().UTC(),
+	}}
+	_, err := f.views.PutState(ctx, s)
+	return err
+}
+
+// learn remembers the generations to feed: live, and of this code's version.
+func (f *feeder) learn(s State) {
+	f.known = f.known[:0]
+	var frozen []uint64
+	for _, g := range s.Generations {
+		switch {
+		case g.Role == Retired:
+		case g.Version == f.projection.version:
+			f.known = append(f.known, g)
+		default:
+			frozen = append(frozen, g.Number)
+		}
+	}
+	f.status.frozen(frozen)
+}
+
+// live reads the state and returns the generations to feed.
+func (f *feeder) live(ctx context.Context) ([]Generation, error) {
+	release, err := f.hold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	s, err := f.views.State(ctx, f.projection.name)
+	if err != nil {
+		return nil, err
+	}
+	f.learn(s)
+	return append([]Generation(nil), f.known...), nil
+}
+
+func (f *feeder) checkKnown(s State) error {
+	p := f.projection
+	for _, g := range f.known {
+		if err := checkFingerprint(p, g); err != nil {
+			return err
+		}
+	}
+	if len(f.known) == 0 {
+		return notBuilt(p, s)
+	}
+	return nil
+}
+
+// checkFingerprint refuses a generation that another declaration of the same
+// version has built.
+func checkFingerprint(p *Projection, g Generation) error {
+	if g.Fingerprint == p.fingerprint {
+		return nil
+	}
+	return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; until a rebuild exists, give it another name, under which its views are made anew from all events",
+		p.name, p.version, ErrFingerprint, g.Number)
+}
+
+// built makes the first generation active, after a sweep that began when it was
+// already there. A generation of a rebuild is not switched here.
+func (f *feeder) built(ctx context.Context, began []Generation) error {
+	s, err := f.views.State(ctx, f.projection.name)
+	if err != nil {
+		return err
+	}
+	if len(s.Generations) != 1 || s.Generations[0].Role != Building || len(began) != 1 || began[0].Number != s.Generations[0].Number {
+		return nil
+	}
+	s.Generations[0].Role, s.Generations[0].Since = Active, time.Now().UTC()
+	_, err = f.views.PutState(ctx, s)
+	if errors.Is(err, ErrChanged) {
+		return f.built(ctx, began) // for another reason, perhaps: look again
+	}
+	return err
+}
+
+// notBuilt says why no generation of a projection's version can be read or fed.
+func notBuilt(p *Projection, s State) error {
+	e := &NotBuiltError{Projection: p.name, Version: p.version}
+	switch {
+	case s.Revision == 0:
+		e.Reason = "it has never been built"
+		e.hint = "run a worker, or a sweep, of a program that carries the projection"
+	default:
+		e.Reason = "it has no active generation of this version"
+		for _, g := range s.Generations {
+			if g.Version == p.version && g.Role == Building {
+				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
+				e.hint = "let a worker run until its first sweep has ended"
+				return e
+			}
+			if g.Role == Active {
+				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
+				e.hint = fmt.Sprintf("run the program with version %d; until a rebuild exists, give the projection another name, under which its views are made anew from all events", g.Version)
+			}
+		}
+	}
+	return e
+}

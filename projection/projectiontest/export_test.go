@@ -1,0 +1,4 @@
+package projectiontest
+
+// Check is Run, but returns what Run fails with.
+var Check = run

@@ -1,0 +1,81 @@
+package projection
+
+import (
+	"context"
+	"time"
+)
+
+// StateStore keeps what is known of each projection.
+type StateStore interface {
+	// State returns a projection's state, strongly consistent; revision 0 if it
+	// has none yet.
+	State(ctx context.Context, projection string) (State, error)
+
+	// PutState stores s with the next revision, and returns it, on condition that
+	// the stored revision is s.Revision; else the error wraps [ErrChanged].
+	PutState(ctx context.Context, s State) (State, error)
+
+	// Beat replaces the heartbeat of a worker for a projection. It forgets those of
+	// the projection's other workers that are more than [HeartbeatsKept] older, each
+	// by its own clock: a worker that has died leaves nothing for ever.
+	Beat(ctx context.Context, b Heartbeat) error
+
+	// Heartbeats returns the last one of each worker that is not forgotten, sorted
+	// by worker.
+	Heartbeats(ctx context.Context, projection string) ([]Heartbeat, error)
+}
+
+// Role is what a generation is for.
+type Role string
+
+// The roles of a generation. Workers feed all but retired ones.
+const (
+	Building Role = "building"
+	Active   Role = "active"
+	Previous Role = "previous"
+	Retired  Role = "retired"
+)
+
+// State is what is known of a projection. Every write is conditional on Revision.
+type State struct {
+	Projection string `json:"projection"`
+	Revision   uint64 `json:"revision"`
+	// Counter is the last generation number that was given out. It only grows.
+	Counter     uint64       `json:"counter"`
+	Generations []Generation `json:"generations"`
+}
+
+// Generation is one build of a projection's views.
+type Generation struct {
+	Number uint64 `json:"number"`
+	// Version and Fingerprint are of the projection that builds it.
+	Version     int       `json:"version"`
+	Fingerprint string    `json:"fingerprint"`
+	Role        Role      `json:"role"`
+	Since       time.Time `json:"since"`
+}
+
+// HeartbeatsKept is how long the heartbeat of a worker is kept that leaves no more.
+const HeartbeatsKept = 24 * time.Hour
+
+// Heartbeat is what a worker tells of a projection it feeds.
+type Heartbeat struct {
+	Projection string    `json:"projection"`
+	Worker     string    `json:"worker"`
+	Build      string    `json:"build,omitempty"`
+	At         time.Time `json:"at"`
+	// Waiting is how many streams were announced and are not applied yet, Oldest
+	// the time of the oldest commit among them.
+	Waiting int       `json:"waiting"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	// Applied counts events since the worker started, Rate those of the last
+	// period, a second.
+	Applied   uint64  `json:"applied"`
+	Rate      float64 `json:"rate"`
+	LastError string  `json:"last_error,omitempty"`
+	// Frozen are live generations that the worker's program does not carry.
+	Frozen []uint64 `json:"frozen,omitempty"`
+	// LastSweep is when a sweep last ended, SweepBehind how many streams it found behind.
+	LastSweep   time.Time `json:"last_sweep,omitzero"`
+	SweepBehind int       `json:"sweep_behind"`
+}
