@@ -58,4 +58,4 @@ vuln: ## Look for known vulnerabilities; needs the network
 	$(TOOL) govulncheck ./...
 
 build: ## Build the examples into bin/
-	$(GO) build -o bin/ ./examples/quickstart ./examples/shop
+	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/shop

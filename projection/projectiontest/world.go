@@ -151,7 +151,8 @@ func (w *world) finish(ctx context.Context) {
 				w.fail("retry of %s: %v", c.Stream, err)
 			}
 		}
-		if a.about = nil; w.lossy {
+		a.about = nil
+		if w.lossy {
 			if _, err := engine.Sweep(ctx, nil); err != nil {
 				w.fail("sweep: %v", err)
 			}
