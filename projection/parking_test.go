@@ -174,7 +174,8 @@ func TestAnEventOverALimitParksWithBothNumbers(t *testing.T) {
 	}{
 		"rows":       {Spread{Counters: []string{"a", "b", "c", "d"}}, "5 items changed by one event, the limit is 4"},
 		"row bytes":  {Padded{"x", projection.MaxRowBytes + 6}, "bytes of a row, the limit is 380000"},
-		"key bytes":  {Counted{Counter: string(make([]byte, 2000))}, "2000 bytes of a partition key, the limit is 1024"},
+		"key bytes":  {Counted{Counter: string(make([]byte, 2000))}, "2000 bytes of a partition key, the limit is 600"},
+		"NUL key":    {Counted{Counter: "a\x00b"}, "holds U+0000"},
 		"empty key":  {Counted{Counter: ""}, "a row's partition key is empty"},
 		"slice size": {Padded{"x", 60_000}, "bytes changed by one event, the limit is 50000"},
 	}

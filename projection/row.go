@@ -3,15 +3,17 @@ package projection
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
 
 // Key is a row's place in its view: rows of one partition are read together, in
-// the byte order of their sort keys. Sort may be empty. So that bytes sort as meant,
-// pad a number with zeros, as in %020d, and write a time in UTC with a fixed number
-// of digits, as in 2006-01-02T15:04:05.000000000Z, which time.RFC3339Nano has not.
+// the byte order of their sort keys. Sort may be empty. Both are UTF-8 without U+0000.
+// So that bytes sort as meant, pad a number with zeros, as in %020d, and write a time in
+// UTC with a fixed number of digits, as in 2006-01-02T15:04:05.000000000Z, which
+// time.RFC3339Nano has not.
 type Key struct{ Partition, Sort string }
 
 // KeyOf returns the key of a view with one row a partition.
@@ -22,11 +24,11 @@ func (k Key) Compare(l Key) int {
 	return cmp.Or(cmp.Compare(k.Partition, l.Partition), cmp.Compare(k.Sort, l.Sort))
 }
 
-// Limits of a row. A DynamoDB item holds 400 KB, its partition key 2,048 bytes and
-// its sort key 1,024, and what the engine adds must fit too.
+// Limits of a row. A DynamoDB item holds 400 KB. Both parts of the key share a sort key
+// of 1,024 bytes there, so that a view can be read in the order of its keys.
 const (
-	MaxPartitionBytes = 1024
-	MaxSortBytes      = 900
+	MaxPartitionBytes = 600
+	MaxSortBytes      = 400
 	MaxRowBytes       = 380_000
 )
 
@@ -40,6 +42,8 @@ func (k Key) check() error {
 		return &LimitError{What: "bytes of a sort key", Size: len(k.Sort), Limit: MaxSortBytes}
 	case !utf8.ValidString(k.Partition) || !utf8.ValidString(k.Sort):
 		return fmt.Errorf("%w: the row key %q, %q is not UTF-8", eventstore.ErrInvalid, k.Partition, k.Sort)
+	case strings.ContainsRune(k.Partition, 0) || strings.ContainsRune(k.Sort, 0):
+		return fmt.Errorf("%w: the row key %q, %q holds U+0000", eventstore.ErrInvalid, k.Partition, k.Sort)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ var limits = map[string]int{
 	"eventstore.MaxCategoryBytes":  eventstore.MaxCategoryBytes,
 	"eventstore.MaxIDBytes":        eventstore.MaxIDBytes,
 	"projection.MaxRowBytes":       projection.MaxRowBytes,
+	"eventstore.MaxCommitTypes":    eventstore.MaxCommitTypes,
 	"projection.MaxPartitionBytes": projection.MaxPartitionBytes,
 	"projection.MaxSortBytes":      projection.MaxSortBytes,
 	"projection.MaxPage":           projection.MaxPage,
