@@ -15,13 +15,16 @@ SHELL       = bash
 .SHELLFLAGS = -euo pipefail -c
 
 .DEFAULT_GOAL = help
-.PHONY: help test check lint race bench fuzz soak tidy vuln build
+.PHONY: help test test-embedded check lint race bench fuzz soak tidy vuln build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## Run every test with the race detector: 10 minutes at the most on 2 cores
-	$(GO) test -race -timeout 20m ./...
+test: ## Run every test with the race detector: 15 minutes at the most on 2 cores; needs Java 17 and npm
+	$(GO) test -race -timeout 30m ./...
+
+test-embedded: ## Run the tests that need Go alone: no Java, no npm, no server
+	LEFTFOLD_EMBEDDED=1 $(GO) test -race -timeout 20m ./...
 
 check: lint ## Lint, tidy modules, import rules: quick, before every commit
 	$(GO) mod tidy -diff

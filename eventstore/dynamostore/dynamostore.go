@@ -17,6 +17,18 @@ import (
 	"github.com/leftfold/leftfold/internal/dynamotable"
 )
 
+// The classes of errors that are the same for all of Leftfold's tables.
+var (
+	// ErrMissing: there is no such table.
+	ErrMissing = dynamotable.ErrMissing
+	// ErrForeign: the table is not one of ours, or can not be used.
+	ErrForeign = dynamotable.ErrForeign
+	// ErrThrottled: DynamoDB refused a request, each time, for want of capacity.
+	ErrThrottled = dynamotable.ErrThrottled
+	// ErrDenied: the credentials do not allow the action.
+	ErrDenied = dynamotable.ErrDenied
+)
+
 // Options says how to use a store. The zero value works.
 type Options struct {
 	// Attempts is how often a request is sent before it has failed. Between them are

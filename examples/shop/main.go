@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -75,6 +76,8 @@ func (a *app) hintFor(err error) string {
 	switch {
 	case errors.Is(err, projection.ErrNotBuilt):
 		return fmt.Sprintf("%s builds the views, %s keeps them up to date", a.command("project"), a.command("worker"))
+	case errors.Is(err, dynamostore.ErrMissing):
+		return a.command("provision") + " makes the tables, in this account and Region; or correct the prefix"
 	case isFull(err):
 		return "free some space and give the command again; what was done is not done twice"
 	case errors.Is(err, eventstore.ErrOutcomeUnknown):
@@ -87,7 +90,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, errUsage), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, projection.ErrCursor):
 		return exitUsage
-	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist), errors.Is(err, dynamostore.ErrMissing):
 		return exitNotFound
 	}
 	return 1
@@ -122,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.demoCommand())
-	for _, c := range []*cobra.Command{a.tradeCommand(), a.workerCommand()} {
+	for _, c := range []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()} {
 		a.storeFlag(c.Flags())
 		root.AddCommand(c)
 	}
@@ -148,7 +151,7 @@ func (a *app) root() *cobra.Command {
 const defaultStore = "sqlite:shop.db"
 
 func (a *app) storeFlag(flags *pflag.FlagSet) {
-	flags.StringVar(&a.store, "store", defaultStore, "the store, as sqlite:FILE")
+	flags.StringVar(&a.store, "store", defaultStore, "the store, as sqlite:FILE or dynamodb:PREFIX")
 }
 
 func (a *app) jsonFlag(flags *pflag.FlagSet) { flags.BoolVar(&a.json, "json", false, "print JSON") }

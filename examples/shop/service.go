@@ -7,28 +7,18 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
-	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 	"github.com/leftfold/leftfold/projection"
-	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
-
-// Store is what the shop needs of an event store.
-type Store interface {
-	eventstore.Store
-	eventstore.Directory
-	eventstore.Scanner
-}
 
 // Service is the shop, wired: a store, its views, and what works on them.
 type Service struct {
 	Store     Store
 	Views     projection.ViewStore
-	Feed      func(consumer string) eventstore.Feed
+	Feed      func(consumer string) eventstore.Feed // nil where the store has none
 	Customers *aggregate.Repository[Customer, CustomerEvent]
 	close     func() error
 }
@@ -36,35 +26,19 @@ type Service struct {
 // cachedCustomers bounds the memory of a long load.
 const cachedCustomers = 100
 
-// openService opens the store that a URL names, such as sqlite:shop.db. This is the
-// one place that knows which stores there are.
+// openService opens the store that a URL names, and wires the shop.
 func openService(ctx context.Context, url string, mustExist bool) (*Service, error) {
-	scheme, path, named := strings.Cut(url, ":")
-	switch {
-	case !named || path == "":
-		return nil, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
-	case scheme != "sqlite":
-		return nil, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite", url, scheme)
-	}
-	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist})
+	s, err := openStores(ctx, url, mustExist)
 	if err != nil {
 		return nil, err
 	}
-	views, err := sqliteviews.Open(ctx, path, sqliteviews.Options{MustExist: true})
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
 	return &Service{
-		Store:     store,
-		Views:     views,
-		Feed:      func(consumer string) eventstore.Feed { return store.Feed(consumer) },
-		Customers: aggregate.NewRepository(store, Customers, aggregate.Options{CacheStreams: cachedCustomers}),
-		close:     func() error { return errors.Join(views.Close(), store.Close()) },
+		Store:     s.store,
+		Views:     s.views,
+		Feed:      s.feed,
+		Customers: aggregate.NewRepository(s.store, Customers, aggregate.Options{CacheStreams: cachedCustomers}),
+		close:     s.close,
 	}, nil
-}
-
-func storeErrorf(format string, args ...any) error {
-	return &spokenError{class: errUsage, text: fmt.Sprintf(format, args...), hint: "name a file, for example --store sqlite:shop.db"}
 }
 
 // Close gives everything up.

@@ -27,6 +27,9 @@ func (a *app) worker(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if s.Feed == nil {
+		return &spokenError{class: errUsage, text: "shop worker has no feed of " + a.store + " yet", hint: a.command("project") + " brings the views up to date, as often as it is run"}
+	}
 	opts := workerOptions(a.logger())
 	opts.HeartbeatEvery = logEvery
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}

@@ -32,6 +32,15 @@ func TestAnEndpointOfTheSDKsVariablesIsUsedInstead(t *testing.T) {
 	assert.Equal(t, "http://here", new(Server).Endpoint(t))
 }
 
+func TestWithoutAServerOnlyWhatNeedsItIsLeftOut(t *testing.T) {
+	t.Setenv(Embedded, "1")
+	t.Run("skipped", func(t *testing.T) {
+		defer func() { assert.True(t, t.Skipped()) }()
+		new(Server).Endpoint(t)
+		t.Error("it goes on")
+	})
+}
+
 func TestWithoutJavaTheErrorSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)

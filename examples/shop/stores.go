@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/eventstore/sqlitestore"
+	"github.com/leftfold/leftfold/projection"
+	"github.com/leftfold/leftfold/projection/dynamoviews"
+	"github.com/leftfold/leftfold/projection/sqliteviews"
+)
+
+// Store is what the shop needs of an event store.
+type Store interface {
+	eventstore.Store
+	eventstore.Directory
+	eventstore.Scanner
+}
+
+// stores are an event store and the views beside it.
+type stores struct {
+	store Store
+	views projection.ViewStore
+	feed  func(consumer string) eventstore.Feed // nil where there is none
+	close func() error
+}
+
+// openStores opens what a URL names, such as sqlite:shop.db. This is the one place that
+// knows which stores there are.
+func openStores(ctx context.Context, url string, mustExist bool) (stores, error) {
+	scheme, place, named := strings.Cut(url, ":")
+	switch {
+	case !named || place == "":
+		return stores{}, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
+	case scheme == "sqlite":
+		return openSQLite(ctx, place, mustExist)
+	case scheme == "dynamodb":
+		return openDynamoDB(ctx, place)
+	}
+	return stores{}, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite and dynamodb", url, scheme)
+}
+
+func storeErrorf(format string, args ...any) error {
+	return &spokenError{class: errUsage, text: fmt.Sprintf(format, args...),
+		hint: "name a file, for example --store sqlite:shop.db, or the prefix of DynamoDB tables, for example --store dynamodb:shop"}
+}
+
+func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error) {
+	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist})
+	if err != nil {
+		return stores{}, err
+	}
+	views, err := sqliteviews.Open(ctx, path, sqliteviews.Options{MustExist: true})
+	if err != nil {
+		return stores{}, errors.Join(err, store.Close())
+	}
+	return stores{store, views, func(consumer string) eventstore.Feed { return store.Feed(consumer) },
+		func() error { return errors.Join(views.Close(), store.Close()) }}, nil
+}
+
+func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return stores{}, err
+	}
+	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{})
+	if err != nil {
+		return stores{}, err
+	}
+	views, err := dynamoviews.Open(ctx, client, prefix, dynamoviews.Options{})
+	if err != nil {
+		return stores{}, err
+	}
+	return stores{store, views, nil, func() error { return nil }}, nil
+}
+
+// dynamoClient takes account, Region and endpoint from the SDK's own variables and files.
+func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+	settings, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of AWS: %w", err)
+	}
+	if settings.Region == "" {
+		return nil, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where your tables are"}
+	}
+	return dynamostore.NewClient(settings), nil
+}
+
+// provisionStores makes what a store needs before its first use.
+func provisionStores(ctx context.Context, url string) error {
+	prefix, ok := strings.CutPrefix(url, "dynamodb:")
+	if !ok {
+		return usageErrorf("shop provision makes DynamoDB tables, and %s has none: it is made by the first write", url)
+	}
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dynamostore.Provision(ctx, client, prefix, dynamostore.ProvisionOptions{}); err != nil {
+		return err
+	}
+	return dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{})
+}
