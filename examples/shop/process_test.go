@@ -36,6 +36,9 @@ var built string // the binary's directory, once there is one
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if err := server.Close(); err != nil {
+		panic(err)
+	}
 	if built != "" {
 		_ = os.RemoveAll(built)
 	}
@@ -45,9 +48,10 @@ func TestMain(m *testing.M) {
 // shop runs commands in a directory of its own, where shop.db is its store.
 type shop struct {
 	testing.TB
-	dir string
-	env []string
-	as  func(*exec.Cmd)
+	dir   string
+	store string // where it is not shop.db
+	env   []string
+	as    func(*exec.Cmd)
 }
 
 func newShop(tb testing.TB) *shop { return &shop{TB: tb, dir: tb.TempDir()} }
@@ -70,6 +74,9 @@ func (s *shop) start(args ...string) *process {
 	s.Helper()
 	program, err := binary()
 	require.NoError(s, err)
+	if s.store != "" {
+		args = append(args, "--store", s.store)
+	}
 	p := &process{Cmd: exec.Command(program, args...)}
 	p.Dir, p.Env = s.dir, append(os.Environ(), s.env...)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
