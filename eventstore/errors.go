@@ -149,11 +149,16 @@ type CorruptError struct {
 	// Version is where it was noticed.
 	Version Version
 	Reason  string
+	// Err is what the store's own file or service said, or nil.
+	Err error
 }
 
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%s@%d: store is corrupt: %s", e.Stream, e.Version, e.Reason)
 }
+
+// Unwrap returns the cause, or nil.
+func (e *CorruptError) Unwrap() error { return e.Err }
 
 // Is makes the error an [ErrCorrupt].
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }

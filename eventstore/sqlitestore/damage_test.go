@@ -2,6 +2,7 @@ package sqlitestore_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -163,7 +164,39 @@ func TestAValueOfAWrongTypeIsDamage(t *testing.T) {
 		require.NoError(t, err)
 		assertCorrupt(t, "user-1@2: store is corrupt: a row holds a value of a wrong type", s.Read(t.Context(), stream(t, 1), 0))
 		assertCorrupt(t, "user-1@2: store is corrupt: a row holds a value of a wrong type", s.ReadBackward(t.Context(), stream(t, 1), 0))
+
+		other := must(t, s, write(eventstore.NoStream, stream(t, 2), "other", `"x"`))
+		announced := map[eventstore.EventID]bool{}
+		ctx, cancel := context.WithCancel(t.Context())
+		require.NoError(t, s.Feed("worker").Run(ctx, func(_ context.Context, b eventstore.Batch) []eventstore.Announcement {
+			for _, a := range b.Announcements {
+				announced[eventstore.EventID{Stream: a.Stream, Version: a.First}] = a.Commit != nil
+			}
+			if announced[other.EventID(0)] {
+				cancel()
+			}
+			return nil
+		}))
+		assert.Equal(t, map[eventstore.EventID]bool{{Stream: stream(t, 1), Version: 1}: true, {Stream: stream(t, 1), Version: 2}: false,
+			{Stream: stream(t, 1), Version: 3}: true, other.EventID(0): true}, announced, "what is damaged is announced without content")
 	}
+}
+
+func TestAHeadOfAWrongTypeIsDamageAndNobodyElseSuffers(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	at := must(t, s, write(eventstore.NoStream, stream(t, 1), "0", `"x"`)).Revision
+	_, err := direct(t, path).Exec("UPDATE commits SET count = 'secret'")
+	require.NoError(t, err)
+	_, err = s.Head(t.Context(), stream(t, 1))
+	assert.EqualError(t, err, "user-1@0: store is corrupt: a row holds a value of a wrong type")
+	for _, revision := range []eventstore.Revision{at, eventstore.NoStream, eventstore.Any} {
+		_, err = s.Append(t.Context(), write(revision, stream(t, 1), "1", `"x"`))
+		assert.ErrorIs(t, err, eventstore.ErrCorrupt)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+	must(t, s, write(eventstore.NoStream, stream(t, 2), "other", `"x"`))
 }
 
 func TestDamageThatSQLiteCanNotSeeIsNamedWithItsPlace(t *testing.T) {

@@ -49,27 +49,40 @@ func (f feedLog) After(ctx context.Context, position int64, n int) (entries []lo
 	defer rows.Close()
 	intern, size := interner(), 0
 	for rows.Next() && size < pageBytes {
-		var e logfeed.Entry
-		var name string
-		var r stored
-		if err := rows.Scan(append([]any{&e.Position, &name}, r.dest()...)...); err != nil {
-			return nil, f.file.Wrap(ctx, op, err)
-		}
-		stream, err := parseStored(name)
+		e, n, err := f.entry(rows, intern)
 		if err != nil {
-			return nil, err
+			return entries, f.file.Wrap(ctx, op, err)
 		}
-		size += len(r.text)
-		c, err := r.commit(f.identity, stream, intern)
-		if err != nil { // one damaged commit must not hold up the others
-			first := eventstore.Version(max(r.first, 1))
-			e.Announcement = eventstore.Announcement{Stream: stream, First: first, Last: first + eventstore.Version(max(r.count, 1)) - 1}
-		} else {
-			e.Announcement = eventstore.Announce(&c)
-		}
-		entries = append(entries, e)
+		entries, size = append(entries, e), size+n
 	}
-	return entries, f.file.Wrap(ctx, op, rows.Err())
+	if len(entries) > 0 {
+		return entries, nil // an error comes again when they are done
+	}
+	return nil, f.file.Wrap(ctx, op, rows.Err())
+}
+
+// entry returns a row of selectFeed and the size of its payloads. One damaged commit must
+// not hold up the others: it is announced without content.
+func (f feedLog) entry(rows *sql.Rows, intern func([]byte) string) (e logfeed.Entry, size int, err error) {
+	var name sqlitefile.Text
+	var r stored
+	err = rows.Scan(append([]any{&e.Position, &name}, r.dest()...)...)
+	if err != nil && !errors.Is(err, sqlitefile.ErrType) {
+		return e, 0, err
+	}
+	stream, parseErr := parseStored(string(name)) // what comes before the wrong value is there
+	if parseErr != nil {
+		return e, 0, parseErr
+	}
+	if err == nil {
+		if c, err := r.commit(f.identity, stream, intern); err == nil {
+			e.Announcement = eventstore.Announce(&c)
+			return e, len(r.text), nil
+		}
+	}
+	first := eventstore.Version(max(r.first, 1))
+	e.Announcement = eventstore.Announcement{Stream: stream, First: first, Last: first + eventstore.Version(max(r.count, 1)) - 1}
+	return e, len(r.text), nil
 }
 
 func (f feedLog) Wait(ctx context.Context, position int64) error {

@@ -166,6 +166,26 @@ func TestOnAFullDiskNothingIsStoredAndAfterwardsAllWorks(t *testing.T) {
 	})
 }
 
+func TestARefusalWritesNothing(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	first := must(t, s, write(eventstore.NoStream, stream(t, 1), "first", "1"))
+	db := direct(t, path)
+	var seq, version int64
+	const look = "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'commits'), (SELECT data_version FROM pragma_data_version)"
+	require.NoError(t, db.QueryRow(look).Scan(&seq, &version))
+	for range 3 {
+		_, err := s.Append(t.Context(), write(eventstore.NoStream, stream(t, 1), "late", "1"))
+		require.ErrorIs(t, err, eventstore.ErrConflict)
+		again := must(t, s, write(eventstore.NoStream, stream(t, 1), "first", "1"))
+		require.Equal(t, first.Revision, again.Revision)
+	}
+	var seqAfter, versionAfter int64
+	require.NoError(t, db.QueryRow(look).Scan(&seqAfter, &versionAfter))
+	assert.Equal(t, []int64{seq, version}, []int64{seqAfter, versionAfter}, "the counter of positions, and any change of the file")
+}
+
 func TestARefusalInAGroupIsItsMembersAlone(t *testing.T) {
 	inGroup(t, func(t *testing.T, s *sqlitestore.Store, g *group) {
 		g.appends(s, write(eventstore.NoStream, stream(t, 1), "first", "1"))

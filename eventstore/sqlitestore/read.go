@@ -110,20 +110,17 @@ func hole(stream eventstore.StreamID, first, last eventstore.Version) error {
 	return &eventstore.CorruptError{Stream: stream, Version: first, Reason: fmt.Sprintf("versions %d to %d are missing or doubled", first, last)}
 }
 
-// errMistyped stands for the error of a scan, which may show a payload.
-var errMistyped = errors.New("a row holds a value of a wrong type")
-
 // damage names the stream that can not be read, where err says that the file is
 // damaged: whoever reads many can go on with the others.
 func damage(stream eventstore.StreamID, at eventstore.Version, err error) error {
 	reason, ok := sqlitefile.Damage(err)
-	if errors.Is(err, errMistyped) {
-		reason, ok = errMistyped.Error(), true
+	if errors.Is(err, sqlitefile.ErrType) {
+		reason, ok = sqlitefile.ErrType.Error(), true
 	}
 	if !ok {
 		return err
 	}
-	return &eventstore.CorruptError{Stream: stream, Version: at, Reason: reason}
+	return &eventstore.CorruptError{Stream: stream, Version: at, Reason: reason, Err: err}
 }
 
 // page returns the next commits, and whether there may be more. With an error come
@@ -140,8 +137,8 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 	size := 0
 	for rows.Next() {
 		var r stored
-		if rows.Scan(r.dest()...) != nil {
-			return page, false, s.file.Wrap(ctx, op, errMistyped)
+		if err := rows.Scan(r.dest()...); err != nil {
+			return page, false, s.file.Wrap(ctx, op, err)
 		}
 		c, err := r.commit(s.identity, stream, intern)
 		if err != nil {

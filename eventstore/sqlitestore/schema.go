@@ -48,11 +48,11 @@ var schema = []string{
 
 const (
 	// insertCommit takes, after the stream, three times the version and the time of the
-	// head, and inserts nothing unless the head is the commit that ends before that
-	// version and has that time: the version is then NULL, which the table does not
-	// take. A stream without commits has the head 0. The parameters have no numbers,
-	// by which the driver would look each up.
-	insertCommit = `INSERT OR IGNORE INTO commits(stream, version, count, id, time, types, frame, events, metadata, digest)
+	// head. Unless the head is the commit that ends before that version and has that time
+	// the version is NULL, which the table does not take: the statement fails before it has
+	// written anything. A stream without commits has the head 0. The parameters have no
+	// numbers, by which the driver would look each up.
+	insertCommit = `INSERT INTO commits(stream, version, count, id, time, types, frame, events, metadata, digest)
 		VALUES (?, CASE WHEN coalesce((SELECT version + count = ? AND time = ? FROM commits
 				WHERE stream = ? ORDER BY version DESC LIMIT 1), ? = 1) THEN ? END,
 			?, ?, ?, ?, ?, ?, ?, ?)`
@@ -106,8 +106,8 @@ func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
 // stored is a row of commitColumns.
 type stored struct {
-	first, count, micros       int64
-	id                         string
+	first, count, micros       sqlitefile.Int
+	id                         sqlitefile.Text
 	header, text, digest, meta sqlitefile.Blob
 }
 
@@ -119,7 +119,7 @@ func (r *stored) dest() []any {
 // commit returns the row as a commit, or says how it contradicts itself. intern,
 // if not nil, keeps type names.
 func (r *stored) commit(identity string, stream eventstore.StreamID, intern func([]byte) string) (eventstore.Commit, error) {
-	c := eventstore.Commit{Stream: stream, First: eventstore.Version(r.first), ID: r.id, Time: fromMicros(r.micros)}
+	c := eventstore.Commit{Stream: stream, First: eventstore.Version(r.first), ID: string(r.id), Time: fromMicros(int64(r.micros))}
 	damaged := func(reason string) (eventstore.Commit, error) {
 		return eventstore.Commit{}, &eventstore.CorruptError{Stream: stream, Version: c.First, Reason: reason}
 	}
@@ -127,7 +127,7 @@ func (r *stored) commit(identity string, stream eventstore.StreamID, intern func
 	if err != nil {
 		return damaged(err.Error())
 	}
-	if r.first < 1 || r.count < 1 || int64(len(events)) != r.count {
+	if r.first < 1 || r.count < 1 || len(events) != int(r.count) {
 		return damaged(fmt.Sprintf("the row says version %d and %d events, its frame %d events", r.first, r.count, len(events)))
 	}
 	if len(r.digest) != len(c.Digest) {

@@ -116,19 +116,28 @@ func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventsto
 	if at.IsAny() {
 		head, err := s.headOf(tx, w.Stream)
 		if err != nil {
-			return eventstore.Commit{}, err
+			return eventstore.Commit{}, refusal(w.Stream, err)
 		}
 		at = head
 	}
 	c := w.CommitAt(s.identity, at)
 	c.Events = row.events
 	stream, first := c.Stream.String(), int64(c.First)
-	inserted, err := tx.Exec(insertCommit, stream, first, at.Time().UnixMicro(), stream, first, first,
+	_, err := tx.Exec(insertCommit, stream, first, at.Time().UnixMicro(), stream, first, first,
 		len(c.Events), c.ID, c.Time.UnixMicro(), row.types, row.frame, row.text, row.metadata, c.Digest[:])
-	if err != nil || inserted == 1 {
+	if !errors.Is(err, sqlitefile.ErrNull) {
 		return c, err
 	}
-	return s.refuse(tx, w)
+	own, err := s.refuse(tx, w)
+	return own, refusal(w.Stream, err)
+}
+
+// refusal lets nobody else in the group suffer from a stream that is damaged.
+func refusal(stream eventstore.StreamID, err error) error {
+	if errors.Is(err, sqlitefile.ErrType) {
+		return sqlitefile.Refuse(damage(stream, 0, err))
+	}
+	return err
 }
 
 func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstore.Revision, error) {
@@ -146,7 +155,7 @@ func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write) (eventstore.Commit
 		return eventstore.Commit{}, err
 	}
 	if w.Expects(head) {
-		return eventstore.Commit{}, errors.New("SQLite did not insert the row, although its slot is free")
+		return eventstore.Commit{}, errors.New("SQLite does not take the row, although its slot is free")
 	}
 	at := w.Revision.Version()
 	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(at)+1)
@@ -189,7 +198,7 @@ func (s *Store) Head(ctx context.Context, stream eventstore.StreamID) (eventstor
 }
 
 // head is a row of selectHead.
-type head struct{ first, count, micros int64 }
+type head struct{ first, count, micros sqlitefile.Int }
 
 func (h *head) dest() []any { return []any{&h.first, &h.count, &h.micros} }
 
@@ -201,7 +210,7 @@ func (s *Store) revision(stream eventstore.StreamID, h head, err error) (eventst
 	if err != nil {
 		return eventstore.NewRevision(s.identity, stream, 0, fromMicros(0)), nil
 	}
-	return eventstore.NewRevision(s.identity, stream, eventstore.Version(h.first+h.count-1), fromMicros(h.micros)), nil
+	return eventstore.NewRevision(s.identity, stream, eventstore.Version(h.first+h.count-1), fromMicros(int64(h.micros))), nil
 }
 
 func (s *Store) scanHead(row *sql.Row, stream eventstore.StreamID) (eventstore.Revision, error) {

@@ -158,6 +158,30 @@ var feedClauses = []clause{
 		assert.Equal(t, t.stream("2"), feed.next(1)[0].Stream)
 		feed.stop()
 	}},
+	{"everything that failed of a stream comes again, perhaps as one announcement, also after a restart", func(t *fixture) {
+		bad := t.stream("bad")
+		t.history(bad, 1, 2, 1)
+		t.history(t.stream("good"), 1)
+		refuse := func(_ context.Context, a eventstore.Announcement) bool { return a.Stream != bad }
+		feed := t.listen("consumer", refuse)
+		assert.Equal(t, t.stream("good"), feed.next(1)[0].Stream)
+		feed.stop()
+		var healed atomic.Bool
+		feed = t.listen("consumer", func(ctx context.Context, a eventstore.Announcement) bool { return healed.Load() || refuse(ctx, a) })
+		t.history(t.stream("better"), 1)
+		for feed.next(1)[0].Stream != t.stream("better") { // "good" may come again
+			continue
+		}
+		healed.Store(true)
+		covered := map[eventstore.Version]bool{}
+		for len(covered) < 4 {
+			a := feed.next(1)[0]
+			for v := a.First; a.Stream == bad && v <= a.Last; v++ {
+				covered[v] = true
+			}
+		}
+		feed.stop()
+	}},
 }
 
 // listener runs a feed and keeps what it announces of the test's own category.

@@ -40,10 +40,16 @@ func (s *service) cancel(w http.ResponseWriter, r *http.Request) {
 
 // execute carries out a command. A client that got no answer sends the request again
 // with the same key, and it takes effect once; another request with that key is refused.
+// So is one without a key, which could not be sent again without taking effect twice.
 func (s *service) execute(w http.ResponseWriter, r *http.Request, decide aggregate.Decision[Concert, Event]) {
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" {
+		http.Error(w, "a command needs the header Idempotency-Key, with a value of its own", http.StatusBadRequest)
+		return
+	}
 	asked := eventstore.DigestOf([]byte(r.Method + " " + r.URL.Path + "?" + r.Form.Encode()))
 	commit, err := s.concerts.Execute(r.Context(), r.PathValue("concert"), decide,
-		aggregate.CommandID(r.Header.Get("Idempotency-Key")), aggregate.CommandDigest(asked))
+		aggregate.CommandID(key), aggregate.CommandDigest(asked))
 	if err != nil {
 		http.Error(w, err.Error(), statusOf(err))
 		return

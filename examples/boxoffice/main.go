@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,13 +32,23 @@ func main() {
 	}
 	stop()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "error: %v\nhint: %s\n", err, eventstore.Hint(err))
+		report(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// run serves requests and keeps the views up to date, until ctx ends or one of both fails.
+// report says what went wrong, and what can be done about it where that is known.
+func report(w io.Writer, err error) {
+	fmt.Fprintf(w, "error: %v\n", err)
+	if hint := eventstore.Hint(err); hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
+	}
+}
+
+// run serves requests and keeps the views up to date, until ctx ends or one of both
+// fails. It closes the listener.
 func run(ctx context.Context, file string, listener net.Listener, logger *slog.Logger) (err error) {
+	defer listener.Close() // the server does too, if it gets that far
 	store, err := sqlitestore.Open(ctx, file, sqlitestore.Options{})
 	if err != nil {
 		return err

@@ -103,16 +103,16 @@ func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 	for range 2 { // the second time the answer was lost
 		o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", "4"))
 	}
-	o.requireAnswer(200, "concert-opera@2", "POST", bookings, "", seats("Bob", "4"))
-	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "", seats("Cid", "3"))
-	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "", seats("Cid", "x"))
-	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "", nil)
+	o.requireAnswer(200, "concert-opera@2", "POST", bookings, "key-2", seats("Bob", "4"))
+	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "key-3", seats("Cid", "3"))
+	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "key-4", seats("Cid", "x"))
+	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "key-5", nil)
 	code, body := o.ask("POST", bookings, "key-1", seats("Ada", "5"))
 	assert.Equal(t, 409, code, body)
-	code, _ = o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "", seats("Ada", "1"))
+	code, _ = o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "key-6", seats("Ada", "1"))
 	assert.Equal(t, 400, code)
 	o.requireGuest("Ada", `{"name":"Ada","seats":4}`)
-	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "", nil)
+	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "key-7", nil)
 	o.requireGuest("Ada", `{"name":"Ada","seats":0}`)
 	code, _ = o.ask("GET", "/guests/Cid", "", nil)
 	assert.Equal(t, 404, code)
@@ -120,22 +120,42 @@ func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 	assert.NotContains(t, o.log.String(), "level=ERROR")
 }
 
+// A client that can not name its request again might book twice.
+func TestACommandWithoutAKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	o := open(t, filepath.Join(t.TempDir(), "boxoffice.db"))
+	const bookings, refusal = "/concerts/opera/bookings", "a command needs the header Idempotency-Key, with a value of its own"
+	o.requireAnswer(400, refusal, "POST", bookings, "", seats("Ada", "4"))
+	o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", "4"))
+	o.requireAnswer(400, refusal, "DELETE", bookings+"/Ada", "", nil)
+	o.requireAnswer(200, "concert-opera@2", "DELETE", bookings+"/Ada", "key-2", nil)
+	require.NoError(t, o.stop())
+}
+
+// unbooked makes a file in which Ada gave back seats of concerts that she never had.
+func unbooked(t *testing.T, concerts ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "boxoffice.db")
+	store, err := sqlitestore.Open(t.Context(), file, sqlitestore.Options{})
+	require.NoError(t, err)
+	for _, concert := range concerts {
+		stream, err := eventstore.NewStreamID("concert", concert)
+		require.NoError(t, err)
+		_, err = store.Append(t.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any,
+			Events: []eventstore.Event{{Type: "CANCELLED", Schema: 1, Payload: []byte(`{"guest":"Ada","seats":2}`)}}})
+		require.NoError(t, err)
+	}
+	require.NoError(t, store.Close())
+	return file
+}
+
 // A fact that the view can not take stops that concert in that view. When the office
 // opens again it tries once more, and says so if it fails.
 func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "boxoffice.db")
-	store, err := sqlitestore.Open(t.Context(), file, sqlitestore.Options{})
-	require.NoError(t, err)
-	stream, err := eventstore.NewStreamID("concert", "opera")
-	require.NoError(t, err)
-	_, err = store.Append(t.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any,
-		Events: []eventstore.Event{{Type: "CANCELLED", Schema: 1, Payload: []byte(`{"guest":"Ada","seats":2}`)}}})
-	require.NoError(t, err)
-	require.NoError(t, store.Close())
-
+	file := unbooked(t, "opera")
 	o := open(t, file)
-	o.requireAnswer(200, "concert-jazz@1", "POST", "/concerts/jazz/bookings", "", seats("Bob", "1"))
+	o.requireAnswer(200, "concert-jazz@1", "POST", "/concerts/jazz/bookings", "key-1", seats("Bob", "1"))
 	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
 	require.NoError(t, o.stop())
 	assert.Contains(t, o.log.String(), `level=WARN msg="projection parked a stream" generation=guests#1 event=concert-opera@1 type=CANCELLED error="Ada gives back 2 seats and has 0"`)
@@ -143,7 +163,7 @@ func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 	o = open(t, file)
 	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
 	assert.Contains(t, o.log.String(), `level=WARN msg="a stream is still parked" stream=concert-opera error="Ada gives back 2 seats and has 0"`)
-	o.requireAnswer(200, "concert-jazz@2", "POST", "/concerts/jazz/bookings", "", seats("Ada", "2"))
+	o.requireAnswer(200, "concert-jazz@2", "POST", "/concerts/jazz/bookings", "key-2", seats("Ada", "2"))
 	o.requireGuest("Ada", `{"name":"Ada","seats":2}`)
 	require.NoError(t, o.stop())
 
@@ -155,6 +175,19 @@ func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 
 func TestAFileThatIsNoStoreIsSaid(t *testing.T) {
 	t.Parallel()
-	o := open(t, t.TempDir())
-	assert.ErrorContains(t, o.stop(), "it is a directory")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	assert.ErrorContains(t, run(t.Context(), t.TempDir(), listener, slog.New(slog.DiscardHandler)), "it is a directory")
+	assert.ErrorIs(t, listener.Close(), net.ErrClosed, "nobody is kept waiting")
+}
+
+func TestAHintIsPrintedOnlyWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	report(&text, http.ErrServerClosed)
+	assert.Equal(t, "error: http: Server closed\n", text.String())
+	text.Reset()
+	err := &eventstore.OutcomeUnknownError{}
+	report(&text, err)
+	assert.Equal(t, "error: "+err.Error()+"\nhint: "+err.Hint()+"\n", text.String())
 }

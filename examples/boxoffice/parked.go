@@ -9,8 +9,14 @@ import (
 )
 
 // retryParked tries the events again on which a view has failed: its code may have
-// been mended since. What still fails stays parked, and is logged with its reason.
-func retryParked(ctx context.Context, engine *projection.Engine, views projection.ViewStore, logger *slog.Logger) error {
+// been mended since. What still fails stays parked, and is logged with its reason. That
+// ctx ends is no error: what was not tried waits for the next start.
+func retryParked(ctx context.Context, engine *projection.Engine, views projection.ViewStore, logger *slog.Logger) (err error) {
+	defer func() {
+		if ctx.Err() != nil {
+			err = nil
+		}
+	}()
 	if err := engine.Prepare(ctx); err != nil {
 		return err
 	}
@@ -19,7 +25,7 @@ func retryParked(ctx context.Context, engine *projection.Engine, views projectio
 		return err
 	}
 	for _, stream := range parked {
-		if err := engine.Retry(ctx, GuestsV1.Name(), stream); err != nil {
+		if err := engine.Retry(ctx, GuestsV1.Name(), stream); err != nil && ctx.Err() == nil {
 			logger.WarnContext(ctx, "a stream is still parked", "stream", stream.String(), "error", err)
 		}
 	}

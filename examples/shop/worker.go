@@ -30,8 +30,12 @@ func (a *app) worker(ctx context.Context) (err error) {
 	if s.Feed == nil {
 		return &spokenError{class: errUsage, text: "shop worker has no feed of " + a.store + " yet", hint: a.command("project") + " brings the views up to date, as often as it is run"}
 	}
+	return a.follow(ctx, s)
+}
+
+// follow keeps the views of a service up to date until ctx ends.
+func (a *app) follow(ctx context.Context, s *Service) error {
 	opts := workerOptions(a.logger())
-	opts.HeartbeatEvery = logEvery
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}
 	worker, err := projection.NewWorker(s.Store, views, s.Feed("worker"), opts, projections()...)
 	if err != nil {
@@ -49,11 +53,9 @@ func (a *app) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-// logEvery is how often a worker says what it applied.
-const logEvery = time.Second
-
-// loggedViews logs what each heartbeat of a worker tells, as far as it is new. The
-// worker itself logs what fails and what it parks.
+// loggedViews logs what each heartbeat of a worker tells, as far as it is new: each
+// is a durable write, so a log line is no reason for more of them. The worker itself
+// logs what fails and what it parks.
 type loggedViews struct {
 	projection.ViewStore
 	logger *slog.Logger

@@ -19,7 +19,7 @@ const (
 	applicationID = 0x4c466c64
 	// schemaVersion is that of the tables of store and views together, as PRAGMA
 	// user_version.
-	schemaVersion = 1
+	schemaVersion = 2
 	// busyTimeout is how long a writer waits for another process.
 	busyTimeout = 10 * time.Second
 	// askEvery is how often it asks meanwhile.
@@ -72,6 +72,9 @@ func (c *conn) setUp(ctx context.Context) (err error) {
 		hooks, ok := dc.(sqlite.HookRegisterer)
 		if !ok {
 			return errors.New("the SQLite driver has no rollback hook")
+		}
+		if _, ok := dc.(driver.ConnPrepareContext); !ok {
+			return errors.New("the SQLite driver does not prepare statements as exec needs them")
 		}
 		hooks.RegisterRollbackHook(func() { c.rolledBack = true })
 		return c.checkWritable(dc)
@@ -133,6 +136,11 @@ func (c *conn) claim(ctx context.Context) error {
 	if application != applicationID {
 		return &Error{Op: "open", Path: c.path, Err: ErrForeign,
 			hint: "the file is a SQLite database of another program; choose another path"}
+	}
+	if schema < schemaVersion {
+		return &Error{Op: "open", Path: c.path,
+			Err:  fmt.Errorf("%w: the file has schema version %d, of before the first release", ErrForeign, schema),
+			hint: "make the file anew; nothing of before the first release is carried over"}
 	}
 	if schema > schemaVersion {
 		return &Error{Op: "open", Path: c.path,
@@ -231,14 +239,16 @@ func (c *conn) exec(query string, args ...any) (changed int64, err error) {
 	return changed, err
 }
 
-// prepareWrite returns a statement for exec, kept for the life of the connection.
+// prepareWrite returns a statement that can be carried out, kept for the life of the
+// connection.
 func (c *conn) prepareWrite(dc any, query string) (driver.Stmt, error) {
 	if s, ok := c.writes[query]; ok {
 		return s, nil
 	}
 	s, err := dc.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
-	if err == nil {
-		c.writes[query] = s
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	c.writes[query] = s
+	return s, nil
 }

@@ -11,7 +11,7 @@ import (
 // open holds the files of this process. It is the one piece of shared state: a
 // file has one writer per process, however many parts of a program open it.
 var open = struct {
-	mu      sync.Mutex // never held for long: what takes long is under entry.mu
+	mu      sync.Mutex // never held for long: what takes long has entry.turn
 	entries map[string]*entry
 }{entries: map[string]*entry{}}
 
@@ -21,8 +21,8 @@ type entry struct {
 	name  string
 	users int // guarded by open.mu: who has the file, or is on the way to it
 
-	mu   sync.Mutex // held while the file is opened or closed
-	file *File      // nil before and after
+	turn chan struct{} // full while the file is opened or closed
+	file *File         // nil before and after; guarded by turn
 }
 
 func enter(name string) *entry {
@@ -30,7 +30,7 @@ func enter(name string) *entry {
 	defer open.mu.Unlock()
 	e := open.entries[name]
 	if e == nil {
-		e = &entry{name: name}
+		e = &entry{name: name, turn: make(chan struct{}, 1)}
 		open.entries[name] = e
 	}
 	e.users++
@@ -56,16 +56,21 @@ func (e *entry) isShared() bool {
 // which no process that writes must be waited for. Opened again in the same process
 // it is the same File; each Open needs its Close.
 //
-// It waits for an Open or Close of the same file that is under way, and for those of
-// no other file.
+// It waits for an Open or Close of the same file that is under way, as long as ctx
+// allows, and for those of no other file.
 func Open(ctx context.Context, path string, opts Options) (*File, error) {
 	name, err := canonical(path)
 	if err != nil {
 		return nil, translate("open", path, err)
 	}
 	e := enter(name)
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	select {
+	case e.turn <- struct{}{}:
+	case <-ctx.Done():
+		e.leave()
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-e.turn }()
 	if e.file == nil {
 		f, err := openFile(ctx, path, name, opts, busyTimeout)
 		if err != nil {
@@ -82,8 +87,8 @@ func Open(ctx context.Context, path string, opts Options) (*File, error) {
 // what it has begun, and closes the file.
 func (f *File) Close() error {
 	e := f.entry
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.turn <- struct{}{}
+	defer func() { <-e.turn }()
 	if e.file != f { // there was a Close too many
 		return translate("close", f.path, eventstore.ErrClosed)
 	}

@@ -2,6 +2,8 @@ package sqlitefile
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"runtime"
 	"sync"
 	"testing"
@@ -16,7 +18,7 @@ import (
 // so again and again while it is locked.
 type asked struct {
 	context.Context
-	asked chan struct{} // capacity 1: that it was asked once is all there is to know
+	asked chan struct{} // with the capacity to tell of as many times as matter
 }
 
 func (a asked) Done() <-chan struct{} {
@@ -92,16 +94,16 @@ func TestAFileIsNotOpenedWhileItIsBeingClosed(t *testing.T) {
 	old, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	closed, release := closing(t, old)
-	begun := asked{t.Context(), make(chan struct{}, 1)}
+	begun := asked{t.Context(), make(chan struct{}, 2)} // once while it waits, and then to open the file
 	answer := make(chan opened, 1)
 	go func() {
 		f, err := Open(begun, path, Options{})
 		answer <- opened{f, err}
 	}()
-	for usersOf(t, path) < 2 && len(begun.asked) == 0 {
+	for usersOf(t, path) < 2 || len(begun.asked) == 0 {
 		runtime.Gosched()
 	}
-	assert.Empty(t, begun.asked, "it is opened")
+	assert.Len(t, begun.asked, 1, "it is opened")
 	release()
 	assert.NoError(t, <-closed)
 	o := <-answer
@@ -209,4 +211,34 @@ func usersOf(t *testing.T, path string) int {
 		return e.users
 	}
 	return 0
+}
+
+func TestWhoWaitsForAnotherOpenIsReleasedByItsContext(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f, err := Open(t.Context(), path, Options{})
+	require.NoError(t, err)
+	closed, release := closing(t, f)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errJob)
+	_, err = Open(ctx, path, Options{})
+	assert.Equal(t, errJob, err)
+	release()
+	assert.NoError(t, <-closed)
+	assert.Zero(t, usersOf(t, path))
+}
+
+func TestAFileOfBeforeTheFirstReleaseIsRefused(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f, err := Open(t.Context(), path, Options{})
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.Exec("PRAGMA user_version = 1")
+	require.NoError(t, errors.Join(err, db.Close()))
+	_, err = Open(t.Context(), path, Options{})
+	assert.EqualError(t, err, "open "+path+": not a Leftfold database: the file has schema version 1, of before the first release")
+	assert.Zero(t, usersOf(t, path))
 }

@@ -3,6 +3,10 @@ package sqlitefile
 import (
 	"database/sql"
 	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // errGone is the answer to every statement after SQLite ended the transaction:
@@ -15,14 +19,21 @@ type Tx struct {
 	writes int
 }
 
-// Exec runs an INSERT, UPDATE or DELETE, and returns the number of rows it changed.
-// One that changed none leaves the job free to refuse. Of other statements the
-// number says nothing: a job that runs them does not refuse.
+// ErrNull: a row would hold NULL where its table does not allow it. Nothing was written.
+var ErrNull = errors.New("a value is NULL")
+
+// Exec runs an INSERT, UPDATE or DELETE of rows, and returns the number of those it
+// changed. One that changed none, or that fails with [ErrNull], leaves the job free to
+// refuse. Of other statements the number says nothing: a job that runs them does not
+// refuse.
 func (tx *Tx) Exec(query string, args ...any) (int64, error) {
 	if tx.conn.rolledBack {
 		return 0, errGone
 	}
 	n, err := tx.conn.exec(query, args...)
+	if cause, ok := errors.AsType[*sqlite.Error](err); ok && cause.Code() == sqlite3.SQLITE_CONSTRAINT_NOTNULL && !tx.conn.rolledBack {
+		return 0, fmt.Errorf("%w: %w", ErrNull, err)
+	}
 	if n > 0 || err != nil {
 		tx.writes++
 	}

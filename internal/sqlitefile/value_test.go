@@ -49,5 +49,22 @@ func TestABlobTakesBytesTextAndNull(t *testing.T) {
 	require.NoError(t, f.ScanRow(t.Context(), "read", []any{&bytes, &text, &null}, "SELECT x'00ff', 'text', NULL"))
 	assert.Equal(t, []Blob{{0, 255}, Blob("text"), nil}, []Blob{bytes, text, null})
 	err := f.ScanRow(t.Context(), "read", []any{&bytes}, "SELECT 1")
-	assert.ErrorContains(t, err, "int64 is no blob")
+	assert.ErrorIs(t, err, ErrType)
+}
+
+func TestAValueOfAnotherTypeIsNamedButNotShown(t *testing.T) {
+	t.Parallel()
+	f := openAt(t, newPath(t))
+	number, text := Int(0), Text("")
+	require.NoError(t, f.ScanRow(t.Context(), "read", []any{&number, &text}, "SELECT 7, 'seven'"))
+	assert.Equal(t, Int(7), number)
+	assert.Equal(t, Text("seven"), text)
+	for _, test := range []struct {
+		dest  any
+		query string
+	}{{&number, "SELECT 'secret' AS x"}, {&number, "SELECT NULL"}, {&number, "SELECT 1.5"}, {&text, "SELECT x'736563726574' AS x"}, {&text, "SELECT NULL"}, {&text, "SELECT 7"}} {
+		err := f.ScanRow(t.Context(), "read", []any{test.dest}, test.query)
+		assert.ErrorIs(t, err, ErrType, test.query)
+		assert.NotContains(t, err.Error(), "secret")
+	}
 }
