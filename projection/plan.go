@@ -71,7 +71,13 @@ func (a *applier) step(w *work, e *envelope, handlers []handler, known bool, err
 		err = guard(func() (err error) { effects, err = handlers[i].effects(e); return err })
 		s.effects = append(s.effects, effects...)
 	}
-	if n := len(s.effects) + 1; err == nil && n > a.limits.Items {
+	n := 1
+	for _, e := range s.effects {
+		if !e.insert {
+			n++
+		}
+	}
+	if err == nil && n > a.limits.Items {
 		err = &LimitError{What: "items changed by one event", Size: n, Limit: a.limits.Items}
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ type Projection struct {
 	fingerprint string
 }
 
-// Part is an argument of [New]: made by [Follow], [Fold] and [Rows].
+// Part is an argument of [New]: made by [Follow], [Fold], [Rows] and [Inserts].
 type Part interface{ addTo(*builder) }
 
 // Follow names the categories whose streams the projection follows.
@@ -76,6 +76,12 @@ func (p *Projection) Views() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// OnlyInserts reports whether a view is made by [Inserts]: its rows may be there before
+// their events are applied.
+func (p *Projection) OnlyInserts(name string) bool {
+	return slices.ContainsFunc(p.views, func(v view) bool { return v.viewName() == name && v.onlyInserts() })
 }
 
 // Fingerprint tells another declaration under the same version: it covers the

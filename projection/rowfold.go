@@ -18,7 +18,8 @@ type working struct {
 	id      RowID
 	base    stored
 	read    bool // the base counts: the write is conditional on it
-	row     any  // decoded, nil while it is as emitted
+	insert  bool
+	row     any // decoded, nil while it is as emitted
 	content []byte
 	exists  bool
 	last    *step
@@ -34,7 +35,7 @@ func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err erro
 		for _, e := range s.effects {
 			w := rows[e.id]
 			if w == nil {
-				w = &working{id: e.id, base: a.rows[e.id]}
+				w = &working{id: e.id, base: a.rows[e.id], insert: e.insert}
 				rows[e.id] = w
 				order = append(order, w)
 			}
@@ -51,7 +52,9 @@ func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err erro
 			return nil, nil, err
 		}
 		writes = append(writes, write)
-		size += len(write.Row.Content) + len(w.id.Key.Partition) + len(w.id.Key.Sort)
+		if !w.insert {
+			size += len(write.Row.Content) + len(w.id.Key.Partition) + len(w.id.Key.Sort)
+		}
 	}
 	if size > a.limits.Bytes {
 		return nil, nil, &LimitError{What: "bytes changed by one event", Size: size, Limit: a.limits.Bytes}
@@ -103,6 +106,7 @@ func (w *working) write() (RowWrite, error) {
 	return RowWrite{
 		Row:         Row{ID: w.id, Rev: w.last.event.id, Content: content},
 		Delete:      !w.exists,
+		Insert:      w.insert,
 		Conditional: w.read,
 		Expect:      w.base.rev,
 	}, nil

@@ -3,6 +3,8 @@ package projection
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // Rows returns a view whose rows are put and deleted by single events, without
@@ -16,11 +18,27 @@ func Rows[R any](name string, handlers ...RowsHandler[R]) *View[R] {
 	return v
 }
 
+// Inserts returns a [Rows] view whose rows are inserted once and never touched again:
+// key and content follow from one event, and no other event has the same key. A store
+// that charges for transactions writes such rows before the slice and outside of it, at
+// half the price and in any number, since writing them again changes nothing. So a row
+// may be seen shortly before the other rows of its slice, and may stay where its event
+// is skipped after a failed try.
+func Inserts[R any](name string, handlers ...RowsHandler[R]) *View[R] {
+	v := &View[R]{name: name, handlers: map[reflect.Type]handler{}, inserts: true}
+	for _, h := range handlers {
+		h.view, h.insert = name, true
+		v.on(h.event, &h)
+	}
+	return v
+}
+
 // RowsHandler says what rows events of one type put and delete. It is made by [Emit].
 type RowsHandler[R any] struct {
-	event reflect.Type
-	view  string
-	emit  func(*envelope, *Changes[R]) error
+	event  reflect.Type
+	view   string
+	insert bool
+	emit   func(*envelope, *Changes[R]) error
 }
 
 // Emit puts and deletes rows through changes.
@@ -34,10 +52,11 @@ func Emit[R, E any](emit func(e Event[E], changes *Changes[R]) error) RowsHandle
 // Changes collects what one event does to the rows of a [Rows] view. Where a key
 // comes twice the last change holds.
 type Changes[R any] struct {
-	view  string
-	order []RowID
-	byID  map[RowID][]byte // nil content: deleted
-	err   error
+	view   string
+	insert bool // and nothing else
+	order  []RowID
+	byID   map[RowID][]byte // nil content: deleted
+	err    error
 }
 
 // Put puts a row, whatever was there.
@@ -50,8 +69,13 @@ func (c *Changes[R]) Put(key Key, row R) {
 	c.set(key, content)
 }
 
-// Delete deletes a row, if it is there.
-func (c *Changes[R]) Delete(key Key) { c.set(key, nil) }
+// Delete deletes a row, if it is there. In a view of [Inserts] it is an error.
+func (c *Changes[R]) Delete(key Key) {
+	if c.insert {
+		c.fail(fmt.Errorf("%w: row %q: the view only inserts", eventstore.ErrInvalid, key.Partition))
+	}
+	c.set(key, nil)
+}
 
 func (c *Changes[R]) set(key Key, content []byte) {
 	if err := key.check(); err != nil {
@@ -72,7 +96,7 @@ func (c *Changes[R]) fail(err error) {
 }
 
 func (h *RowsHandler[R]) effects(e *envelope) ([]effect, error) {
-	changes := Changes[R]{view: h.view, byID: map[RowID][]byte{}}
+	changes := Changes[R]{view: h.view, insert: h.insert, byID: map[RowID][]byte{}}
 	if err := h.emit(e, &changes); err != nil {
 		return nil, err
 	}
@@ -81,7 +105,7 @@ func (h *RowsHandler[R]) effects(e *envelope) ([]effect, error) {
 	}
 	effects := make([]effect, len(changes.order))
 	for i, id := range changes.order {
-		effects[i] = effect{id: id, content: changes.byID[id]}
+		effects[i] = effect{id: id, content: changes.byID[id], insert: h.insert}
 	}
 	return effects, nil
 }

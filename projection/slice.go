@@ -66,7 +66,7 @@ func (a *applier) cut(steps []*step, most int) int {
 			items++
 		}
 		for _, e := range s.effects {
-			if !rows[e.id] {
+			if !rows[e.id] && !e.insert {
 				items++
 			}
 		}
@@ -75,7 +75,9 @@ func (a *applier) cut(steps []*step, most int) int {
 		}
 		streams[s.work] = true
 		for _, e := range s.effects {
-			rows[e.id] = true
+			if !e.insert {
+				rows[e.id] = true
+			}
 		}
 	}
 	return len(steps)

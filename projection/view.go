@@ -25,7 +25,7 @@ func (e Event[E]) ID() eventstore.EventID {
 }
 
 // View is a set of rows of type R, kept as JSON, and what events do to them. It is
-// made by [Fold] or [Rows], given to [New], and read by [View.Get], [View.Page] and
+// made by [Fold], [Rows] or [Inserts], given to [New], and read by [View.Get], [View.Page] and
 // [View.All].
 //
 // The code of a view is a pure function of the row and the event: it may run
@@ -38,6 +38,7 @@ type View[R any] struct {
 	projection *Projection // nil until New
 	handlers   map[reflect.Type]handler
 	doubled    []string
+	inserts    bool // made by Inserts
 }
 
 // Name returns the name.
@@ -45,6 +46,8 @@ func (v *View[R]) Name() string { return v.name }
 
 func (v *View[R]) viewName() string                         { return v.name }
 func (v *View[R]) handlersByType() map[reflect.Type]handler { return v.handlers }
+
+func (v *View[R]) onlyInserts() bool { return v.inserts }
 
 func (v *View[R]) bound() bool          { return v.projection != nil }
 func (v *View[R]) bindTo(p *Projection) { v.projection = p }
@@ -67,6 +70,7 @@ func (v *View[R]) on(t reflect.Type, h handler) {
 type view interface {
 	viewName() string
 	handlersByType() map[reflect.Type]handler
+	onlyInserts() bool
 	bound() bool
 	bindTo(*Projection)
 }
@@ -100,6 +104,8 @@ type effect struct {
 	fresh bool
 	// content is what is put, nil for a deletion.
 	content []byte
+	// insert: no other event touches the row, which counts in no limit of a slice.
+	insert bool
 }
 
 // folder changes rows of one view.

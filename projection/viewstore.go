@@ -28,7 +28,8 @@ type SliceStore interface {
 	Checkpoints(ctx context.Context, g GenerationID, streams []eventstore.StreamID) ([]Checkpoint, error)
 
 	// Apply carries out a slice whole or not at all, and only if each of its
-	// conditions holds; else the error wraps [ErrChanged]. A park record stays as
+	// conditions holds; else the error wraps [ErrChanged]. Rows that are marked as
+	// inserted may be written all the same. A park record stays as
 	// it is when its checkpoint moves. After any other error the slice may have
 	// been applied.
 	Apply(ctx context.Context, s Slice) error
@@ -63,9 +64,9 @@ type RowReader interface {
 
 // Limits is what one slice may hold. One event whose rows exceed it parks.
 type Limits struct {
-	// Items counts rows and checkpoints together.
+	// Items counts rows and checkpoints together, without inserted rows.
 	Items int
-	// Bytes counts keys and contents of the rows.
+	// Bytes counts keys and contents of the rows, without inserted rows.
 	Bytes int
 }
 
@@ -108,12 +109,15 @@ type Slice struct {
 // one that names a stream or a row twice, moves a checkpoint back, or puts a row
 // without a revision.
 func (s Slice) Check(l Limits) error {
-	if n := len(s.Moves) + len(s.Writes); n > l.Items {
+	if n := len(s.Moves) + len(s.Writes) - s.inserts(); n > l.Items {
 		return &LimitError{What: "items in a slice", Size: n, Limit: l.Items}
 	}
 	size := 0
 	rows := make(map[RowID]bool, len(s.Writes))
 	for _, w := range s.Writes {
+		if w.Insert && (w.Conditional || w.Delete) {
+			return fmt.Errorf("%w: a slice inserts row %q of view %q on a condition, or deletes it", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
+		}
 		if rows[w.Row.ID] {
 			return fmt.Errorf("%w: a slice names row %q of view %q twice", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
 		}
@@ -121,7 +125,9 @@ func (s Slice) Check(l Limits) error {
 		if w.Row.Rev == (eventstore.EventID{}) && !w.Delete {
 			return fmt.Errorf("%w: a slice puts row %q of view %q without a revision", eventstore.ErrInvalid, w.Row.ID.Key.Partition, w.Row.ID.View)
 		}
-		size += len(w.Row.Content) + len(w.Row.ID.Key.Partition) + len(w.Row.ID.Key.Sort)
+		if !w.Insert {
+			size += len(w.Row.Content) + len(w.Row.ID.Key.Partition) + len(w.Row.ID.Key.Sort)
+		}
 	}
 	if size > l.Bytes {
 		return &LimitError{What: "bytes in a slice", Size: size, Limit: l.Bytes}
@@ -139,6 +145,15 @@ func (s Slice) Check(l Limits) error {
 	return nil
 }
 
+func (s Slice) inserts() (n int) {
+	for _, w := range s.Writes {
+		if w.Insert {
+			n++
+		}
+	}
+	return n
+}
+
 // Move moves a checkpoint on condition that it is still what was read: From, 0 for
 // none, and without a park record unless Parked is set. Announcements of a parked
 // stream are dropped, so who moves it past its record has to know of it.
@@ -152,6 +167,10 @@ type Move struct {
 type RowWrite struct {
 	Row    Row
 	Delete bool
+	// Insert: no other write ever has this row, except that this one may come again.
+	// So it has no condition, counts in no limit, and may be written although the
+	// slice is not applied.
+	Insert bool
 	// Conditional: the row was read, and must still be what was read: Expect is
 	// its revision, zero if it was absent.
 	Conditional bool

@@ -16,6 +16,7 @@ import (
 
 // Apply implements [projection.SliceStore]: one transaction of two write units for each
 // KB of each row and each checkpoint. A slice of one item is a plain write, of one unit.
+// Inserted rows are put before it, one unit for each KB.
 func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if err := s.Check(limits); err != nil {
 		return err
@@ -23,12 +24,9 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var items []types.TransactWriteItem
-	for _, m := range s.Moves {
-		items = append(items, types.TransactWriteItem{Update: v.move(s.Generation, m)})
-	}
-	for _, w := range s.Writes {
-		items = append(items, v.write(s.Generation, w))
+	items, inserts := v.itemsOf(s)
+	if err := dynamotable.BatchPut(ctx, v.attempts, v.client, v.table, inserts); err != nil {
+		return v.wrap(ctx, "write to", err)
 	}
 	if len(items) == 0 {
 		return nil
@@ -38,6 +36,52 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 		return changed("a slice of %d streams and %d rows of %s: %v", len(s.Moves), len(s.Writes), s.Generation, err)
 	}
 	return v.wrap(ctx, "write to", err)
+}
+
+// itemsOf divides a slice into what is written together, and the rows that may come
+// before. A stream with a park record has its inserted rows in the transaction, as far as
+// there is room: if it fails, and the event is skipped, they would stay.
+func (v *Views) itemsOf(s projection.Slice) (items []types.TransactWriteItem, inserts []dynamotable.Item) {
+	parked := false
+	for _, m := range s.Moves {
+		items = append(items, types.TransactWriteItem{Update: v.move(s.Generation, m)})
+		parked = parked || m.Parked
+	}
+	for _, w := range s.Writes {
+		if !w.Insert {
+			items = append(items, v.write(s.Generation, w))
+		}
+	}
+	room, bytes := 0, 0
+	if parked {
+		room, bytes = limits.Items-len(items), limits.Bytes-sizeOf(s)
+	}
+	for _, w := range s.Writes {
+		if !w.Insert {
+			continue
+		}
+		size := sizeOfRow(w.Row)
+		if room > 0 && size <= bytes {
+			items = append(items, v.write(s.Generation, w))
+			room, bytes = room-1, bytes-size
+			continue
+		}
+		inserts = append(inserts, rowItem(s.Generation, w.Row))
+	}
+	return items, inserts
+}
+
+func sizeOf(s projection.Slice) (n int) {
+	for _, w := range s.Writes {
+		if !w.Insert {
+			n += sizeOfRow(w.Row)
+		}
+	}
+	return n
+}
+
+func sizeOfRow(r projection.Row) int {
+	return len(r.Content) + len(r.ID.Key.Partition) + len(r.ID.Key.Sort)
 }
 
 // send carries out some writes together.

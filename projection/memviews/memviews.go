@@ -91,6 +91,14 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	g := v.of(s.Generation)
+	// Inserted rows come first, as stores write them that charge for transactions: what
+	// relies on them coming with the slice must fail here.
+	v.generations[s.Generation] = g
+	for _, w := range s.Writes {
+		if w.Insert {
+			g.put(w.Row)
+		}
+	}
 	for _, m := range s.Moves {
 		c := g.checkpoints[m.Stream]
 		if c.Version != m.From {
@@ -105,7 +113,6 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 			return fmt.Errorf("%w: row %q of view %q", projection.ErrChanged, w.Row.ID.Key.Partition, w.Row.ID.View)
 		}
 	}
-	v.generations[s.Generation] = g
 	for _, m := range s.Moves {
 		c := g.checkpoints[m.Stream]
 		c.Stream, c.Version = m.Stream, m.To
@@ -116,10 +123,14 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 			delete(g.rows, w.Row.ID)
 			continue
 		}
-		w.Row.Content = slices.Clone(w.Row.Content)
-		g.rows[w.Row.ID] = w.Row
+		g.put(w.Row)
 	}
 	return nil
+}
+
+func (g *generation) put(row projection.Row) {
+	row.Content = slices.Clone(row.Content)
+	g.rows[row.ID] = row
 }
 
 // Park implements [projection.SliceStore].

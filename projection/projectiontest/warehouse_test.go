@@ -19,7 +19,8 @@ func schedules(n int) int {
 
 // A small warehouse: shelves hold items, and every shelf is a stream. It has what
 // views can have: rows that streams share, rows of one stream, rows that are
-// deleted and made again, rows that are new, events that nothing handles.
+// deleted and made again, rows that are new, rows that are inserted outside of slices,
+// events that nothing handles.
 type (
 	Stored  struct{ Item string }
 	Taken   struct{ Item string }
@@ -103,6 +104,10 @@ func newWarehouse() *projection.Projection {
 			return nil
 		}), projection.Emit(func(e projection.Event[Cleared], changes *projection.Changes[line]) error {
 			changes.Delete(projection.KeyOf(e.Stream.ID()))
+			return nil
+		})),
+		projection.Inserts("taken", projection.Emit(func(e projection.Event[Taken], changes *projection.Changes[line]) error {
+			changes.Put(lineKey(e), line{Item: e.Data.Item, At: e.Version})
 			return nil
 		})),
 	)

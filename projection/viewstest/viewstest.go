@@ -46,6 +46,7 @@ var contract = []struct {
 	{"Checkpoints", checkpointClauses},
 	{"Apply", applyClauses},
 	{"Conditions", conditionClauses},
+	{"Inserted rows", insertClauses},
 	{"Limits", limitClauses},
 	{"Park", parkClauses},
 	{"Rows", rowClauses},
