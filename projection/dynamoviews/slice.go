@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -84,30 +85,78 @@ func sizeOfRow(r projection.Row) int {
 	return len(r.Content) + len(r.ID.Key.Partition) + len(r.ID.Key.Sort)
 }
 
-// send carries out some writes together.
+// send carries out some writes together. A transaction has a token, by which DynamoDB
+// knows a repetition; one write alone is cheaper, and has none.
 func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error {
-	if len(items) > 1 {
+	if len(items) > 1 || items[0].ConditionCheck != nil {
 		return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
 	}
-	var err error
-	switch item := items[0]; {
+	err := v.sendOne(ctx, items[0])
+	failed, ok := errors.AsType[*dynamotable.Error](err)
+	if !ok || !failed.Unknown || !isChanged(err) {
+		return err
+	}
+	// The condition may have failed on our own write, whose answer was lost.
+	if done, readErr := v.isDone(ctx, items[0]); readErr != nil {
+		return readErr
+	} else if done {
+		return nil
+	}
+	return err
+}
+
+func (v *Views) sendOne(ctx context.Context, item types.TransactWriteItem) (err error) {
+	switch {
 	case item.Update != nil:
 		u := item.Update
 		_, err = dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
-			UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
-			ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues})
+			UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
 	case item.Put != nil:
 		p := item.Put
 		_, err = dynamotable.Send(ctx, v.attempts, "PutItem", v.client.PutItem, &dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item,
 			ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues})
-	case item.Delete != nil:
+	default:
 		d := item.Delete
 		_, err = dynamotable.Send(ctx, v.attempts, "DeleteItem", v.client.DeleteItem, &dynamodb.DeleteItemInput{TableName: d.TableName, Key: d.Key,
 			ConditionExpression: d.ConditionExpression, ExpressionAttributeValues: d.ExpressionAttributeValues})
-	default: // a condition alone is only known to transactions
-		err = dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
 	}
 	return err
+}
+
+// isDone reports whether an item is as a write leaves it. Nobody else leaves it so: a row
+// has a revision of its own after each write, and a checkpoint only grows.
+func (v *Views) isDone(ctx context.Context, w types.TransactWriteItem) (bool, error) {
+	var key, after dynamotable.Item
+	switch {
+	case w.Put != nil:
+		key, after = dynamotable.Item{attrPK: w.Put.Item[attrPK], attrSK: w.Put.Item[attrSK]}, dynamotable.Item{attrRev: w.Put.Item[attrRev]}
+	case w.Delete != nil:
+		key = w.Delete.Key
+	default:
+		key, after = w.Update.Key, dynamotable.Item{}
+		for placeholder, name := range map[string]string{":to": attrVersion, ":at": attrVersion, ":parked": attrParked} {
+			if value, ok := w.Update.ExpressionAttributeValues[placeholder]; ok {
+				after[name] = value
+			}
+		}
+	}
+	out, err := dynamotable.Send(ctx, v.attempts, "GetItem", v.client.GetItem,
+		&dynamodb.GetItemInput{TableName: &v.table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return false, err
+	}
+	if w.Delete != nil {
+		return len(out.Item) == 0, nil
+	}
+	if w.Update != nil && *w.Update.UpdateExpression == removeParked && out.Item[attrParked] != nil {
+		return false, nil
+	}
+	for name, value := range after {
+		if !reflect.DeepEqual(out.Item[name], value) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // isChanged reports whether a condition did not hold.
@@ -167,6 +216,8 @@ func (v *Views) write(g projection.GenerationID, w projection.RowWrite) types.Tr
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: key, ConditionExpression: condition, ExpressionAttributeValues: values}}
 }
 
+const removeParked = "REMOVE parked, dir"
+
 // Park implements [projection.SliceStore]: one plain write, of one unit for the
 // checkpoint and one for the index of parked streams.
 func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
@@ -184,7 +235,7 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 		item.Delete = &types.Delete{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values}
 	case p == nil:
 		item.Update = &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("REMOVE parked, dir")}
+			UpdateExpression: aws.String(removeParked)}
 	default:
 		record, err := json.Marshal(p)
 		if err != nil {
