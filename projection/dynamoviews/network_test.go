@@ -15,6 +15,20 @@ func TestTheContractHoldsBehindANetworkThatLies(t *testing.T) {
 	endpoint, prefix := server.Endpoint(t), provisioned(t)
 	var mu sync.Mutex
 	var proxies []*dynamotest.Proxy
+	t.Cleanup(func() { // the suite runs in parallel, when this function has ended
+		calls := 0
+		suffered := map[dynamotest.Fault]int{}
+		for _, proxy := range proxies {
+			calls += proxy.Calls()
+			for fault := dynamotest.Throttled; fault < dynamotest.HalfVisible; fault++ {
+				suffered[fault] += proxy.Count(fault)
+			}
+		}
+		t.Logf("of %d calls: %v", calls, suffered)
+		for fault, n := range suffered {
+			assert.Positive(t, n, fault)
+		}
+	})
 	viewstest.Run(t, func(t testing.TB) projection.ViewStore {
 		mu.Lock()
 		defer mu.Unlock()
@@ -25,16 +39,4 @@ func TestTheContractHoldsBehindANetworkThatLies(t *testing.T) {
 		proxies = append(proxies, proxy)
 		return openViews(t, proxy.URL, prefix)
 	})
-	calls := 0
-	suffered := map[dynamotest.Fault]int{}
-	for _, proxy := range proxies {
-		calls += proxy.Calls()
-		for fault := dynamotest.Throttled; fault < dynamotest.HalfVisible; fault++ {
-			suffered[fault] += proxy.Count(fault)
-		}
-	}
-	t.Logf("of %d calls: %v", calls, suffered)
-	for fault, n := range suffered {
-		assert.Positive(t, n, fault)
-	}
 }
