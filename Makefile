@@ -15,7 +15,7 @@ SHELL       = bash
 .SHELLFLAGS = -euo pipefail -c
 
 .DEFAULT_GOAL = help
-.PHONY: help test test-embedded check lint race bench fuzz soak tidy vuln build
+.PHONY: help test test-embedded check lint race bench fuzz soak tidy vuln localstack build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ tidy: ## Tidy both modules
 
 vuln: ## Look for known vulnerabilities; needs the network
 	$(TOOL) govulncheck ./...
+
+localstack: ## Start AWS on this machine with Docker; localstack/README.md says more
+	CGO_ENABLED=0 GOOS=linux $(GO) build -o localstack/bin/shop ./examples/shop
+	docker compose up --detach --wait
 
 build: ## Build the examples into bin/
 	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/shop

@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 	for _, c := range []*cobra.Command{
 		a.loadCommand(), a.projectCommand(),
 		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
-		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(),
+		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(), a.explainCommand(),
 	} {
 		a.storeFlag(c.Flags())
 		a.jsonFlag(c.Flags())

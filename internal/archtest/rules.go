@@ -68,6 +68,7 @@ var thirdParty = []struct {
 	{"github.com/stretchr/testify", isKit},
 	{"go.uber.org/goleak", isKit},
 	{"pgregory.net/rapid", isKit},
+	{"go.yaml.in/yaml", isKit},
 	{"github.com/anishathalye/porcupine", isKit},
 }
 

@@ -36,9 +36,9 @@ func (u Usage) plus(v Usage) Usage {
 // Meter counts the requests of the clients that it is attached to. The zero value is
 // ready, and safe for concurrent use.
 //
-// Units are those that DynamoDB reports. Of transactions and of failed conditions they
-// are computed from the sizes of the items by its rules, since local servers report
-// them wrongly or not at all. An attempt without an answer counts as if it had been
+// Units are those that DynamoDB reports. Of transactions, of batches that are read and of
+// failed conditions they are computed from the sizes of the items by its rules, since
+// local servers report them wrongly or not at all. An attempt without an answer counts as if it had been
 // carried out.
 type Meter struct {
 	mu  sync.Mutex

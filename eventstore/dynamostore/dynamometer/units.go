@@ -82,7 +82,7 @@ func reported(input, output any) Usage {
 	case *dynamodb.GetItemOutput:
 		return reads(one(out.ConsumedCapacity))
 	case *dynamodb.BatchGetItemOutput:
-		return reads(out.ConsumedCapacity...)
+		return batchRead(input, out)
 	case *dynamodb.TransactGetItemsOutput:
 		return transactRead(out)
 	case *dynamodb.QueryOutput:
@@ -93,6 +93,24 @@ func reported(input, output any) Usage {
 		return computed(input, nil)
 	}
 	return Usage{}
+}
+
+// batchRead charges each item by itself, and one that is not there as a small one, which
+// DynamoDB Local does not.
+func batchRead(input any, out *dynamodb.BatchGetItemOutput) (u Usage) {
+	in, ok := input.(*dynamodb.BatchGetItemInput)
+	if !ok {
+		return u
+	}
+	for table, asked := range in.RequestItems {
+		strong := aws.ToBool(asked.ConsistentRead)
+		for _, item := range out.Responses[table] {
+			u.ReadUnits += dynamotable.ReadUnits(dynamotable.SizeOf(item), strong)
+		}
+		missing := len(asked.Keys) - len(out.Responses[table]) - len(out.UnprocessedKeys[table].Keys)
+		u.ReadUnits += float64(missing) * dynamotable.ReadUnits(0, strong)
+	}
+	return u
 }
 
 // transactRead charges each item by itself, twice.

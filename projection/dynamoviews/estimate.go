@@ -1,0 +1,130 @@
+package dynamoviews
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Estimate is what views would have cost on DynamoDB. Units are those of on-demand
+// capacity; see docs/dynamodb.md.
+type Estimate struct {
+	// Slices were written, which moved so many checkpoints and wrote so many rows;
+	// inserted rows go beside them.
+	Slices, Checkpoints, Rows, Inserts int
+	// RowBytes is the size of the rows and inserts as items, keys and all.
+	RowBytes int
+	// Requests is the least number: without repetitions.
+	Requests int
+	// WriteUnits and ReadUnits are for rows and checkpoints. States and heartbeats are
+	// not in them: they do not grow with the events.
+	WriteUnits, ReadUnits float64
+}
+
+// Estimator is a view store that counts what it would cost on DynamoDB, while another
+// one does the work: run an engine on it, over memviews, to know before.
+type Estimator struct {
+	projection.ViewStore
+
+	mu  sync.Mutex
+	sum Estimate
+}
+
+// NewEstimator returns an estimator over a view store, with the limits of DynamoDB.
+func NewEstimator(views projection.ViewStore) *Estimator { return &Estimator{ViewStore: views} }
+
+// Estimate returns what was counted so far.
+func (e *Estimator) Estimate() Estimate {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sum
+}
+
+// Limits implements [projection.SliceStore].
+func (e *Estimator) Limits() projection.Limits { return limits }
+
+// Apply implements [projection.SliceStore].
+func (e *Estimator) Apply(ctx context.Context, s projection.Slice) error {
+	e.mu.Lock()
+	e.count(s)
+	e.mu.Unlock()
+	return e.ViewStore.Apply(ctx, s)
+}
+
+func (e *Estimator) count(s projection.Slice) {
+	items, inserts := new(Views).itemsOf(s)
+	units := 0
+	for _, item := range items {
+		units += dynamotable.WriteUnits(sizeOfWrite(item))
+	}
+	e.sum.Requests += (len(inserts) + dynamotable.MaxBatchWriteItems - 1) / dynamotable.MaxBatchWriteItems
+	if len(items) > 0 {
+		e.sum.Requests++
+	}
+	if len(items) > 1 { // a transaction
+		units *= 2
+	}
+	for _, item := range inserts {
+		units += dynamotable.WriteUnits(dynamotable.SizeOf(item))
+	}
+	e.sum.Slices++
+	e.sum.WriteUnits += float64(units)
+	e.sum.Checkpoints += len(s.Moves)
+	for _, w := range s.Writes {
+		e.sum.RowBytes += dynamotable.SizeOf(rowItem(s.Generation, w.Row))
+		if w.Insert {
+			e.sum.Inserts++
+		} else {
+			e.sum.Rows++
+		}
+	}
+}
+
+// sizeOfWrite is what a write is charged by. A checkpoint is small, and what is deleted
+// is taken to be.
+func sizeOfWrite(item types.TransactWriteItem) int {
+	if item.Put != nil {
+		return dynamotable.SizeOf(item.Put.Item)
+	}
+	return 1
+}
+
+// Park implements [projection.SliceStore].
+func (e *Estimator) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
+	e.mu.Lock()
+	e.sum.Requests++
+	e.sum.WriteUnits += 2 // with its entry in the index
+	e.mu.Unlock()
+	return e.ViewStore.Park(ctx, g, stream, at, p)
+}
+
+// Checkpoints implements [projection.SliceStore].
+func (e *Estimator) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
+	e.mu.Lock()
+	e.batch(len(streams))
+	e.sum.ReadUnits += float64(len(streams))
+	e.mu.Unlock()
+	return e.ViewStore.Checkpoints(ctx, g, streams)
+}
+
+// Rows implements [projection.RowReader].
+func (e *Estimator) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) ([]projection.Row, error) {
+	rows, err := e.ViewStore.Rows(ctx, g, ids)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.batch(len(ids))
+	e.sum.ReadUnits += float64(len(ids) - len(rows)) // one that is not there costs as a small one
+	for _, row := range rows {
+		e.sum.ReadUnits += dynamotable.ReadUnits(dynamotable.SizeOf(rowItem(g, row)), true)
+	}
+	return rows, err
+}
+
+func (e *Estimator) batch(keys int) {
+	e.sum.Requests += (keys + dynamotable.MaxBatchGetKeys - 1) / dynamotable.MaxBatchGetKeys
+}
