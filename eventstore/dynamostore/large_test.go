@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -86,6 +87,7 @@ func TestAReaderWaitsForThePartsOfACommitUnderWay(t *testing.T) {
 	t.Parallel()
 	client, prefix := provisioned(t)
 	proxy := dynamotest.NewProxy(t, server.Endpoint(t), func(dynamotest.Call) dynamotest.Fault { return dynamotest.HalfVisible })
+	proxy.Delay = time.Second // long enough for a read, and shorter than a reader asks
 	s := openStore(t, dynamotest.NewClient(t, proxy.URL), prefix)
 	w := eventstore.Write{Stream: stream(t, "1"), Events: []eventstore.Event{noise(1 << 20)}}
 	appended := make(chan error, 1)
