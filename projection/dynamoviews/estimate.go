@@ -66,7 +66,7 @@ func (e *Estimator) count(s projection.Slice) {
 	if len(items) > 0 {
 		e.sum.Requests++
 	}
-	if len(items) > 1 { // a transaction
+	if len(items) > 1 || len(s.Moves) == 0 { // a transaction
 		units *= 2
 	}
 	for _, item := range inserts {

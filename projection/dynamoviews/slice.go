@@ -16,7 +16,7 @@ import (
 )
 
 // Apply implements [projection.SliceStore]: one transaction of two write units for each
-// KB of each row and each checkpoint. A slice of one item is a plain write, of one unit.
+// KB of each row and each checkpoint. A checkpoint that moves alone is a plain write, of one.
 // Inserted rows are put before it, one unit for each KB.
 func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if err := s.Check(limits); err != nil {
@@ -85,78 +85,40 @@ func sizeOfRow(r projection.Row) int {
 	return len(r.Content) + len(r.ID.Key.Partition) + len(r.ID.Key.Sort)
 }
 
-// send carries out some writes together. A transaction has a token, by which DynamoDB
-// knows a repetition; one write alone is cheaper, and has none.
+// send carries out the writes of a slice. A transaction has a token, by which DynamoDB
+// knows a repetition. A checkpoint alone is moved by a plain write, at half the price.
 func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error {
-	if len(items) > 1 || items[0].ConditionCheck != nil {
-		return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+	if len(items) == 1 && items[0].Update != nil {
+		return v.update(ctx, items[0].Update)
 	}
-	err := v.sendOne(ctx, items[0])
+	return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+}
+
+// update changes one checkpoint. If the condition fails after an attempt that may have
+// been carried out, it may have failed on that one.
+func (v *Views) update(ctx context.Context, u *types.Update) error {
+	_, err := dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
+		UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
 	failed, ok := errors.AsType[*dynamotable.Error](err)
 	if !ok || !failed.Unknown || !isChanged(err) {
 		return err
 	}
-	// The condition may have failed on our own write, whose answer was lost.
-	if done, readErr := v.isDone(ctx, items[0]); readErr != nil {
+	out, readErr := dynamotable.Send(ctx, v.attempts, "GetItem", v.client.GetItem,
+		&dynamodb.GetItemInput{TableName: &v.table, Key: u.Key, ConsistentRead: aws.Bool(true)})
+	if readErr != nil {
 		return readErr
-	} else if done {
+	}
+	if isAfter(u, out.Item) {
 		return nil
 	}
 	return err
 }
 
-func (v *Views) sendOne(ctx context.Context, item types.TransactWriteItem) (err error) {
-	switch {
-	case item.Update != nil:
-		u := item.Update
-		_, err = dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
-			UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
-	case item.Put != nil:
-		p := item.Put
-		_, err = dynamotable.Send(ctx, v.attempts, "PutItem", v.client.PutItem, &dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item,
-			ConditionExpression: p.ConditionExpression, ExpressionAttributeValues: p.ExpressionAttributeValues})
-	default:
-		d := item.Delete
-		_, err = dynamotable.Send(ctx, v.attempts, "DeleteItem", v.client.DeleteItem, &dynamodb.DeleteItemInput{TableName: d.TableName, Key: d.Key,
-			ConditionExpression: d.ConditionExpression, ExpressionAttributeValues: d.ExpressionAttributeValues})
-	}
-	return err
-}
-
-// isDone reports whether an item is as a write leaves it. Nobody else leaves it so: a row
-// has a revision of its own after each write, and a checkpoint only grows.
-func (v *Views) isDone(ctx context.Context, w types.TransactWriteItem) (bool, error) {
-	var key, after dynamotable.Item
-	switch {
-	case w.Put != nil:
-		key, after = dynamotable.Item{attrPK: w.Put.Item[attrPK], attrSK: w.Put.Item[attrSK]}, dynamotable.Item{attrRev: w.Put.Item[attrRev]}
-	case w.Delete != nil:
-		key = w.Delete.Key
-	default:
-		key, after = w.Update.Key, dynamotable.Item{}
-		for placeholder, name := range map[string]string{":to": attrVersion, ":at": attrVersion, ":parked": attrParked} {
-			if value, ok := w.Update.ExpressionAttributeValues[placeholder]; ok {
-				after[name] = value
-			}
-		}
-	}
-	out, err := dynamotable.Send(ctx, v.attempts, "GetItem", v.client.GetItem,
-		&dynamodb.GetItemInput{TableName: &v.table, Key: key, ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		return false, err
-	}
-	if w.Delete != nil {
-		return len(out.Item) == 0, nil
-	}
-	if w.Update != nil && *w.Update.UpdateExpression == removeParked && out.Item[attrParked] != nil {
-		return false, nil
-	}
-	for name, value := range after {
-		if !reflect.DeepEqual(out.Item[name], value) {
-			return false, nil
-		}
-	}
-	return true, nil
+// isAfter reports whether a checkpoint is as an update leaves it. A version only grows, so
+// nobody else has moved it there from the same place without applying the same events.
+func isAfter(u *types.Update, item dynamotable.Item) bool {
+	to, moves := u.ExpressionAttributeValues[":to"]
+	return moves && reflect.DeepEqual(item[attrVersion], to)
 }
 
 // isChanged reports whether a condition did not hold.
@@ -216,8 +178,6 @@ func (v *Views) write(g projection.GenerationID, w projection.RowWrite) types.Tr
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: key, ConditionExpression: condition, ExpressionAttributeValues: values}}
 }
 
-const removeParked = "REMOVE parked, dir"
-
 // Park implements [projection.SliceStore]: one plain write, of one unit for the
 // checkpoint and one for the index of parked streams.
 func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
@@ -229,23 +189,23 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 		condition = "(attribute_not_exists(v) OR v = :at)"
 	}
 	values := dynamotable.Item{":at": dynamotable.N(at)}
-	item := types.TransactWriteItem{}
+	var err error
 	switch {
 	case p == nil && at == 0: // nothing would be left
-		item.Delete = &types.Delete{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values}
+		_, err = dynamotable.Send(ctx, v.attempts, "DeleteItem", v.client.DeleteItem, &dynamodb.DeleteItemInput{TableName: &v.table,
+			Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values})
 	case p == nil:
-		item.Update = &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
-			UpdateExpression: aws.String(removeParked)}
+		err = v.update(ctx, &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("REMOVE parked, dir")})
 	default:
-		record, err := json.Marshal(p)
-		if err != nil {
-			return err
+		record, marshalErr := json.Marshal(p)
+		if marshalErr != nil {
+			return marshalErr
 		}
 		values[":parked"], values[":dir"] = dynamotable.S(string(record)), dynamotable.S(parkedKey(g))
-		item.Update = &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("SET parked = :parked, dir = :dir, v = :at")}
+		err = v.update(ctx, &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
+			UpdateExpression: aws.String("SET parked = :parked, dir = :dir, v = :at")})
 	}
-	err := v.send(ctx, []types.TransactWriteItem{item})
 	if isChanged(err) {
 		return changed("checkpoint of %q is no longer %d", stream, at)
 	}
