@@ -79,7 +79,8 @@ func (o commandOption) apply(c *command) { o(c) }
 
 // CommandID makes a command recognisable: its commit gets the ID, and wherever a
 // commit of that ID is met, while loading or as the winner of a conflict, it is
-// the command's result, also where the command would decide otherwise now.
+// the command's result, also where the command would decide otherwise now. Only
+// what is written is remembered: see [Repository.Execute].
 func CommandID(id string) CommandOption { return commandOption(func(c *command) { c.id = id }) }
 
 // CommandDigest is the digest of what the command asks for. If a commit of the
@@ -92,9 +93,15 @@ func CommandDigest(d eventstore.Digest) CommandOption {
 func OccurredAt(t time.Time) CommandOption { return commandOption(func(c *command) { c.time = t }) }
 
 // Execute runs a command on the entity id, which need not exist, and returns the
-// commit it led to. Where there was nothing to do that is a commit without events
-// and without ID, whose First is the version that would come next, and whose
-// Last and Revision are the stream's head.
+// commit it led to. Where there was nothing to do, decide having returned neither
+// events nor an error, that is a commit without events and without ID, whose First
+// is the version that would come next, and whose Last and Revision are the stream's
+// head. Look at the length of its Events before you name one: EventID(0) of it is
+// of an event that does not exist.
+//
+// A command that wrote nothing, because it was refused or had nothing to do, is not
+// remembered under its [CommandID]. Sent again it is decided anew, and may take
+// effect then.
 //
 // Errors: what decide returned; an [eventstore.ErrConflict] after MaxAttempts;
 // an [eventstore.ErrOutcomeUnknown], after which nothing is decided again: send

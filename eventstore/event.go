@@ -72,7 +72,9 @@ type Commit struct {
 // Last returns the version of the commit's last event.
 func (c *Commit) Last() Version { return c.First + Version(len(c.Events)) - 1 }
 
-// EventID returns the ID of the i-th event.
+// EventID returns the ID of the i-th event, counted from 0. It does not look whether
+// there is one: a command with nothing to do leads to a commit without Events, and
+// EventID(0) of that names an event that does not exist.
 func (c *Commit) EventID(i int) EventID {
 	return EventID{Stream: c.Stream, Version: c.First + Version(i)}
 }

@@ -26,32 +26,55 @@ func (s *service) routes() http.Handler {
 	return mux
 }
 
+// booking is what a request to book asks for.
+type booking struct {
+	Guest string `json:"guest"`
+	Seats int    `json:"seats"`
+}
+
 func (s *service) book(w http.ResponseWriter, r *http.Request) {
 	seats, err := strconv.Atoi(r.FormValue("seats"))
 	if err != nil {
 		seats = 0 // which is refused
 	}
-	s.execute(w, r, Book(r.FormValue("guest"), seats))
+	asked := booking{r.FormValue("guest"), seats}
+	s.execute(w, r, asked, Book(asked.Guest, asked.Seats))
+}
+
+// cancellation is what a request to cancel asks for.
+type cancellation struct {
+	Guest string `json:"guest"`
 }
 
 func (s *service) cancel(w http.ResponseWriter, r *http.Request) {
-	s.execute(w, r, Cancel(r.PathValue("guest")))
+	asked := cancellation{r.PathValue("guest")}
+	s.execute(w, r, asked, Cancel(asked.Guest))
 }
 
 // execute carries out a command. A client that got no answer sends the request again
 // with the same key, and it takes effect once; another request with that key is refused.
 // So is one without a key, which could not be sent again without taking effect twice.
-func (s *service) execute(w http.ResponseWriter, r *http.Request, decide aggregate.Decision[Concert, Event]) {
+// What was asked for, which JSON must be able to show whole, tells one request from
+// another, however the handler has read it.
+func (s *service) execute(w http.ResponseWriter, r *http.Request, asked any, decide aggregate.Decision[Concert, Event]) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
 		http.Error(w, "a command needs the header Idempotency-Key, with a value of its own", http.StatusBadRequest)
 		return
 	}
-	asked := eventstore.DigestOf([]byte(r.Method + " " + r.URL.Path + "?" + r.Form.Encode()))
-	commit, err := s.concerts.Execute(r.Context(), r.PathValue("concert"), decide,
-		aggregate.CommandID(key), aggregate.CommandDigest(asked))
+	request, err := json.Marshal([]any{r.Method, r.URL.Path, asked})
 	if err != nil {
 		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	commit, err := s.concerts.Execute(r.Context(), r.PathValue("concert"), decide,
+		aggregate.CommandID(key), aggregate.CommandDigest(eventstore.DigestOf(request)))
+	if err != nil {
+		http.Error(w, err.Error(), statusOf(err))
+		return
+	}
+	if len(commit.Events) == 0 {
+		fmt.Fprintln(w, "nothing to do")
 		return
 	}
 	fmt.Fprintln(w, commit.EventID(0))

@@ -24,17 +24,34 @@ import (
 	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
 
+const (
+	address = "localhost:8080"
+	file    = "boxoffice.db"
+)
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	listener, err := net.Listen("tcp", "localhost:8080")
-	if err == nil {
-		err = run(ctx, "boxoffice.db", listener, slog.New(slog.NewTextHandler(os.Stderr, nil)))
-	}
+	code := command(ctx, os.Args[1:], os.Stderr)
 	stop()
-	if err != nil {
-		report(os.Stderr, err)
-		os.Exit(1)
+	os.Exit(code)
+}
+
+// command carries out the command line and returns the exit code.
+func command(ctx context.Context, args []string, stderr io.Writer) int {
+	if len(args) > 0 {
+		fmt.Fprintf(stderr, "usage: boxoffice, without arguments\n"+
+			"It serves http://%s until it is interrupted, and keeps everything in %s.\n", address, file)
+		return 2
 	}
+	listener, err := net.Listen("tcp", address)
+	if err == nil {
+		err = run(ctx, file, listener, slog.New(slog.NewTextHandler(stderr, nil)))
+	}
+	if err != nil {
+		report(stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // report says what went wrong, and what can be done about it where that is known.
@@ -68,6 +85,7 @@ func run(ctx context.Context, file string, listener net.Listener, logger *slog.L
 	}
 	s := &service{views: views, concerts: aggregate.NewRepository(store, Concerts, aggregate.Options{CacheStreams: 1000})}
 	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -107,9 +107,11 @@ func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "key-3", seats("Cid", "3"))
 	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "key-4", seats("Cid", "x"))
 	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "key-5", nil)
-	code, body := o.ask("POST", bookings, "key-1", seats("Ada", "5"))
-	assert.Equal(t, 409, code, body)
-	code, _ = o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "key-6", seats("Ada", "1"))
+	for _, other := range []url.Values{seats("Ada", "5"), seats("Bob", "4")} {
+		code, body := o.ask("POST", bookings, "key-1", other)
+		assert.Equal(t, 409, code, body)
+	}
+	code, _ := o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "key-6", seats("Ada", "1"))
 	assert.Equal(t, 400, code)
 	o.requireGuest("Ada", `{"name":"Ada","seats":4}`)
 	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "key-7", nil)
@@ -118,6 +120,7 @@ func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 	assert.Equal(t, 404, code)
 	require.NoError(t, o.stop())
 	assert.NotContains(t, o.log.String(), "level=ERROR")
+	assert.Contains(t, o.log.String(), "level=INFO msg=serving url="+o.url+"\n")
 }
 
 // A client that can not name its request again might book twice.
@@ -171,6 +174,18 @@ func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 	o.requireGuest("Ada", `{"name":"Ada","seats":0}`)
 	require.NoError(t, o.stop())
 	assert.NotContains(t, o.log.String(), "parked")
+}
+
+func TestArgumentsAreRefusedWithTheUsage(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // should it serve all the same
+	for _, argument := range []string{"-h", "--help", "--port=80", "serve"} {
+		var text strings.Builder
+		assert.Equal(t, 2, command(ctx, []string{argument}, &text), argument)
+		assert.Equal(t, "usage: boxoffice, without arguments\n"+
+			"It serves http://localhost:8080 until it is interrupted, and keeps everything in boxoffice.db.\n", text.String())
+	}
 }
 
 func TestAFileThatIsNoStoreIsSaid(t *testing.T) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -47,6 +48,7 @@ func main() {
 	ctx := context.Background()
 	store := must(sqlitestore.Open(ctx, "concerts.db", sqlitestore.Options{}))
 	views := must(sqliteviews.Open(ctx, "concerts.db", sqliteviews.Options{}))
+	defer func() { must(0, errors.Join(views.Close(), store.Close())) }()
 	box := aggregate.NewRepository(store, concerts, aggregate.Options{})
 	engine := must(projection.NewEngine(store, views, projection.Options{}, guestsV1))
 

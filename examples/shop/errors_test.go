@@ -56,7 +56,7 @@ func TestAFlagThatACommandDoesNotTakeIsRefused(t *testing.T) {
 	s := newTranscript(t)
 	s.put("sales.csv", csvRows)
 	for _, line := range []string{
-		"--json", "--store sqlite:shop.db", "demo --json", "demo --store sqlite:shop.db", "--json demo", "help --json", "help top --store sqlite:shop.db",
+		"--json", "--store sqlite:shop.db", "--store sqlite:shop.db --json", "demo --json", "demo --store sqlite:shop.db", "--json demo", "help --json", "help top --store sqlite:shop.db",
 		"trade --json", "worker --json", "load --rejectz x", "top --jsn", "--jsn", "-x", "top -x",
 	} {
 		s.types(line)
@@ -89,7 +89,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 		s.types(line)
 	}
 	for _, line := range []string{
-		"stats mug", "history 1", "history 17850 --after 42", "dump best-sellers", "state 1", "state 17850 --version 4",
+		"stats mug", "history 1", "history user-17850", "history user-", "history 17850 --after 42", "dump best-sellers", "state 1", "state user-17850", "state 17850 --version 4",
 		"state 17850 --at 2010-12-01T08:25:59Z", "events user-1", "events product-MUG", "streams --after user-zzz",
 	} {
 		s.types(line)

@@ -75,7 +75,7 @@ func TestAFullDiskIsNamedAndTheSameCommandGoesOnWhenThereIsRoom(t *testing.T) {
 			assert.Positive(t, stored)
 			assert.Contains(t, a.stderr, fmt.Sprintf("stopped: %d events of %s are known to be in the store\n", stored, data.Path))
 			a.stderr = strings.Replace(a.stderr, strconv.Itoa(stored), "N", 1)
-			goesOn = fmt.Sprintf(`^loaded %d events in %[1]d parts, \S+; %d events there already; 0 rows rejected\n$`, len(rows)-1-stored, stored)
+			goesOn = fmt.Sprintf(`^loaded %d events in %[1]d parts, each a commit, \S+; %d events there already; 0 rows rejected\n$`, len(rows)-1-stored, stored)
 		}
 		s.answered(command[0], a)
 		limitPages(t, file, 10_000)

@@ -34,7 +34,8 @@ func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return usageErrorf("shop load: %s is a directory, not a CSV", path)
+		return &spokenError{class: errUsage, text: fmt.Sprintf("shop load: %s is a directory, not a CSV", path),
+			hint: "give the path of one CSV file, plain or gzipped"}
 	}
 	// What can be refused is, before there is a store.
 	sales, err := retail.Open(file)
@@ -129,7 +130,11 @@ func (a *app) printLoad(r loadReport) error {
 		return printJSON(a.stdout, r)
 	}
 	took := time.Duration(r.Seconds * float64(time.Second))
-	fmt.Fprintf(a.stdout, "loaded %s in %s, %s; %s there already; %s rejected\n", counted(r.Events, "event"), counted(r.Parts, "part"),
+	parts := counted(r.Parts, "part")
+	if r.Parts > 1 {
+		parts += ", each a commit"
+	}
+	fmt.Fprintf(a.stdout, "loaded %s in %s, %s; %s there already; %s rejected\n", counted(r.Events, "event"), parts,
 		perSecond(r.Events, took), counted(r.Known, "event"), counted(r.Rejected, "row"))
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
 		fmt.Fprintf(a.stdout, "  %6s  %s\n", thousands(r.Reasons[reason]), reason)

@@ -50,7 +50,7 @@ func (a *app) historyCommand() *cobra.Command {
 func (a *app) history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
 	summary, err := History.Get(ctx, s.Views, projection.KeyOf(user))
 	if errors.Is(err, projection.ErrNotFound) {
-		return historyAnswer{}, notFoundf(fmt.Sprintf("%s lists the customers, as user-ID; %s brings the views up to date", a.command("streams"), a.command("project")),
+		return historyAnswer{}, notFoundf(fmt.Sprintf("%s; %s brings the views up to date", a.findCustomer("history", user), a.command("project")),
 			"no purchase or return of a customer %q is known", user)
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,20 +38,31 @@ func (a *app) stateCommand() *cobra.Command {
 		},
 	}
 	c.Flags().Uint64Var(&version, "version", 0, "right after this event")
-	c.Flags().StringVar(&at, "at", "", "at this time, as 2011-01-31 or 2011-01-31T12:00:00Z")
+	c.Flags().StringVar(&at, "at", "", "at this time, in UTC if it names no zone; 2011-01-31 is 00:00, when that day starts")
 	return c
+}
+
+// moments are the forms of a time: how it is parsed, and an example.
+var moments = []struct{ layout, example string }{
+	{time.DateOnly, "2011-01-31 (00:00 UTC)"},
+	{"2006-01-02 15:04", `"2011-01-31 12:00"`},
+	{time.DateTime, `"2011-01-31 12:00:00"`},
+	{time.RFC3339, "2011-01-31T12:00:00Z"},
+	{time.RFC3339, "2011-01-31T12:00:00+01:00"},
 }
 
 func parseMoment(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
+	var examples []string
+	for _, m := range moments {
+		if t, err := time.Parse(m.layout, text); err == nil {
 			return t, nil
 		}
+		examples = append(examples, m.example)
 	}
-	return time.Time{}, fmt.Errorf("%q is no time such as 2011-01-31 or 2011-01-31T12:00:00Z", text)
+	return time.Time{}, fmt.Errorf("%q is no time such as %s", text, strings.Join(examples, ", "))
 }
 
 func (a *app) loadState(ctx context.Context, s *Service, user string, version eventstore.Version, at time.Time) (loaded aggregate.Loaded[Customer], err error) {
@@ -73,13 +85,21 @@ func (a *app) noState(ctx context.Context, s *Service, user string, version even
 	now, err := s.Customers.Load(ctx, user)
 	switch {
 	case errors.Is(err, aggregate.ErrNotFound):
-		return notFoundf(a.command("streams")+" lists the customers, as user-ID", "there is no customer %q", user)
+		return notFoundf(a.findCustomer("state", user), "there is no customer %q", user)
 	case err != nil:
 		return err
 	case version > 0:
 		return notFoundf("", "customer %s has no event %d, the last one is %d", user, version, now.Version)
 	}
 	return notFoundf("", "customer %s had no event yet at %s", user, at.Format(time.RFC3339))
+}
+
+// findCustomer is the hint for a command on a customer who is not there.
+func (a *app) findCustomer(command, user string) string {
+	if id, isStream := strings.CutPrefix(user, customerCategory+"-"); isStream && id != "" {
+		return fmt.Sprintf("leave out %s-, which is of the stream's name: %s", customerCategory, a.command(command, id))
+	}
+	return a.command("streams") + " lists the customers, as user-ID"
 }
 
 // stateAnswer is a customer's state and where it stands.

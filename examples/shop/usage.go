@@ -79,8 +79,13 @@ func namedArgs(cmd *cobra.Command, args []string) error {
 func onlyItsFlags(cmd *cobra.Command, _ []string) (err error) {
 	own := cmd.LocalNonPersistentFlags()
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if own.Lookup(f.Name) == nil {
+		switch {
+		case own.Lookup(f.Name) != nil:
+		case cmd.HasParent():
 			err = noSuchFlag(cmd, "--"+f.Name)
+		default:
+			err = &spokenError{class: errUsage, text: fmt.Sprintf("--%s is for a command, and the command is missing", f.Name),
+				hint: "without a command shop plays the demo, on a store of its own and without flags; shop --help lists the commands"}
 		}
 	})
 	return err
