@@ -3,6 +3,7 @@ package dynamostore
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 	"unicode/utf8"
 
@@ -91,9 +92,7 @@ func (b *body) divide(name string, content types.AttributeValue) {
 // itemOf returns the commit's item.
 func (s *Store) itemOf(c *eventstore.Commit, b body) dynamotable.Item {
 	item := keyOf(c.Stream, c.First)
-	for name, value := range b.item {
-		item[name] = value
-	}
+	maps.Copy(item, b.item)
 	item[attrTime] = dynamotable.N(c.Time.UnixMicro())
 	if c.First == 1 {
 		item[attrDir] = dynamotable.S(directoryKey(c.Stream, s.slices))
