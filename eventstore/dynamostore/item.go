@@ -158,7 +158,11 @@ func (s *Store) commit(item dynamotable.Item, stream eventstore.StreamID, parts 
 	}
 	c.Digest = eventstore.Digest(digest)
 	if r.Has(attrMeta) {
-		if err := json.Unmarshal([]byte(r.String(attrMeta)), &c.Metadata); err != nil || r.Err != nil {
+		meta := r.String(attrMeta)
+		if r.Err != nil {
+			return fail(r.Err)
+		}
+		if err := json.Unmarshal([]byte(meta), &c.Metadata); err != nil {
 			return fail(fmt.Errorf("the metadata is not JSON: %w", err))
 		}
 	}
