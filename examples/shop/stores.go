@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
@@ -83,7 +84,8 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 
 // dynamoClient takes account, Region and endpoint from the SDK's own variables and files.
 func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
-	settings, err := config.LoadDefaultConfig(ctx)
+	// The SDK would write to stderr what it puts right by itself; errors come as errors.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("read the settings of AWS: %w", err)
 	}
