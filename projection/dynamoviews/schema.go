@@ -29,6 +29,7 @@ import (
 //	PK      S  checkpoints|projection#generation|slice
 //	SK      S  the stream's name
 //	v       N  version, 0 where there is only a park record
+//	w       B  marks the write that moved it last without rows
 //	parked  S  the park record, JSON, absent where there is none
 //	dir     S  parked|projection#generation, beside parked: the index of parked streams
 //
@@ -45,6 +46,7 @@ const (
 	attrRev     = "rev"
 	attrRow     = "row"
 	attrVersion = "v"
+	attrMark    = "w"
 	attrParked  = "parked"
 	attrDir     = dynamotable.DirectoryKey
 	attrState   = "state"

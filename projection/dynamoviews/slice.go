@@ -1,14 +1,15 @@
 package dynamoviews
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/dynamotable"
@@ -89,16 +90,18 @@ func sizeOfRow(r projection.Row) int {
 // knows a repetition. A checkpoint alone is moved by a plain write, at half the price.
 func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error {
 	if len(items) == 1 && items[0].Update != nil {
-		return v.update(ctx, items[0].Update)
+		return v.moveAlone(ctx, items[0].Update)
 	}
 	return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
 }
 
-// update changes one checkpoint. If the condition fails after an attempt that may have
-// been carried out, it may have failed on that one.
-func (v *Views) update(ctx context.Context, u *types.Update) error {
-	_, err := dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
-		UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
+// moveAlone marks the checkpoint with whose write it was. If the condition fails after an
+// attempt that may have been carried out, it may have failed on that one.
+func (v *Views) moveAlone(ctx context.Context, u *types.Update) error {
+	mark := uuid.New()
+	u.UpdateExpression = aws.String(*u.UpdateExpression + ", w = :w")
+	u.ExpressionAttributeValues[":w"] = dynamotable.B(mark[:8])
+	err := v.update(ctx, u)
 	failed, ok := errors.AsType[*dynamotable.Error](err)
 	if !ok || !failed.Unknown || !isChanged(err) {
 		return err
@@ -108,17 +111,16 @@ func (v *Views) update(ctx context.Context, u *types.Update) error {
 	if readErr != nil {
 		return readErr
 	}
-	if isAfter(u, out.Item) {
+	if w, marked := out.Item[attrMark].(*types.AttributeValueMemberB); marked && bytes.Equal(w.Value, mark[:8]) {
 		return nil
 	}
 	return err
 }
 
-// isAfter reports whether a checkpoint is as an update leaves it. A version only grows, so
-// nobody else has moved it there from the same place without applying the same events.
-func isAfter(u *types.Update, item dynamotable.Item) bool {
-	to, moves := u.ExpressionAttributeValues[":to"]
-	return moves && reflect.DeepEqual(item[attrVersion], to)
+func (v *Views) update(ctx context.Context, u *types.Update) error {
+	_, err := dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
+		UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
+	return err
 }
 
 // isChanged reports whether a condition did not hold.
