@@ -98,7 +98,7 @@ func sizeOfWrite(item types.TransactWriteItem) int {
 func (e *Estimator) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
 	e.mu.Lock()
 	e.sum.Requests++
-	e.sum.WriteUnits += 2 // with its entry in the index
+	e.sum.WriteUnits += 3 // with its entry in the index
 	e.mu.Unlock()
 	return e.ViewStore.Park(ctx, g, stream, at, p)
 }

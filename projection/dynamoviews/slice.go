@@ -92,6 +92,10 @@ func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error
 	if len(items) == 1 && items[0].Update != nil {
 		return v.moveAlone(ctx, items[0].Update)
 	}
+	return v.transact(ctx, items...)
+}
+
+func (v *Views) transact(ctx context.Context, items ...types.TransactWriteItem) error {
 	return dynamotable.Transact(ctx, v.attempts, v.client, &dynamodb.TransactWriteItemsInput{TransactItems: items})
 }
 
@@ -101,7 +105,8 @@ func (v *Views) moveAlone(ctx context.Context, u *types.Update) error {
 	mark := uuid.New()
 	u.UpdateExpression = aws.String(*u.UpdateExpression + ", w = :w")
 	u.ExpressionAttributeValues[":w"] = dynamotable.B(mark[:8])
-	err := v.update(ctx, u)
+	_, err := dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
+		UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
 	failed, ok := errors.AsType[*dynamotable.Error](err)
 	if !ok || !failed.Unknown || !isChanged(err) {
 		return err
@@ -114,12 +119,6 @@ func (v *Views) moveAlone(ctx context.Context, u *types.Update) error {
 	if w, marked := out.Item[attrMark].(*types.AttributeValueMemberB); marked && bytes.Equal(w.Value, mark[:8]) {
 		return nil
 	}
-	return err
-}
-
-func (v *Views) update(ctx context.Context, u *types.Update) error {
-	_, err := dynamotable.Send(ctx, v.attempts, "UpdateItem", v.client.UpdateItem, &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key,
-		UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression, ExpressionAttributeValues: u.ExpressionAttributeValues})
 	return err
 }
 
@@ -180,8 +179,9 @@ func (v *Views) write(g projection.GenerationID, w projection.RowWrite) types.Tr
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: key, ConditionExpression: condition, ExpressionAttributeValues: values}}
 }
 
-// Park implements [projection.SliceStore]: one plain write, of one unit for the
-// checkpoint and one for the index of parked streams.
+// Park implements [projection.SliceStore]: a transaction of two units for the checkpoint,
+// so that a repetition can not undo what somebody else has done meanwhile, and one unit
+// for the index of parked streams.
 func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -191,23 +191,22 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 		condition = "(attribute_not_exists(v) OR v = :at)"
 	}
 	values := dynamotable.Item{":at": dynamotable.N(at)}
-	var err error
+	update := &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values}
+	item := types.TransactWriteItem{Update: update}
 	switch {
 	case p == nil && at == 0: // nothing would be left
-		_, err = dynamotable.Send(ctx, v.attempts, "DeleteItem", v.client.DeleteItem, &dynamodb.DeleteItemInput{TableName: &v.table,
-			Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values})
+		item = types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: update.Key, ConditionExpression: &condition, ExpressionAttributeValues: values}}
 	case p == nil:
-		err = v.update(ctx, &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("REMOVE parked, dir")})
+		update.UpdateExpression = aws.String("REMOVE parked, dir")
 	default:
-		record, marshalErr := json.Marshal(p)
-		if marshalErr != nil {
-			return marshalErr
+		record, err := json.Marshal(p)
+		if err != nil {
+			return err
 		}
 		values[":parked"], values[":dir"] = dynamotable.S(string(record)), dynamotable.S(parkedKey(g))
-		err = v.update(ctx, &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values,
-			UpdateExpression: aws.String("SET parked = :parked, dir = :dir, v = :at")})
+		update.UpdateExpression = aws.String("SET parked = :parked, dir = :dir, v = :at")
 	}
+	err := v.transact(ctx, item)
 	if isChanged(err) {
 		return changed("checkpoint of %q is no longer %d", stream, at)
 	}
