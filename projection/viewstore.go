@@ -36,7 +36,9 @@ type SliceStore interface {
 
 	// Park sets the park record of a stream, or removes it where p is nil, on
 	// condition that the checkpoint is exactly at, 0 for none; else the error
-	// wraps [ErrChanged]. The checkpoint stays as it is.
+	// wraps [ErrChanged]. Only a record that is left over is removed, at or below the
+	// checkpoint; one above it was put by somebody else meanwhile, and is an
+	// [ErrChanged] too. The checkpoint stays as it is.
 	Park(ctx context.Context, g GenerationID, stream eventstore.StreamID, at eventstore.Version, p *Parked) error
 
 	// AllCheckpoints yields every checkpoint of a generation in the byte order

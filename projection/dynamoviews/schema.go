@@ -31,6 +31,7 @@ import (
 //	v       N  version, 0 where there is only a park record
 //	w       B  marks the write that moved it last without rows
 //	parked  S  the park record, JSON, absent where there is none
+//	pv      N  its version
 //	dir     S  parked|projection#generation, beside parked: the index of parked streams
 //
 // The state of a projection, and what its workers tell:

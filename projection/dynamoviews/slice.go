@@ -193,22 +193,25 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 	values := dynamotable.Item{":at": dynamotable.N(at)}
 	update := &types.Update{TableName: &v.table, Key: checkpointKey(g, stream), ConditionExpression: &condition, ExpressionAttributeValues: values}
 	item := types.TransactWriteItem{Update: update}
+	if p == nil {
+		condition += " AND (attribute_not_exists(parked) OR pv <= :at)"
+	}
 	switch {
 	case p == nil && at == 0: // nothing would be left
 		item = types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: update.Key, ConditionExpression: &condition, ExpressionAttributeValues: values}}
 	case p == nil:
-		update.UpdateExpression = aws.String("REMOVE parked, dir")
+		update.UpdateExpression = aws.String("REMOVE parked, pv, dir")
 	default:
 		record, err := json.Marshal(p)
 		if err != nil {
 			return err
 		}
-		values[":parked"], values[":dir"] = dynamotable.S(string(record)), dynamotable.S(parkedKey(g))
-		update.UpdateExpression = aws.String("SET parked = :parked, dir = :dir, v = :at")
+		values[":parked"], values[":pv"], values[":dir"] = dynamotable.S(string(record)), dynamotable.N(p.Version), dynamotable.S(parkedKey(g))
+		update.UpdateExpression = aws.String("SET parked = :parked, pv = :pv, dir = :dir, v = :at")
 	}
 	err := v.transact(ctx, item)
 	if isChanged(err) {
-		return changed("checkpoint of %q is no longer %d", stream, at)
+		return changed("checkpoint of %q is no longer %d, or it is parked behind it", stream, at)
 	}
 	return v.wrap(ctx, "write to", err)
 }

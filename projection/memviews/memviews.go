@@ -145,6 +145,9 @@ func (v *Views) Park(ctx context.Context, id projection.GenerationID, stream eve
 	if c.Version != at {
 		return fmt.Errorf("%w: checkpoint of %q is %d, not %d", projection.ErrChanged, stream, c.Version, at)
 	}
+	if p == nil && c.Parked != nil && c.Parked.Version > at {
+		return fmt.Errorf("%w: %q is parked at %d", projection.ErrChanged, stream, c.Parked.Version)
+	}
 	v.generations[id] = g
 	if c.Stream, c.Parked = stream, p; c.Version == 0 && p == nil {
 		delete(g.checkpoints, stream)

@@ -26,7 +26,8 @@ const (
 		WHERE ?4 = 0 AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE place = ?1 AND stream = ?2)`
 	// dropEmpty: version 0 without a park record is no checkpoint.
 	dropEmpty    = `DELETE FROM checkpoints WHERE place = ?1 AND stream = ?2 AND version = 0 AND parked IS NULL`
-	changeParked = `UPDATE checkpoints SET parked = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4`
+	changeParked = `UPDATE checkpoints SET parked = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4
+		AND (?3 IS NOT NULL OR parked IS NULL OR parked ->> 'version' <= ?4)`
 )
 
 // Apply implements [projection.SliceStore]: one transaction, one statement for each
@@ -141,7 +142,7 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 				n, err = tx.Exec(setParked, place, stream.String(), record, int64(at))
 			}
 			if err == nil && n == 0 {
-				return changed("checkpoint of %q is no longer %d", stream, at)
+				return changed("checkpoint of %q is no longer %d, or it is parked behind it", stream, at)
 			}
 			if err == nil && p == nil && at == 0 {
 				_, err = tx.Exec(dropEmpty, place, stream.String())

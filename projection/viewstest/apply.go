@@ -136,6 +136,7 @@ func applyMindsRecords(t *testing.T, f *fixture) {
 		f.refused(t, moves(m), f.put(row("v", "p", ""), `1`))
 		require.Empty(t, f.get(t, row("v", "p", "")))
 	}
+	f.park(t, old, 3, parked(3)) // left over
 	f.park(t, old, 3, nil)
 	f.must(t, moves(move(old, 3, 4)))
 }

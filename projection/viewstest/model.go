@@ -123,7 +123,7 @@ func (m *model) park(r *rapid.T) {
 	}
 	c := m.checkpoints[s]
 	err := m.views.Park(m.t.Context(), m.generation, s, at, p)
-	if at != c.Version {
+	if at != c.Version || p == nil && c.Parked != nil && c.Parked.Version > at {
 		require.ErrorIs(r, err, projection.ErrChanged)
 		return
 	}

@@ -14,7 +14,8 @@ var parkClauses = []clause{
 	{"sets a record beside the checkpoint, which stays", parkSets},
 	{"sets a record where there is no checkpoint", parkWithoutCheckpoint},
 	{"replaces a record", parkReplaces},
-	{"removes a record, also where there is none", parkRemoves},
+	{"removes a record that is left over, also where there is none", parkRemoves},
+	{"removes no record that stands above the checkpoint: somebody else has put it", parkRemovesNoOther},
 	{"is refused where the checkpoint is another, and changes nothing", parkRefused},
 	{"keeps a record whether it stands above the checkpoint or not", parkAnywhere},
 	{"touches one stream of one generation", parkTouchesOne},
@@ -52,8 +53,8 @@ func parkReplaces(t *testing.T, f *fixture) {
 func parkRemoves(t *testing.T, f *fixture) {
 	at3, at0, none := stream("at3"), stream("at0"), stream("none")
 	f.must(t, moves(move(at3, 0, 3)))
-	f.park(t, at3, 3, parked(4))
-	f.park(t, at0, 0, parked(1))
+	f.park(t, at3, 3, parked(3))
+	f.park(t, at0, 0, parked(0))
 	for range 2 { // the second time there is none
 		f.park(t, at3, 3, nil)
 		f.park(t, at0, 0, nil)
@@ -66,6 +67,23 @@ func parkRemoves(t *testing.T, f *fixture) {
 		assert.Empty(t, collect(t, f.views.AllCheckpoints(t.Context(), f.generation, true)))
 	}
 	f.must(t, moves(move(at3, 3, 4), move(at0, 0, 1), move(none, 0, 1)))
+}
+
+func parkRemovesNoOther(t *testing.T, f *fixture) {
+	at3, at0 := stream("at3"), stream("at0")
+	f.must(t, moves(move(at3, 0, 3)))
+	f.park(t, at3, 3, parked(4))
+	f.park(t, at0, 0, parked(1))
+	before := f.contents(t)
+	for s, at := range map[eventstore.StreamID]eventstore.Version{at3: 3, at0: 0} {
+		require.ErrorIs(t, f.views.Park(t.Context(), f.generation, s, at, nil), projection.ErrChanged)
+		require.Equal(t, before, f.contents(t))
+	}
+	f.must(t, moves(knowing(move(at3, 3, 11)))) // past the record, also by two digits
+	f.park(t, at3, 11, nil)
+	assert.Nil(t, f.checkpoint(t, at3).Parked)
+	f.park(t, at3, 11, parked(100))
+	require.ErrorIs(t, f.views.Park(t.Context(), f.generation, at3, 11, nil), projection.ErrChanged)
 }
 
 func parkRefused(t *testing.T, f *fixture) {
