@@ -23,7 +23,14 @@ func (r *round) apply(ctx context.Context, works []*work) error {
 	if err := a.prefetch(ctx, steps); err != nil {
 		return err
 	}
-	mostSteps := max(1, mostEvents>>r.conflicts)
+	if a.limits.Apart && len(r.projection.views) == 1 && r.projection.perStream() {
+		return a.applyApart(ctx, works, steps)
+	}
+	return a.applyTogether(ctx, steps)
+}
+
+func (a *applier) applyTogether(ctx context.Context, steps []*step) error {
+	mostSteps := max(1, mostEvents>>a.conflicts)
 	for len(steps) > 0 {
 		n := a.cut(steps, mostSteps)
 		if err := a.write(ctx, steps[:n]); err != nil {
