@@ -23,6 +23,10 @@ type Projection struct {
 	views      []view
 	// handlers are those of each event type, by its registered name.
 	handlers map[string][]handler
+	// reactors are those of a reaction, by event type, nil in a projection; reactAny is
+	// for all other types.
+	reactors map[string]reactor
+	reactAny reactor
 	// fingerprint is that of the declaration.
 	fingerprint string
 }
@@ -149,7 +153,8 @@ func (b *builder) addView(v view) {
 	b.views = append(b.views, v)
 }
 
-func (b *builder) build() (*Projection, error) {
+// checkSource refuses what has nothing to read.
+func (b *builder) checkSource() {
 	for _, c := range b.categories {
 		if _, err := eventstore.NewStreamID(c, "x"); err != nil {
 			b.errs = append(b.errs, fmt.Errorf("projection %q: %w", b.name, err))
@@ -162,6 +167,15 @@ func (b *builder) build() (*Projection, error) {
 	}
 	if b.events == nil {
 		b.fail("it has no event registry")
+	}
+}
+
+func (b *builder) build() (*Projection, error) {
+	b.checkSource()
+	if b.reactAny != nil {
+		b.fail("ReactAny is a part of a reaction")
+	}
+	if b.events == nil {
 		return nil, errors.Join(b.errs...)
 	}
 	for _, v := range b.views {
@@ -180,6 +194,18 @@ func (b *builder) build() (*Projection, error) {
 	}
 	b.fingerprint = b.sum()
 	return b.Projection, nil
+}
+
+func (b *builder) buildReaction() (*Projection, error) {
+	b.checkSource()
+	if len(b.views) > 0 {
+		b.fail("a reaction has no views")
+	}
+	if len(b.reactors) == 0 && b.reactAny == nil {
+		b.fail("it handles nothing")
+	}
+	b.fingerprint = reactionPrint
+	return b.Projection, errors.Join(b.errs...)
 }
 
 func (b *builder) addHandler(v view, t reflect.Type, h handler) {

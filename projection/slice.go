@@ -12,9 +12,13 @@ type applier struct {
 	rows   map[RowID]stored
 }
 
-// apply folds works into slices and writes them one after the other. It stops at
-// the first failed condition, an [ErrChanged]; what was written before stays.
+// apply folds works into slices and writes them one after the other, or runs a reaction
+// on them. It stops at the first failed condition, an [ErrChanged]; what was written
+// before stays.
 func (r *round) apply(ctx context.Context, works []*work) error {
+	if r.projection.isReaction() {
+		return r.react(ctx, works)
+	}
 	a := applier{round: r, limits: r.views.Limits(), rows: map[RowID]stored{}}
 	var steps []*step
 	for _, w := range works {
