@@ -18,17 +18,19 @@ import (
 // metered is a store whose requests are counted.
 type metered struct {
 	*dynamostore.Store
-	t     *testing.T
-	meter dynamometer.Meter
+	t      *testing.T
+	meter  dynamometer.Meter
+	client *dynamodb.Client // which is not
+	prefix string
 }
 
 func newMetered(t *testing.T, plan dynamotest.Plan) *metered {
 	endpoint := server.Endpoint(t)
-	_, prefix := provisioned(t)
+	client, prefix := provisioned(t)
 	if plan != nil {
 		endpoint = dynamotest.NewProxy(t, endpoint, plan).URL
 	}
-	m := &metered{t: t}
+	m := &metered{t: t, client: client, prefix: prefix}
 	options := dynamotest.NewClient(t, endpoint).Options()
 	m.meter.Attach(&options)
 	m.Store = openStore(t, dynamodb.New(options), prefix)
