@@ -96,6 +96,13 @@ func TestUnits(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, at, head)
 	}, 1, 0, 1)
+	m.cost("last commit", func() {
+		for c, err := range m.ReadBackward(t.Context(), stream(t, "1"), 0) {
+			require.NoError(t, err)
+			assert.Equal(t, at, c.Revision)
+			break
+		}
+	}, 1, 0, 1)
 	m.cost("conflict, with the winner in hand", func() {
 		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)})
 		require.ErrorIs(t, err, eventstore.ErrConflict)
