@@ -31,9 +31,7 @@ func newMetered(t *testing.T, plan dynamotest.Plan) *metered {
 		endpoint = dynamotest.NewProxy(t, endpoint, plan).URL
 	}
 	m := &metered{t: t, client: client, prefix: prefix}
-	options := dynamotest.NewClient(t, endpoint).Options()
-	m.meter.Attach(&options)
-	m.Store = openStore(t, dynamodb.New(options), prefix)
+	m.Store = openStore(t, dynamotest.NewClient(t, endpoint, m.meter.Attach), prefix)
 	m.meter.Reset()
 	return m
 }
