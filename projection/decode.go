@@ -42,6 +42,9 @@ func newDecoders(projections []*Projection) decoders {
 		for name := range p.handlers {
 			d[p.events][name] = true
 		}
+		for name := range p.reactors {
+			d[p.events][name] = true
+		}
 	}
 	return d
 }

@@ -65,9 +65,13 @@ type Engine struct {
 	feeders  []*feeder
 }
 
-// NewEngine returns an engine for some projections, of which no two have the same
-// name. It reads and writes nothing before [Engine.Prepare].
-func NewEngine(source Source, views ViewStore, opts Options, projections ...*Projection) (*Engine, error) {
+// NewEngine returns an engine for some projections and reactions, of which no two have
+// the same name. It reads and writes nothing before [Engine.Prepare].
+func NewEngine(source Source, views ViewStore, opts Options, consumers ...Consumer) (*Engine, error) {
+	var projections []*Projection
+	for _, c := range consumers {
+		projections = append(projections, c.consumer())
+	}
 	e := &Engine{source: source, views: views, opts: opts.withDefaults(), decoders: newDecoders(projections)}
 	names := map[string]bool{}
 	for _, p := range projections {
@@ -90,7 +94,8 @@ func NewEngine(source Source, views ViewStore, opts Options, projections ...*Pro
 // first generation: active at once where none of its streams exists yet, else
 // building until the first [Engine.Sweep] has ended. A projection whose
 // declaration differs from what its version was built with is an
-// [ErrFingerprint]; one whose version has no generation an [ErrNotBuilt].
+// [ErrFingerprint]; one whose version has no generation an [ErrNotBuilt]. A reaction
+// that has no state gets its start; one whose checkpoints are gone is an [ErrNoStart].
 func (e *Engine) Prepare(ctx context.Context) error {
 	var errs []error
 	for _, f := range e.feeders {

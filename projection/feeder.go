@@ -101,7 +101,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 				continue
 			}
 			fed[g.Number] = true
-			undone, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, tasksOf(deliveries, concerned))
+			undone, err := f.feedGeneration(ctx, g, tasksOf(deliveries, concerned))
 			for _, t := range undone {
 				o.undone[t.index] = t.err
 			}
@@ -147,8 +147,8 @@ func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
 // feedGeneration makes rounds until every task is done, and returns those that are
 // not, each with what keeps it back: an event that fails for now, a stream that can
 // not be read, too many rounds without progress. An error keeps all of them back.
-func (f *feeder) feedGeneration(ctx context.Context, g GenerationID, tasks []*task) (undone []*task, err error) {
-	r := round{feeder: f, generation: g}
+func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task) (undone []*task, err error) {
+	r := round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, entry: g}
 	stalls := 0
 	for len(tasks) > 0 {
 		progress, err := r.run(ctx, &tasks, &undone)
@@ -163,7 +163,7 @@ func (f *feeder) feedGeneration(ctx context.Context, g GenerationID, tasks []*ta
 		}
 		if stalls == mostStalls {
 			for _, t := range tasks {
-				t.err = fmt.Errorf("%s: %q does not come forward: others are writing, or the store does not show what was announced", g, t.stream)
+				t.err = fmt.Errorf("%s: %q does not come forward: others are writing, or the store does not show what was announced", r.generation, t.stream)
 			}
 			return append(undone, tasks...), nil
 		}
@@ -195,7 +195,7 @@ func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
 	var errs []error
 	for _, g := range known {
 		t := &task{delivery: &delivery{stream: stream}, retry: true}
-		_, err := f.feedGeneration(ctx, GenerationID{f.projection.name, g.Number}, []*task{t})
+		_, err := f.feedGeneration(ctx, g, []*task{t})
 		if t.failure != nil {
 			t.err = t.failure.err
 		}

@@ -29,7 +29,7 @@ func (f *feeder) prepare(ctx context.Context) error {
 			continue // also when another worker was faster
 		}
 		f.learn(s)
-		return f.checkKnown(s)
+		return f.checkKnown(ctx, s)
 	}
 }
 
@@ -45,11 +45,27 @@ func (f *feeder) begin(ctx context.Context, s State) error {
 			break
 		}
 	}
+	if f.projection.isReaction() {
+		return f.beginReaction(ctx, s, role)
+	}
 	s.Projection, s.Counter = f.projection.name, 1
 	s.Generations = []Generation{{
 		Number: 1, Version: f.projection.version, Fingerprint: f.projection.Fingerprint(), Role: role, Since: time.Now().UTC(),
 	}}
 	_, err := f.views.PutState(ctx, s)
+	return err
+}
+
+// beginReaction fixes a reaction's start: the beginning, where nothing lies before it.
+func (f *feeder) beginReaction(ctx context.Context, s State, role Role) error {
+	var start time.Time
+	if role == Building {
+		start = time.Now().Truncate(time.Microsecond) // as stores keep the times of commits
+	}
+	_, err := f.views.PutState(ctx, f.projection.begun(s, role, start))
+	if err == nil {
+		f.opts.Logger.InfoContext(ctx, "a reaction has its start", "reaction", f.projection.name, "start", startText(start))
+	}
 	return err
 }
 
@@ -84,10 +100,13 @@ func (f *feeder) live(ctx context.Context) ([]Generation, error) {
 	return append([]Generation(nil), f.known...), nil
 }
 
-func (f *feeder) checkKnown(s State) error {
+func (f *feeder) checkKnown(ctx context.Context, s State) error {
 	p := f.projection
 	for _, g := range f.known {
 		if err := checkFingerprint(p, g); err != nil {
+			return err
+		}
+		if err := checkStarted(ctx, f.views, p, g); err != nil {
 			return err
 		}
 	}

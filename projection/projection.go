@@ -23,11 +23,15 @@ type Projection struct {
 	views      []view
 	// handlers are those of each event type, by its registered name.
 	handlers map[string][]handler
+	// reactors are those of a reaction, by event type, nil in a projection; reactAny is
+	// for all other types.
+	reactors map[string]reactor
+	reactAny reactor
 	// fingerprint is that of the declaration.
 	fingerprint string
 }
 
-// Part is an argument of [New]: made by [Follow], [Fold], [Rows] and [Inserts].
+// Part is an argument of [New]: made by [Follow], [Fold], [PerStream], [Rows] and [Inserts].
 type Part interface{ addTo(*builder) }
 
 // Follow names the categories whose streams the projection follows.
@@ -68,11 +72,12 @@ func (p *Projection) Name() string { return p.name }
 // Version returns the version of the code.
 func (p *Projection) Version() int { return p.version }
 
-// Views returns the names of its views, sorted.
+// Views returns the names by which view stores know its views, sorted: that of a view
+// made by [PerStream] with a mark before it, see [IsPerStream].
 func (p *Projection) Views() []string {
 	var names []string
 	for _, v := range p.views {
-		names = append(names, v.viewName())
+		names = append(names, v.storedName())
 	}
 	slices.Sort(names)
 	return names
@@ -81,12 +86,17 @@ func (p *Projection) Views() []string {
 // OnlyInserts reports whether a view is made by [Inserts]: its rows may be there before
 // their events are applied.
 func (p *Projection) OnlyInserts(name string) bool {
-	return slices.ContainsFunc(p.views, func(v view) bool { return v.viewName() == name && v.onlyInserts() })
+	return slices.ContainsFunc(p.views, func(v view) bool { return v.storedName() == name && v.onlyInserts() })
 }
 
 // Fingerprint tells another declaration under the same version: it covers the
 // categories, the event types and the names of the views.
 func (p *Projection) Fingerprint() string { return p.fingerprint }
+
+// perStream reports whether a view is made by [PerStream].
+func (p *Projection) perStream() bool {
+	return slices.ContainsFunc(p.views, func(v view) bool { return IsPerStream(v.storedName()) })
+}
 
 func (p *Projection) sum() string {
 	types := slices.Sorted(maps.Keys(p.handlers))
@@ -128,19 +138,23 @@ func (b *builder) fail(format string, args ...any) {
 }
 
 func (b *builder) addView(v view) {
-	if err := checkName(v.viewName()); err != nil {
+	if err := checkName(v.Name()); err != nil {
 		b.errs = append(b.errs, fmt.Errorf("projection %q: view: %w", b.name, err))
 	}
-	if slices.ContainsFunc(b.views, func(w view) bool { return w.viewName() == v.viewName() }) {
-		b.fail("view %q is named twice", v.viewName())
+	if slices.ContainsFunc(b.views, func(w view) bool { return w.Name() == v.Name() }) {
+		b.fail("view %q is named twice", v.Name())
+	}
+	if IsPerStream(v.storedName()) && b.perStream() {
+		b.fail("view %q is the second with a row for each stream; one row can hold both", v.Name())
 	}
 	if v.bound() {
-		b.fail("view %q belongs to another projection already", v.viewName())
+		b.fail("view %q belongs to another projection already", v.Name())
 	}
 	b.views = append(b.views, v)
 }
 
-func (b *builder) build() (*Projection, error) {
+// checkSource refuses what has nothing to read.
+func (b *builder) checkSource() {
 	for _, c := range b.categories {
 		if _, err := eventstore.NewStreamID(c, "x"); err != nil {
 			b.errs = append(b.errs, fmt.Errorf("projection %q: %w", b.name, err))
@@ -153,6 +167,15 @@ func (b *builder) build() (*Projection, error) {
 	}
 	if b.events == nil {
 		b.fail("it has no event registry")
+	}
+}
+
+func (b *builder) build() (*Projection, error) {
+	b.checkSource()
+	if b.reactAny != nil {
+		b.fail("ReactAny is a part of a reaction")
+	}
+	if b.events == nil {
 		return nil, errors.Join(b.errs...)
 	}
 	for _, v := range b.views {
@@ -173,10 +196,22 @@ func (b *builder) build() (*Projection, error) {
 	return b.Projection, nil
 }
 
+func (b *builder) buildReaction() (*Projection, error) {
+	b.checkSource()
+	if len(b.views) > 0 {
+		b.fail("a reaction has no views")
+	}
+	if len(b.reactors) == 0 && b.reactAny == nil {
+		b.fail("it handles nothing")
+	}
+	b.fingerprint = reactionPrint
+	return b.Projection, errors.Join(b.errs...)
+}
+
 func (b *builder) addHandler(v view, t reflect.Type, h handler) {
 	name, ok := b.events.NameOf(t)
 	if !ok {
-		b.fail("view %q handles %s, which is not registered", v.viewName(), t)
+		b.fail("view %q handles %s, which is not registered", v.Name(), t)
 		return
 	}
 	b.handlers[name] = append(b.handlers[name], h)

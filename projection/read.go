@@ -28,7 +28,7 @@ func (v *View[R]) Get(ctx context.Context, views Reader, key Key) (R, error) {
 	if err != nil {
 		return row, err
 	}
-	rows, err := views.Rows(ctx, g, []RowID{{View: v.name, Key: key}})
+	rows, err := views.Rows(ctx, g, []RowID{{View: v.stored, Key: key}})
 	if err != nil {
 		return row, err
 	}
@@ -70,7 +70,7 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 		return Page[R]{}, err
 	}
 	// One row more tells whether there is a next page.
-	rows, err := views.Page(ctx, g, PageQuery{View: v.name, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
+	rows, err := views.Page(ctx, g, PageQuery{View: v.stored, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
 	if err != nil {
 		return Page[R]{}, err
 	}
@@ -99,7 +99,7 @@ func (v *View[R]) All(ctx context.Context, views Reader) iter.Seq2[R, error] {
 			yield(none, err)
 			return
 		}
-		for row, err := range views.ScanRows(ctx, g, v.name) {
+		for row, err := range views.ScanRows(ctx, g, v.stored) {
 			if err != nil {
 				yield(none, err)
 				return

@@ -16,6 +16,8 @@ const mostEvents = 8192
 type round struct {
 	*feeder
 	generation GenerationID
+	// entry is that of the generation in the projection's state.
+	entry Generation
 	// conflicts counts failed conditions: slices get smaller with each.
 	conflicts int
 }

@@ -12,9 +12,13 @@ type applier struct {
 	rows   map[RowID]stored
 }
 
-// apply folds works into slices and writes them one after the other. It stops at
-// the first failed condition, an [ErrChanged]; what was written before stays.
+// apply folds works into slices and writes them one after the other, or runs a reaction
+// on them. It stops at the first failed condition, an [ErrChanged]; what was written
+// before stays.
 func (r *round) apply(ctx context.Context, works []*work) error {
+	if r.projection.isReaction() {
+		return r.react(ctx, works)
+	}
 	a := applier{round: r, limits: r.views.Limits(), rows: map[RowID]stored{}}
 	var steps []*step
 	for _, w := range works {
@@ -23,7 +27,14 @@ func (r *round) apply(ctx context.Context, works []*work) error {
 	if err := a.prefetch(ctx, steps); err != nil {
 		return err
 	}
-	mostSteps := max(1, mostEvents>>r.conflicts)
+	if a.limits.Apart && len(r.projection.views) == 1 && r.projection.perStream() {
+		return a.applyApart(ctx, works, steps)
+	}
+	return a.applyTogether(ctx, steps)
+}
+
+func (a *applier) applyTogether(ctx context.Context, steps []*step) error {
+	mostSteps := max(1, mostEvents>>a.conflicts)
 	for len(steps) > 0 {
 		n := a.cut(steps, mostSteps)
 		if err := a.write(ctx, steps[:n]); err != nil {

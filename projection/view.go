@@ -25,7 +25,7 @@ func (e Event[E]) ID() eventstore.EventID {
 }
 
 // View is a set of rows of type R, kept as JSON, and what events do to them. It is
-// made by [Fold], [Rows] or [Inserts], given to [New], and read by [View.Get], [View.Page] and
+// made by [Fold], [PerStream], [Rows] or [Inserts], given to [New], and read by [View.Get], [View.Page] and
 // [View.All].
 //
 // The code of a view is a pure function of the row and the event: it may run
@@ -35,6 +35,7 @@ func (e Event[E]) ID() eventstore.EventID {
 // stream at that event.
 type View[R any] struct {
 	name       string
+	stored     string      // the name by which view stores know it
 	projection *Projection // nil until New
 	handlers   map[reflect.Type]handler
 	doubled    []string
@@ -44,7 +45,7 @@ type View[R any] struct {
 // Name returns the name.
 func (v *View[R]) Name() string { return v.name }
 
-func (v *View[R]) viewName() string                         { return v.name }
+func (v *View[R]) storedName() string                       { return v.stored }
 func (v *View[R]) handlersByType() map[reflect.Type]handler { return v.handlers }
 
 func (v *View[R]) onlyInserts() bool { return v.inserts }
@@ -68,7 +69,8 @@ func (v *View[R]) on(t reflect.Type, h handler) {
 
 // view is a View of any row type.
 type view interface {
-	viewName() string
+	Name() string
+	storedName() string
 	handlersByType() map[reflect.Type]handler
 	onlyInserts() bool
 	bound() bool

@@ -70,6 +70,10 @@ type Limits struct {
 	Items int
 	// Bytes counts keys and contents of the rows, without inserted rows.
 	Bytes int
+	// Apart: a slice that moves one stream and writes nothing but its row in a
+	// [PerStream] view is a cheap write, and many of them go on at once. Else such
+	// streams are better written together.
+	Apart bool
 }
 
 // Checkpoint is how far a generation has applied a stream.
@@ -108,8 +112,8 @@ type Slice struct {
 }
 
 // Check is for implementations of [SliceStore]: it refuses a slice over the limits,
-// one that names a stream or a row twice, moves a checkpoint back, or puts a row
-// without a revision.
+// one that names a stream or a row twice, moves a checkpoint back, puts a row
+// without a revision, or writes the row of a stream without a move of it.
 func (s Slice) Check(l Limits) error {
 	if n := len(s.Moves) + len(s.Writes) - s.inserts(); n > l.Items {
 		return &LimitError{What: "items in a slice", Size: n, Limit: l.Items}
@@ -134,14 +138,19 @@ func (s Slice) Check(l Limits) error {
 	if size > l.Bytes {
 		return &LimitError{What: "bytes in a slice", Size: size, Limit: l.Bytes}
 	}
-	streams := make(map[eventstore.StreamID]bool, len(s.Moves))
+	streams := make(map[string]bool, len(s.Moves))
 	for _, m := range s.Moves {
-		if streams[m.Stream] {
+		if streams[m.Stream.String()] {
 			return fmt.Errorf("%w: a slice names stream %q twice", eventstore.ErrInvalid, m.Stream)
 		}
-		streams[m.Stream] = true
+		streams[m.Stream.String()] = true
 		if m.Stream.IsZero() || m.To <= m.From {
 			return fmt.Errorf("%w: a slice moves the checkpoint of %q from %d to %d", eventstore.ErrInvalid, m.Stream, m.From, m.To)
+		}
+	}
+	for _, w := range s.Writes {
+		if id := w.Row.ID; IsPerStream(id.View) && (w.Insert || id.Key.Sort != "" || !streams[id.Key.Partition]) {
+			return fmt.Errorf("%w: a slice writes row %q of view %q without a move of that stream", eventstore.ErrInvalid, id.Key.Partition, id.View)
 		}
 	}
 	return nil

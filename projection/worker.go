@@ -8,16 +8,16 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 )
 
-// Worker feeds projections from a feed, sweeps, and leaves heartbeats. Any number
-// of workers, in any number of processes, may feed the same projections.
+// Worker feeds projections and reactions from a feed, sweeps, and leaves heartbeats. Any
+// number of workers, in any number of processes, may feed the same ones.
 type Worker struct {
 	*Engine
 	feed eventstore.Feed
 }
 
 // NewWorker returns a worker; see [NewEngine].
-func NewWorker(source Source, views ViewStore, feed eventstore.Feed, opts Options, projections ...*Projection) (*Worker, error) {
-	engine, err := NewEngine(source, views, opts, projections...)
+func NewWorker(source Source, views ViewStore, feed eventstore.Feed, opts Options, consumers ...Consumer) (*Worker, error) {
+	engine, err := NewEngine(source, views, opts, consumers...)
 	if err != nil {
 		return nil, err
 	}

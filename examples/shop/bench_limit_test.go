@@ -171,7 +171,7 @@ func (w *bareWriter) put(place int, partition, sort, rev string, content any) er
 // barePlaces are numbered: checkpoints and rows of product-stats, checkpoints and rows
 // of purchase-history, purchases.
 const barePlaces = `INSERT INTO places(id, projection, generation, view) VALUES (1, 'product-stats', 1, ''), (2, 'product-stats', 1, 'product-stats'),
-	(3, 'purchase-history', 1, ''), (4, 'purchase-history', 1, 'purchase-history'), (5, 'purchase-history', 1, 'purchases')`
+	(3, 'purchase-history', 1, ''), (4, 'purchase-history', 1, '@purchase-history'), (5, 'purchase-history', 1, 'purchases')`
 
 func (f *bareFold) write(ctx context.Context, conn *sql.Conn, transactions int) (err error) {
 	if _, err := conn.ExecContext(ctx, barePlaces); err != nil {
@@ -199,7 +199,7 @@ func (f *bareFold) write(ctx context.Context, conn *sql.Conn, transactions int) 
 		u := f.users[id]
 		stream := customerCategory + "-" + id
 		err = errors.Join(err, w.exec(w.checkpoint, 1, stream, u.last), w.exec(w.checkpoint, 3, stream, u.last),
-			w.put(4, id, "", fmt.Sprintf("%s@%d", stream, u.last), u.PurchaseHistory))
+			w.put(4, stream, "", fmt.Sprintf("%s@%d", stream, u.last), u.PurchaseHistory))
 		for _, p := range u.purchases {
 			err = errors.Join(err, w.put(5, id, fmt.Sprintf("%012d", p.version), p.PurchaseID, p.PurchaseEntry))
 		}

@@ -57,7 +57,7 @@ func sweepYear(b *testing.B, path string) (usage benchtest.Usage, transactions i
 	file, err := sqlitefile.Open(b.Context(), path, sqlitefile.Options{MustExist: true})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, file.Close()) }()
-	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(nil), projections()...)
+	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(nil), viewConsumers()...)
 	require.NoError(b, err)
 	require.NoError(b, engine.Prepare(b.Context()))
 	end, ended := make(chan struct{}), make(chan struct{})

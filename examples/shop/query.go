@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -48,7 +49,11 @@ func (a *app) historyCommand() *cobra.Command {
 }
 
 func (a *app) history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
-	summary, err := History.Get(ctx, s.Views, projection.KeyOf(user))
+	customer, err := eventstore.NewStreamID(customerCategory, user)
+	if err != nil {
+		return historyAnswer{}, err
+	}
+	summary, err := History.Get(ctx, s.Views, projection.KeyOfStream(customer))
 	if errors.Is(err, projection.ErrNotFound) {
 		return historyAnswer{}, notFoundf(fmt.Sprintf("%s; %s brings the views up to date", a.findCustomer("history", user), a.command("project")),
 			"no purchase or return of a customer %q is known", user)

@@ -60,6 +60,11 @@ func projections() []*projection.Projection {
 	return []*projection.Projection{ProductStatsV1, PurchaseHistoryV1}
 }
 
+// viewConsumers are the projections, for a worker that keeps their views.
+func viewConsumers() []projection.Consumer {
+	return []projection.Consumer{ProductStatsV1, PurchaseHistoryV1}
+}
+
 func workerOptions(logger *slog.Logger) projection.Options {
 	host, err := os.Hostname()
 	if err != nil {

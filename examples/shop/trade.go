@@ -33,7 +33,7 @@ func (a *app) trade(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("demo"), workerOptions(nil), projections()...)
+	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("demo"), workerOptions(nil), viewConsumers()...)
 	if err != nil {
 		return err
 	}

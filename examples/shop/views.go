@@ -57,15 +57,15 @@ type PurchaseHistory struct {
 	ReturnCount   int         `json:"returnCount"`
 }
 
-// History has one row a customer.
-var History = projection.Fold("purchase-history",
-	projection.On(userKey[PurchaseMade], func(h *PurchaseHistory, e projection.Event[PurchaseMade]) error {
+// History has one row a customer, which is a stream.
+var History = projection.PerStream("purchase-history",
+	projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseMade]) error {
 		h.UserID = e.Stream.ID()
 		h.TotalSpent = h.TotalSpent.Add(e.Data.Amount)
 		h.PurchaseCount++
 		return nil
 	}),
-	projection.On(userKey[PurchaseReturned], func(h *PurchaseHistory, e projection.Event[PurchaseReturned]) error {
+	projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseReturned]) error {
 		h.UserID = e.Stream.ID()
 		h.TotalReturned = h.TotalReturned.Add(e.Data.Amount)
 		h.ReturnCount++
@@ -115,10 +115,6 @@ func (l Line) line() Line { return l }
 
 func productKey[E HasLine](e projection.Event[E]) projection.Key {
 	return projection.KeyOf(e.Data.line().ProductID)
-}
-
-func userKey[E HasLine](e projection.Event[E]) projection.Key {
-	return projection.KeyOf(e.Stream.ID())
 }
 
 // purchaseKey sorts a customer's purchases by version: by bytes, so with zeros.

@@ -68,8 +68,8 @@ func TestTheViewsSayWhatWasBoughtAndWhatCameBack(t *testing.T) {
 
 var rows2010 = map[string]string{
 	"product-stats MUG":                   `{"productId":"MUG","totalSales":22.95,"purchaseCount":4,"unitsSold":9,"totalReturned":20.4,"returnCount":4,"unitsReturned":8,"lastUpdated":"2010-12-09T09:30:00Z"}`,
-	"purchase-history 2":                  `{"userId":"2","totalSpent":12.75,"totalReturned":5.1,"purchaseCount":3,"returnCount":2}`,
-	"purchase-history guest-536365":       `{"userId":"guest-536365","totalSpent":2.55,"totalReturned":5.1,"purchaseCount":1,"returnCount":2}`,
+	"@purchase-history user-2":            `{"userId":"2","totalSpent":12.75,"totalReturned":5.1,"purchaseCount":3,"returnCount":2}`,
+	"@purchase-history user-guest-536365": `{"userId":"guest-536365","totalSpent":2.55,"totalReturned":5.1,"purchaseCount":1,"returnCount":2}`,
 	"purchases 1 000000000001":            `{"purchaseId":"user-1@1","productId":"MUG","quantity":6,"amount":15.3,"date":"2010-12-01T09:30:00Z","returned":6}`,
 	"purchases 1 000000000005":            `{"purchaseId":"user-1@5","productId":"MUG","quantity":1,"amount":2.55,"date":"2010-12-09T09:30:00Z","returned":0}`,
 	"purchases 2 000000000002":            `{"purchaseId":"user-2@2","productId":"TEA","quantity":3,"amount":7.65,"date":"2010-12-05T09:30:00Z","returned":1}`,

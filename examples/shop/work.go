@@ -20,7 +20,7 @@ func (a *app) projectCommand() *cobra.Command {
 
 func (a *app) project(ctx context.Context) error {
 	return a.with(ctx, func(s *Service) error {
-		engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), projections()...)
+		engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), viewConsumers()...)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (a *app) worker(ctx context.Context) (err error) {
 func (a *app) follow(ctx context.Context, s *Service) error {
 	opts := workerOptions(a.logger())
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}
-	worker, err := projection.NewWorker(s.Store, views, s.Feed("worker"), opts, projections()...)
+	worker, err := projection.NewWorker(s.Store, views, s.Feed("worker"), opts, viewConsumers()...)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ var _ projection.ViewStore = (*Views)(nil)
 
 // limits are those of a transaction, with room for what is around rows and checkpoints:
 // keys, revisions, conditions.
-var limits = projection.Limits{Items: dynamotable.MaxTransactionItems, Bytes: dynamotable.MaxTransactionBytes - dynamotable.MaxTransactionItems*4096}
+var limits = projection.Limits{Items: dynamotable.MaxTransactionItems, Bytes: dynamotable.MaxTransactionBytes - dynamotable.MaxTransactionItems*4096, Apart: true}
 
 // Open looks at the table PREFIX-views, with one DescribeTable. One that is missing, of
 // another program, or replicated to another Region is refused with an error that carries

@@ -33,10 +33,13 @@ type Estimator struct {
 
 	mu  sync.Mutex
 	sum Estimate
+	own map[string]int // sizes of checkpoints with a row in them, by key
 }
 
 // NewEstimator returns an estimator over a view store, with the limits of DynamoDB.
-func NewEstimator(views projection.ViewStore) *Estimator { return &Estimator{ViewStore: views} }
+func NewEstimator(views projection.ViewStore) *Estimator {
+	return &Estimator{ViewStore: views, own: map[string]int{}}
+}
 
 // Estimate returns what was counted so far.
 func (e *Estimator) Estimate() Estimate {
@@ -60,7 +63,11 @@ func (e *Estimator) count(s projection.Slice) {
 	items, inserts := new(Views).itemsOf(s)
 	units := 0
 	for _, item := range items {
-		units += dynamotable.WriteUnits(sizeOfWrite(item))
+		size := sizeOfWrite(item)
+		units += dynamotable.WriteUnits(size)
+		if item.Update != nil && size > 1 {
+			e.own[nameOf(item.Update.Key)] = size
+		}
 	}
 	e.sum.Requests += (len(inserts) + dynamotable.MaxBatchWriteItems - 1) / dynamotable.MaxBatchWriteItems
 	if len(items) > 0 {
@@ -85,11 +92,16 @@ func (e *Estimator) count(s projection.Slice) {
 	}
 }
 
-// sizeOfWrite is what a write is charged by. A checkpoint is small, and what is deleted
-// is taken to be.
+// sizeOfWrite is what a write is charged by. What is deleted is taken to be small, and so
+// is a checkpoint, but for the stream's row in it.
 func sizeOfWrite(item types.TransactWriteItem) int {
-	if item.Put != nil {
+	switch {
+	case item.Put != nil:
 		return dynamotable.SizeOf(item.Put.Item)
+	case item.Update != nil && item.Update.ExpressionAttributeValues[":row"] != nil:
+		values := item.Update.ExpressionAttributeValues
+		return dynamotable.SizeOf(item.Update.Key) + dynamotable.SizeOf(dynamotable.Item{attrVersion: values[":to"], attrRev: values[":new"],
+			attrRow: values[":row"], attrMark: dynamotable.B(make([]byte, 8))})
 	}
 	return 1
 }
@@ -107,7 +119,9 @@ func (e *Estimator) Park(ctx context.Context, g projection.GenerationID, stream 
 func (e *Estimator) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
 	e.mu.Lock()
 	e.batch(len(streams))
-	e.sum.ReadUnits += float64(len(streams))
+	for _, s := range streams {
+		e.sum.ReadUnits += dynamotable.ReadUnits(max(1, e.own[nameOf(checkpointKey(g, s.String()))]), true)
+	}
 	e.mu.Unlock()
 	return e.ViewStore.Checkpoints(ctx, g, streams)
 }

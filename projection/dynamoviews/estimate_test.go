@@ -42,6 +42,17 @@ func newTotals() *projection.Projection {
 		})))
 }
 
+type buyer struct{ Bought int }
+
+// newBuyers returns a projection whose rows lie with their checkpoints.
+func newBuyers() *projection.Projection {
+	return projection.MustNew("buyers", 1, registry, projection.Follow("user"),
+		projection.PerStream("buyers", projection.When(func(row *buyer, e projection.Event[sold]) error {
+			row.Bought += e.Data.Quantity
+			return nil
+		})))
+}
+
 // A store of 40 users who buy of 30 products.
 func sales(t *testing.T) *memstore.Store {
 	store := memstore.New()
@@ -64,8 +75,8 @@ func sales(t *testing.T) *memstore.Store {
 	return store
 }
 
-func sweep(t *testing.T, store *memstore.Store, views projection.ViewStore, meter *dynamometer.Meter) {
-	engine, err := projection.NewEngine(store, views, projection.Options{}, newTotals())
+func sweep(t *testing.T, store *memstore.Store, views projection.ViewStore, meter *dynamometer.Meter, p *projection.Projection) {
+	engine, err := projection.NewEngine(store, views, projection.Options{}, p)
 	require.NoError(t, err)
 	require.NoError(t, engine.Prepare(t.Context()))
 	if meter != nil {
@@ -77,22 +88,38 @@ func sweep(t *testing.T, store *memstore.Store, views projection.ViewStore, mete
 
 func TestWhatIsEstimatedIsWhatTheMeterCounts(t *testing.T) {
 	t.Parallel()
+	estimate, _ := estimateAndCount(t, newTotals)
+	assert.Positive(t, estimate.Inserts)
+	assert.Positive(t, estimate.Rows)
+}
+
+func TestARowThatLiesWithItsCheckpointIsWrittenForOneUnit(t *testing.T) {
+	t.Parallel()
+	estimate, counted := estimateAndCount(t, newBuyers)
+	assert.Equal(t, 40, estimate.Slices)
+	assert.InDelta(t, 40, estimate.WriteUnits, 0)
+	assert.Equal(t, 40, counted["UpdateItem"].Requests)
+	assert.InDelta(t, 40, counted["UpdateItem"].WriteUnits, 0)
+	assert.Zero(t, counted["TransactWriteItems"].Requests)
+}
+
+// estimateAndCount sweeps the sales into views in memory, and into DynamoDB.
+func estimateAndCount(t *testing.T, newProjection func() *projection.Projection) (dynamoviews.Estimate, map[string]dynamometer.Usage) {
 	store := sales(t)
 	estimator := dynamoviews.NewEstimator(memviews.New(memviews.Options{}))
-	sweep(t, store, estimator, nil)
+	sweep(t, store, estimator, nil, newProjection())
 	estimate := estimator.Estimate()
 
 	var meter dynamometer.Meter
 	client := dynamotest.NewClient(t, server.Endpoint(t), meter.Attach)
 	views, err := dynamoviews.Open(t.Context(), client, provisioned(t), dynamoviews.Options{})
 	require.NoError(t, err)
-	sweep(t, store, views, &meter)
+	sweep(t, store, views, &meter, newProjection())
 	counted := meter.Operations()
 	t.Logf("estimated %+v, counted %+v", estimate, counted)
 
 	writes := counted["TransactWriteItems"].WriteUnits + counted["BatchWriteItem"].WriteUnits + counted["UpdateItem"].WriteUnits
 	assert.InEpsilon(t, estimate.WriteUnits, writes, 0.05)
 	assert.InEpsilon(t, estimate.ReadUnits, counted["BatchGetItem"].ReadUnits, 0.05)
-	assert.Positive(t, estimate.Inserts)
-	assert.Positive(t, estimate.Rows)
+	return estimate, counted
 }

@@ -23,7 +23,7 @@ func (v *Views) Checkpoints(ctx context.Context, g projection.GenerationID, stre
 	for i, s := range streams {
 		found[i].Stream = s
 		if index[s.String()] == nil {
-			keys = append(keys, checkpointKey(g, s))
+			keys = append(keys, checkpointKey(g, s.String()))
 		}
 		index[s.String()] = append(index[s.String()], i)
 	}
@@ -78,29 +78,42 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 	asked := map[string]projection.RowID{} // by key as stored
 	var keys []dynamotable.Item
 	for _, id := range ids {
-		name := rowsKey(g, id.View, sliceOf(id.Key.Partition)) + behind + id.Key.Partition + behind + id.Key.Sort
-		if _, twice := asked[name]; !twice {
-			asked[name] = id
-			keys = append(keys, rowKey(g, id))
+		key := rowKey(g, id)
+		if _, twice := asked[nameOf(key)]; !twice {
+			asked[nameOf(key)] = id
+			keys = append(keys, key)
 		}
 	}
 	items, err := dynamotable.BatchGet(ctx, v.attempts, v.client, v.table, keys)
 	if err != nil {
 		return nil, v.wrap(ctx, "read", err)
 	}
-	rows := make([]projection.Row, len(items))
-	for i, item := range items {
-		r := dynamotable.Reader{Item: item}
-		if rows[i], err = rowOf(item, asked[r.String(attrPK)+behind+r.String(attrSK)].View); err != nil {
+	rows := make([]projection.Row, 0, len(items))
+	for _, item := range items {
+		view := asked[nameOf(item)].View
+		if projection.IsPerStream(view) && item[attrRev] == nil {
+			continue // a checkpoint without a row
+		}
+		row, err := rowOf(item, view)
+		if err != nil {
 			return nil, err
 		}
+		rows = append(rows, row)
 	}
 	return rows, ended(ctx)
+}
+
+func nameOf(item dynamotable.Item) string {
+	r := dynamotable.Reader{Item: item}
+	return r.String(attrPK) + behind + r.String(attrSK)
 }
 
 // Page implements [projection.RowReader]: a strongly consistent Query, one request for
 // each megabyte, one read unit for each 4 KB.
 func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projection.PageQuery) (rows []projection.Row, err error) {
+	if projection.IsPerStream(q.View) {
+		return v.pageOfStream(ctx, g, q)
+	}
 	query := v.query(rowsKey(g, q.View, sliceOf(q.Partition)), "PK = :pk AND SK BETWEEN :first AND :last")
 	first, last := q.Partition+behind, q.Partition+"\x01" // what follows U+0000
 	end := ""                                             // a key that does not belong to the page
@@ -128,6 +141,14 @@ func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projectio
 		}
 	}
 	return rows, nil
+}
+
+// pageOfStream: the partition has one row at the most, whose sort key is empty.
+func (v *Views) pageOfStream(ctx context.Context, g projection.GenerationID, q projection.PageQuery) ([]projection.Row, error) {
+	if q.After != nil && (!q.Backward || *q.After == "") {
+		return nil, ended(ctx)
+	}
+	return v.Rows(ctx, g, []projection.RowID{{View: q.View, Key: projection.KeyOf(q.Partition)}})
 }
 
 func (v *Views) query(pk, condition string) *dynamodb.QueryInput {

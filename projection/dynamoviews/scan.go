@@ -31,7 +31,12 @@ func pageOf(items, bytes int) int {
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
 	all := make([]iter.Seq2[projection.Row, error], slices)
 	for i := range all {
-		all[i] = decoded(v.items(ctx, v.query(rowsKey(g, view, i), "PK = :pk"), pageOf), func(item dynamotable.Item) (projection.Row, error) {
+		query := v.query(rowsKey(g, view, i), "PK = :pk")
+		if projection.IsPerStream(view) {
+			query = v.query(checkpointsKey(g, i), "PK = :pk")
+			query.FilterExpression = aws.String("attribute_exists(rev)")
+		}
+		all[i] = decoded(v.items(ctx, query, pageOf), func(item dynamotable.Item) (projection.Row, error) {
 			return rowOf(item, view)
 		})
 	}

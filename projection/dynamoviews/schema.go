@@ -33,6 +33,8 @@ import (
 //	parked  S  the park record, JSON, absent where there is none
 //	pv      N  its version
 //	dir     S  parked|projection#generation, beside parked: the index of parked streams
+//	rev, row   the stream's row in the view made by projection.PerStream, if there is one.
+//	           Where the row is deleted, the item stays.
 //
 // The state of a projection, and what its workers tell:
 //
@@ -90,6 +92,9 @@ func rowsKey(g projection.GenerationID, view string, slice int) string {
 }
 
 func rowKey(g projection.GenerationID, id projection.RowID) dynamotable.Item {
+	if projection.IsPerStream(id.View) {
+		return checkpointKey(g, id.Key.Partition)
+	}
 	return dynamotable.Item{attrPK: dynamotable.S(rowsKey(g, id.View, sliceOf(id.Key.Partition))),
 		attrSK: dynamotable.S(id.Key.Partition + behind + id.Key.Sort)}
 }
@@ -98,8 +103,8 @@ func checkpointsKey(g projection.GenerationID, slice int) string {
 	return "checkpoints|" + g.String() + "|" + strconv.Itoa(slice)
 }
 
-func checkpointKey(g projection.GenerationID, stream eventstore.StreamID) dynamotable.Item {
-	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, sliceOf(stream.String()))), attrSK: dynamotable.S(stream.String())}
+func checkpointKey(g projection.GenerationID, stream string) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, sliceOf(stream))), attrSK: dynamotable.S(stream)}
 }
 
 func parkedKey(g projection.GenerationID) string { return "parked|" + g.String() }
@@ -121,12 +126,13 @@ func rowItem(g projection.GenerationID, row projection.Row) dynamotable.Item {
 func rowOf(item dynamotable.Item, view string) (projection.Row, error) {
 	r := dynamotable.Reader{Item: item}
 	partition, sort, found := strings.Cut(r.String(attrSK), behind)
+	found = found != projection.IsPerStream(view)
 	row := projection.Row{ID: projection.RowID{View: view, Key: projection.Key{Partition: partition, Sort: sort}}, Content: []byte(r.String(attrRow))}
 	rev, err := eventstore.ParseEventID(r.String(attrRev))
 	if r.Err != nil {
 		err = r.Err
 	} else if !found {
-		err = fmt.Errorf("its key has one part")
+		err = fmt.Errorf("its key is not one of such a view")
 	}
 	if err != nil {
 		return projection.Row{}, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, partition, view, err)

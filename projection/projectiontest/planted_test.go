@@ -83,6 +83,21 @@ var faults = []planted.Fault{
 		Edits: []planted.Edit{{File: "projection/round.go", Old: "if w.failure == nil || w.applied != w.failure.event.id.Version-1 {", New: "if w.failure == nil {"}},
 	},
 	{
+		Name:    "a reaction's checkpoint moves before its code has run",
+		Edits:   []planted.Edit{{File: "projection/react.go", Old: "err = guard(func() error { return react(ctx, e) })", New: "if err = r.moveTo(ctx, w, id.Version); err == nil {\n\t\t\t\terr = guard(func() error { return react(ctx, e) })\n\t\t\t}"}},
+		Package: "projection", Test: "TestEveryEventReachesTheReceiver",
+	},
+	{
+		Name:    "a reaction goes on behind an event that it failed on",
+		Edits:   []planted.Edit{{File: "projection/react.go", Old: "return r.moveTo(ctx, w, id.Version-1)", New: "continue"}},
+		Package: "projection", Test: "TestEveryEventReachesTheReceiver",
+	},
+	{
+		Name:    "a reaction runs on what was before its start",
+		Edits:   []planted.Edit{{File: "projection/react.go", Old: "if c.Time.Before(r.entry.Start) {", New: "if false {"}},
+		Package: "projection", Test: "TestAReactionThatMeetsAnOldStore",
+	},
+	{
 		Name:  "a failed event is passed over",
 		Edits: []planted.Edit{{File: "projection/plan.go", Old: "passOver(id.Version - 1)\n\t\t\tif f != nil {", New: "passOver(id.Version - 1)\n\t\t\tif f != nil {\n\t\t\t\tif f.unknown {\n\t\t\t\t\tseen = id.Version\n\t\t\t\t\tcontinue\n\t\t\t\t}"}},
 	},

@@ -3,6 +3,8 @@ package projectiontest_test
 import (
 	"testing"
 
+	"github.com/leftfold/leftfold/projection"
+	"github.com/leftfold/leftfold/projection/memviews"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
 
@@ -12,4 +14,12 @@ func TestAnEngineKeepsItsPromisesUnderAFeedThatRepeatsAndReorders(t *testing.T) 
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
 	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(1000), Lossy: true})
+}
+
+func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) {
+	projectiontest.Run(t, projectiontest.Options{Projection: newShelves(), Events: registry, History: history, Schedules: schedules(1000), Lossy: true,
+		Views: func(_ testing.TB, limits projection.Limits) projection.ViewStore {
+			limits.Apart = true
+			return memviews.New(memviews.Options{Limits: limits})
+		}})
 }

@@ -18,9 +18,9 @@ func schedules(n int) int {
 }
 
 // A small warehouse: shelves hold items, and every shelf is a stream. It has what
-// views can have: rows that streams share, rows of one stream, rows that are
-// deleted and made again, rows that are new, rows that are inserted outside of slices,
-// events that nothing handles.
+// views can have: rows that streams share, rows of one stream, also beside its
+// checkpoint, rows that are deleted and made again, rows that are new, rows that are
+// inserted outside of slices, events that nothing handles.
 type (
 	Stored  struct{ Item string }
 	Taken   struct{ Item string }
@@ -72,6 +72,30 @@ func touch[E any](items int) projection.FoldHandler[shelf] {
 	})
 }
 
+// visits is a row of one stream, which lies with its checkpoint.
+type visits struct {
+	Shelf  string
+	Last   eventstore.Version
+	Events int
+}
+
+func visit[E any]() projection.StreamHandler[visits] {
+	return projection.When(func(v *visits, e projection.Event[E]) error {
+		v.Shelf, v.Last = e.Stream.ID(), e.Version
+		v.Events++
+		return nil
+	})
+}
+
+func newVisits() *projection.View[visits] {
+	return projection.PerStream("visits", visit[Stored](), visit[Taken](), visit[Moved](), projection.WhenDelete[visits, Cleared]())
+}
+
+// newShelves returns a projection that has nothing but such rows.
+func newShelves() *projection.Projection {
+	return projection.MustNew("shelves", 1, registry, projection.Follow("shelf"), newVisits())
+}
+
 // newWarehouse returns a projection of its own for each test.
 func newWarehouse() *projection.Projection {
 	return projection.MustNew("warehouse", 1, registry, projection.Follow("shelf"),
@@ -94,6 +118,7 @@ func newWarehouse() *projection.Projection {
 				return nil
 			}),
 		),
+		newVisits(),
 		projection.Fold("shelves", touch[Stored](1), touch[Taken](-1), projection.OnDelete[shelf](shelfKey[Cleared])),
 		projection.Fold("log", projection.OnNew(lineKey[Stored], func(l *line, e projection.Event[Stored]) error {
 			l.Item, l.At = e.Data.Item, e.Version

@@ -87,16 +87,13 @@ func (m *model) apply(r *rapid.T) {
 		next := move(stream, from, from+eventstore.Version(rapid.IntRange(1, 5).Draw(r, "by")))
 		next.Parked = rapid.Bool().Draw(r, "parked")
 		s.Moves = append(s.Moves, next)
+		if rapid.Bool().Draw(r, "own row") {
+			s.Writes, holds = m.draw(r, s.Writes, ownRow(stream), holds)
+		}
 		holds = holds && from == m.checkpoints[stream].Version && (next.Parked || m.checkpoints[stream].Parked == nil)
 	}
 	for _, id := range some(r, modelRows, 4, "writes") {
-		w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))
-		w.Delete = rapid.Bool().Draw(r, "delete")
-		if rapid.IntRange(0, 2).Draw(r, "conditional") > 0 {
-			w = expecting(m.expect(r, id), w)
-			holds = holds && w.Expect == m.rows[id].Rev
-		}
-		s.Writes = append(s.Writes, w)
+		s.Writes, holds = m.draw(r, s.Writes, id, holds)
 	}
 	err := m.views.Apply(m.t.Context(), s)
 	if !holds {
@@ -112,6 +109,17 @@ func (m *model) apply(r *rapid.T) {
 			delete(m.rows, w.Row.ID)
 		}
 	}
+}
+
+// draw adds a write of a row, and says whether all conditions still hold.
+func (m *model) draw(r *rapid.T, writes []projection.RowWrite, id projection.RowID, holds bool) ([]projection.RowWrite, bool) {
+	w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))
+	w.Delete = rapid.Bool().Draw(r, "delete")
+	if rapid.IntRange(0, 2).Draw(r, "conditional") > 0 {
+		w = expecting(m.expect(r, id), w)
+		holds = holds && w.Expect == m.rows[id].Rev
+	}
+	return append(writes, w), holds
 }
 
 func (m *model) park(r *rapid.T) {
@@ -148,7 +156,11 @@ func (m *model) readCheckpoints(r *rapid.T) {
 
 func (m *model) readRows(r *rapid.T) {
 	var want []projection.Row
-	ids := some(r, modelRows, len(modelRows), "rows")
+	all := slices.Clone(modelRows)
+	for _, s := range modelStreams {
+		all = append(all, ownRow(s))
+	}
+	ids := some(r, all, len(all), "rows")
 	for _, id := range ids {
 		if row, ok := m.rows[id]; ok {
 			want = append(want, row)
@@ -191,6 +203,6 @@ func (m *model) readAll(r *rapid.T) {
 	for _, id := range sortedKeys(m.rows, projection.RowID.Compare) {
 		want.Rows = append(want.Rows, m.rows[id])
 	}
-	require.Equal(r, want, m.contents(m.t, "v", "w"))
+	require.Equal(r, want, m.contents(m.t, ownView, "v", "w"))
 	require.Equal(r, wantParked.Checkpoints, collect(m.t, m.views.AllCheckpoints(m.t.Context(), m.generation, true)))
 }

@@ -47,6 +47,7 @@ var contract = []struct {
 	{"Apply", applyClauses},
 	{"Conditions", conditionClauses},
 	{"Inserted rows", insertClauses},
+	{"Rows of streams", ownRowClauses},
 	{"Limits", limitClauses},
 	{"Park", parkClauses},
 	{"Rows", rowClauses},

@@ -1,0 +1,143 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// mostReacting is how many streams of a reaction are served at once.
+const mostReacting = 16
+
+// react runs a reaction on works, each stream by itself.
+func (r *round) react(ctx context.Context, works []*work) error {
+	each := atOnce(mostReacting)
+	if r.opts.Sequential {
+		each = inTurn
+	}
+	before := make([]eventstore.Version, len(works))
+	errs := make([]error, len(works))
+	each(len(works), func(i int) {
+		before[i] = works[i].applied
+		errs[i] = r.reactTo(ctx, works[i])
+	})
+	err := worst(errs)
+	for i, w := range works {
+		if w.applied > before[i] && !r.entry.Fed {
+			return errors.Join(err, r.markFed(ctx))
+		}
+	}
+	return err
+}
+
+// reactTo runs the reaction on the events of one stream, one after the other. The
+// checkpoint moves past each before the next: so nothing is done again that need not be,
+// and a worker that is late notices it at once.
+func (r *round) reactTo(ctx context.Context, w *work) error {
+	at := w.applied
+	for _, c := range w.commits {
+		for i := range c.Events {
+			id := c.EventID(i)
+			if id.Version <= w.applied {
+				continue
+			}
+			e, react, err := r.reactor(c, i)
+			if react == nil && err == nil {
+				at = id.Version // moved with the next event, or at the end
+				continue
+			}
+			if err == nil {
+				err = guard(func() error { return react(ctx, e) })
+			}
+			if err != nil && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err != nil {
+				w.failure = &failure{event: e, err: lasting(err), unknown: errors.Is(err, eventstore.ErrUnregistered)}
+				return r.moveTo(ctx, w, id.Version-1)
+			}
+			at = id.Version
+			if err := r.moveTo(ctx, w, at); err != nil {
+				return err
+			}
+		}
+	}
+	return r.moveTo(ctx, w, at)
+}
+
+// reactor returns what is to be done about an event, nil for nothing.
+func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
+	stored := c.Events[i]
+	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: stored.Type, schema: stored.Schema}
+	if c.Time.Before(r.entry.Start) {
+		return e, nil, nil
+	}
+	react, handled := r.projection.reactors[stored.Type]
+	known := r.projection.events.Knows(stored.Type, stored.Schema)
+	switch {
+	case handled && known:
+		d := r.decoders.decode(c, r.projection.events)[i]
+		e.value = d.value
+		return e, react, d.err
+	case !handled && r.projection.reactAny != nil:
+		e.value = stored
+		return e, r.projection.reactAny, nil
+	case known:
+		return e, nil, nil
+	}
+	return e, nil, &eventstore.EventError{ID: e.id, Type: e.typ, Schema: e.schema, Err: eventstore.ErrUnregistered}
+}
+
+// moveTo moves the checkpoint of a stream, if it is not there yet.
+func (r *round) moveTo(ctx context.Context, w *work, to eventstore.Version) error {
+	if to <= w.applied {
+		return nil
+	}
+	err := r.views.Apply(ctx, Slice{Generation: r.generation, Moves: []Move{{Stream: w.task.stream, From: w.applied, To: to, Parked: w.parked != nil}}})
+	if err != nil {
+		return err
+	}
+	r.status.applied(uint64(to - w.applied))
+	w.applied = to
+	return nil
+}
+
+// lasting: a deadline that the reaction set itself is no reason to park a stream.
+func lasting(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return Transient(err)
+	}
+	return err
+}
+
+// markFed notes that there are checkpoints from now on, so that their loss is noticed.
+func (r *round) markFed(ctx context.Context) error {
+	for {
+		s, err := r.views.State(ctx, r.projection.name)
+		if err != nil {
+			return err
+		}
+		for i, g := range s.Generations {
+			if g.Number == r.generation.Number {
+				if g.Fed {
+					return nil
+				}
+				s.Generations[i].Fed = true
+			}
+		}
+		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
+			r.entry.Fed = err == nil
+			return err
+		}
+	}
+}
+
+// begun is the state of a reaction from its start on.
+func (p *Projection) begun(s State, role Role, start time.Time) State {
+	s.Projection = p.name
+	s.Counter++
+	s.Generations = []Generation{{Number: s.Counter, Version: p.version, Fingerprint: p.fingerprint, Role: role, Since: time.Now().UTC(), Start: start.UTC()}}
+	return s
+}
