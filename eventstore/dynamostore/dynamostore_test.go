@@ -1,12 +1,9 @@
 package dynamostore_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
@@ -16,23 +13,15 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 // bare is how tests make tables: streams make a server slower with every table.
 var bare = dynamostore.ProvisionOptions{NoStream: true, Unprotected: true}
 
-func newPrefix() string { return "t" + strings.ReplaceAll(uuid.NewString(), "-", "") }
-
 // provisioned returns a client and the prefix of a table of the test's own.
 func provisioned(t testing.TB) (*dynamodb.Client, string) {
 	t.Helper()
-	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), dynamotest.NewPrefix()
 	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, bare))
 	return client, prefix
 }

@@ -17,7 +17,7 @@ import (
 
 func TestOpenSaysWhatIsWrongWithATable(t *testing.T) {
 	t.Parallel()
-	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), dynamotest.NewPrefix()
 	_, err := dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
 	assert.ErrorIs(t, err, dynamotable.ErrMissing)
 	assert.ErrorContains(t, err, "dynamostore: open the table "+prefix+"-events: DescribeTable: the table does not exist")
@@ -42,7 +42,7 @@ func TestOpenSaysWhatIsWrongWithATable(t *testing.T) {
 
 func TestProvisionMayBeRepeatedAndRunByManyAtOnce(t *testing.T) {
 	t.Parallel()
-	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), dynamotest.NewPrefix()
 	done := make(chan error, 4)
 	for range cap(done) {
 		go func() { done <- dynamostore.Provision(t.Context(), client, prefix, bare) }()
@@ -59,7 +59,7 @@ func TestProvisionMayBeRepeatedAndRunByManyAtOnce(t *testing.T) {
 
 func TestProvisionForProductionHasAStreamAndIsProtected(t *testing.T) {
 	t.Parallel()
-	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), newPrefix()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), dynamotest.NewPrefix()
 	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, dynamostore.ProvisionOptions{DirectorySlices: 3}))
 	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: new(prefix + "-events")})
 	require.NoError(t, err)

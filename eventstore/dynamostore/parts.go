@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/dynamotable"
 )
@@ -70,21 +67,19 @@ func (s *Store) parts(ctx context.Context, stream eventstore.StreamID, first eve
 	return all, nil
 }
 
-// ask fetches the parts that are not found yet, and returns how many remain. An answer
-// holds up to 16 MB, more than all parts of a commit; DynamoDB may still leave some out.
+// ask fetches the parts that are not found yet, and returns how many remain.
 func (s *Store) ask(ctx context.Context, stream eventstore.StreamID, first eventstore.Version, found [][]byte) (missing int, err error) {
-	keys := types.KeysAndAttributes{ConsistentRead: new(true)}
+	var keys []dynamotable.Item
 	for i, part := range found {
 		if part == nil {
-			keys.Keys = append(keys.Keys, payloadKey(stream, first, i))
+			keys = append(keys, payloadKey(stream, first, i))
 		}
 	}
-	out, err := dynamotable.Send(ctx, s.attempts, "BatchGetItem", s.client.BatchGetItem,
-		&dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: keys}})
+	items, err := dynamotable.BatchGet(ctx, s.attempts, s.client, s.table, keys)
 	if err != nil {
 		return 0, s.wrap(ctx, "read", err)
 	}
-	for _, item := range out.Responses[s.table] {
+	for _, item := range items {
 		r := dynamotable.Reader{Item: item}
 		i, part := r.Int(attrSK), r.Bytes(attrPart)
 		if r.Err == nil && (i < 0 || i >= int64(len(found)) || part == nil) {
@@ -95,5 +90,5 @@ func (s *Store) ask(ctx context.Context, stream eventstore.StreamID, first event
 		}
 		found[i] = part
 	}
-	return len(keys.Keys) - len(out.Responses[s.table]), nil
+	return len(keys) - len(items), nil
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/contiguous"
 	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/internal/frame"
 )
 
 // Read implements [eventstore.Store]: a strongly consistent Query, one request for each
@@ -21,7 +23,7 @@ import (
 // successor. So where versions are missing they are asked for once more.
 func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
 	return func(yield func(eventstore.Commit, error) bool) {
-		intern := interner()
+		intern := frame.Interner()
 		next := max(from, 1) // a commit that holds it must come
 		for asked := eventstore.Version(0); ; asked = next {
 			missing := false
@@ -39,7 +41,7 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 				}
 				if missing = c.First > next || c.First < next && next > max(from, 1); missing {
 					if asked == next {
-						yield(eventstore.Commit{}, hole(stream, min(next, c.First), max(next, c.First)-1))
+						yield(eventstore.Commit{}, contiguous.Hole(stream, min(next, c.First), max(next, c.First)-1))
 						return
 					}
 					break
@@ -85,12 +87,17 @@ func (s *Store) items(ctx context.Context, stream eventstore.StreamID, version e
 // ReadBackward implements [eventstore.Store], as Read in the other direction: it meets a
 // commit only after its successor, so here a hole is one.
 func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
+	return contiguous.Backward(stream, s.down(ctx, stream, from))
+}
+
+// down returns the commits from the one that holds a version, or from the head.
+func (s *Store) down(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
 	return func(yield func(eventstore.Commit, error) bool) {
-		intern := interner()
 		if from == 0 || from > math.MaxInt64 {
 			from = math.MaxInt64
 		}
-		expected, known := eventstore.Version(0), false // the version that must come next
+		intern := frame.Interner()
+		begun := from == math.MaxInt64 // nothing lies behind the head
 		for page, err := range s.query(ctx, s.downFrom(stream, from)) {
 			if err != nil {
 				yield(eventstore.Commit{}, err)
@@ -98,29 +105,19 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 			}
 			for _, item := range page {
 				c, err := s.resolve(ctx, item, stream, intern)
-				if err == nil && known && c.Last() != expected {
-					err = hole(stream, min(c.Last(), expected)+1, max(c.Last(), expected))
-				}
-				if err == nil && !known && c.Last() < from {
+				if err == nil && !begun && c.Last() < from {
 					err = s.checkBehind(ctx, stream, c.Last())
 				}
-				if err != nil {
-					yield(eventstore.Commit{}, err)
+				if !yield(c, err) || err != nil {
 					return
 				}
-				if !yield(c, nil) {
-					return
-				}
-				expected, known = c.First-1, true
+				begun = true
 			}
 		}
-		var err error
-		if !known {
-			err = s.checkBehind(ctx, stream, 0)
-		} else if expected > 0 {
-			err = hole(stream, 1, expected)
+		if begun {
+			return
 		}
-		if err != nil {
+		if err := s.checkBehind(ctx, stream, 0); err != nil {
 			yield(eventstore.Commit{}, err)
 		}
 	}
@@ -135,7 +132,7 @@ func (s *Store) checkBehind(ctx context.Context, stream eventstore.StreamID, ver
 		return err
 	}
 	if first := firstOf(item); first != version+1 {
-		return hole(stream, version+1, first-1)
+		return contiguous.Hole(stream, version+1, first-1)
 	}
 	return nil
 }
@@ -161,10 +158,6 @@ func (s *Store) before(ctx context.Context, stream eventstore.StreamID, version 
 	q := s.downFrom(stream, version-1)
 	q.Limit = new(int32(1))
 	return s.first(ctx, q)
-}
-
-func hole(stream eventstore.StreamID, first, last eventstore.Version) error {
-	return &eventstore.CorruptError{Stream: stream, Version: first, Reason: fmt.Sprintf("versions %d to %d are missing or doubled", first, last)}
 }
 
 func firstOf(item dynamotable.Item) eventstore.Version {
@@ -228,17 +221,4 @@ func (s *Store) wrap(ctx context.Context, op string, err error) error {
 		return context.Cause(ctx)
 	}
 	return fmt.Errorf("%s %s: %w", op, s.table, err)
-}
-
-// interner returns a function that keeps one string for each type name.
-func interner() func([]byte) string {
-	names := map[string]string{}
-	return func(b []byte) string {
-		if s, ok := names[string(b)]; ok {
-			return s
-		}
-		s := string(b)
-		names[s] = s
-		return s
-	}
 }

@@ -12,13 +12,14 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/dynamotable"
+	"github.com/leftfold/leftfold/internal/frame"
 )
 
 // ReadAll implements [eventstore.Scanner]: a strongly consistent parallel Scan, one
 // request for each megabyte, one read unit for each 4 KB of all that the table holds.
 func (s *Store) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[eventstore.ScannedCommit, error] {
 	return func(yield func(eventstore.ScannedCommit, error) bool) {
-		intern := interner()
+		intern := frame.Interner()
 		for item, err := range s.scan(ctx, from) {
 			if err != nil {
 				yield(eventstore.ScannedCommit{}, err)

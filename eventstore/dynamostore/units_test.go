@@ -18,20 +18,20 @@ import (
 // metered is a store whose requests are counted.
 type metered struct {
 	*dynamostore.Store
-	t     *testing.T
-	meter dynamometer.Meter
+	t      *testing.T
+	meter  dynamometer.Meter
+	client *dynamodb.Client // which is not
+	prefix string
 }
 
 func newMetered(t *testing.T, plan dynamotest.Plan) *metered {
 	endpoint := server.Endpoint(t)
-	_, prefix := provisioned(t)
+	client, prefix := provisioned(t)
 	if plan != nil {
 		endpoint = dynamotest.NewProxy(t, endpoint, plan).URL
 	}
-	m := &metered{t: t}
-	options := dynamotest.NewClient(t, endpoint).Options()
-	m.meter.Attach(&options)
-	m.Store = openStore(t, dynamodb.New(options), prefix)
+	m := &metered{t: t, client: client, prefix: prefix}
+	m.Store = openStore(t, dynamotest.NewClient(t, endpoint, m.meter.Attach), prefix)
 	m.meter.Reset()
 	return m
 }
@@ -93,6 +93,13 @@ func TestUnits(t *testing.T) {
 		head, err := m.Head(t.Context(), stream(t, "1"))
 		require.NoError(t, err)
 		assert.Equal(t, at, head)
+	}, 1, 0, 1)
+	m.cost("last commit", func() {
+		for c, err := range m.ReadBackward(t.Context(), stream(t, "1"), 0) {
+			require.NoError(t, err)
+			assert.Equal(t, at, c.Revision)
+			break
+		}
 	}, 1, 0, 1)
 	m.cost("conflict, with the winner in hand", func() {
 		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/frame"
 	"github.com/leftfold/leftfold/internal/logfeed"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
 )
@@ -47,7 +48,7 @@ func (f feedLog) After(ctx context.Context, position int64, n int) (entries []lo
 		return nil, err
 	}
 	defer rows.Close()
-	intern, size := interner(), 0
+	intern, size := frame.Interner(), 0
 	for rows.Next() && size < pageBytes {
 		e, n, err := f.entry(rows, intern)
 		if err != nil {

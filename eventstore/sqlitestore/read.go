@@ -3,11 +3,12 @@ package sqlitestore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"math"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/contiguous"
+	"github.com/leftfold/leftfold/internal/frame"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
 )
 
@@ -38,7 +39,7 @@ const (
 // Read implements [eventstore.Store].
 func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
 	return func(yield func(eventstore.Commit, error) bool) {
-		intern := interner()
+		intern := frame.Interner()
 		next := max(from, 1) // the version that must come next
 		query, limit := selectForwardFrom, firstPage
 		for first := true; ; query, limit = selectForward, pageCommits {
@@ -48,7 +49,7 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 					continue // the head, before from
 				}
 				if c.First > next || c.First < next && !first {
-					yield(eventstore.Commit{}, hole(stream, min(next, c.First), max(next, c.First)-1))
+					yield(eventstore.Commit{}, contiguous.Hole(stream, min(next, c.First), max(next, c.First)-1))
 					return
 				}
 				if !yield(c, nil) {
@@ -69,25 +70,33 @@ func (s *Store) Read(ctx context.Context, stream eventstore.StreamID, from event
 
 // ReadBackward implements [eventstore.Store].
 func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
+	if from == 0 || from > math.MaxInt64 {
+		from = math.MaxInt64
+	}
 	return func(yield func(eventstore.Commit, error) bool) {
-		intern := interner()
-		if from == 0 || from > math.MaxInt64 {
-			from = math.MaxInt64
+		for c, err := range contiguous.Backward(stream, s.down(ctx, stream, from)) {
+			if err == nil && c.First > from {
+				continue // the one behind it
+			}
+			if !yield(c, err) {
+				return
+			}
 		}
+	}
+}
+
+// down returns the commits from the one that holds a version, or from the one behind it.
+func (s *Store) down(ctx context.Context, stream eventstore.StreamID, from eventstore.Version) iter.Seq2[eventstore.Commit, error] {
+	return func(yield func(eventstore.Commit, error) bool) {
+		intern := frame.Interner()
 		query, limit, next := selectBackwardFrom, firstPage, from
-		expected := eventstore.Version(0) // the version that must come next; 0 not yet known
 		for ; next > 0; query, limit = selectBackward, pageCommits {
 			page, full, err := s.page(ctx, stream, query, next, limit, intern)
 			for _, c := range page {
-				if expected > 0 && c.Last() != expected {
-					yield(eventstore.Commit{}, hole(stream, min(c.Last(), expected)+1, max(c.Last(), expected)))
+				if !yield(c, nil) {
 					return
 				}
-				if c.First <= from && !yield(c, nil) {
-					return
-				}
-				expected = c.First - 1
-				next = expected
+				next = c.First - 1
 			}
 			if err != nil {
 				if next == math.MaxInt64 {
@@ -97,17 +106,10 @@ func (s *Store) ReadBackward(ctx context.Context, stream eventstore.StreamID, fr
 				return
 			}
 			if !full {
-				if expected > 0 {
-					yield(eventstore.Commit{}, hole(stream, 1, expected))
-				}
 				return
 			}
 		}
 	}
-}
-
-func hole(stream eventstore.StreamID, first, last eventstore.Version) error {
-	return &eventstore.CorruptError{Stream: stream, Version: first, Reason: fmt.Sprintf("versions %d to %d are missing or doubled", first, last)}
 }
 
 // damage names the stream that can not be read, where err says that the file is
@@ -153,17 +155,4 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 		}
 	}
 	return page, len(page) == limit, s.file.Wrap(ctx, op, rows.Err())
-}
-
-// interner returns a function that keeps one string for each type name.
-func interner() func([]byte) string {
-	names := map[string]string{}
-	return func(b []byte) string {
-		if s, ok := names[string(b)]; ok {
-			return s
-		}
-		s := string(b)
-		names[s] = s
-		return s
-	}
 }

@@ -81,7 +81,7 @@ var storeModel = porcupine.Model{
 
 // history is what the clients saw.
 type history struct {
-	store *Faulty
+	store eventstore.Store
 	clock atomic.Int64
 
 	mu         sync.Mutex

@@ -3,6 +3,7 @@ package storetest
 import (
 	"math"
 	"slices"
+	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -84,7 +85,7 @@ var readClauses = []clause{
 }
 
 // assertWhole says that the commits, of one event each, are the versions first to last.
-func assertWhole(t *fixture, commits []eventstore.Commit, first, last eventstore.Version) {
+func assertWhole(t testing.TB, commits []eventstore.Commit, first, last eventstore.Version) {
 	t.Helper()
 	require.Len(t, commits, int(last-first)+1)
 	for i, c := range commits {

@@ -10,8 +10,8 @@
 //		})
 //	}
 //
-// [Bench] measures a store, and [Faulty] makes one fail in the ways in which
-// real ones do, for tests of the code that uses it.
+// [Contend] lets many write to one stream, [Bench] measures a store, and [Faulty] makes one
+// fail in the ways in which real ones do, for tests of the code that uses it.
 package storetest
 
 import (

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +28,7 @@ func dynamoData(tb testing.TB) retailtest.Data {
 // onDynamoDB returns a shop on tables of its own, behind an endpoint.
 func onDynamoDB(tb testing.TB, endpoint string) *shop {
 	s := newShop(tb)
-	s.store = "dynamodb:t" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	s.store = "dynamodb:" + dynamotest.NewPrefix()
 	s.env = []string{"AWS_ENDPOINT_URL_DYNAMODB=" + endpoint, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_EC2_METADATA_DISABLED=true"}
 	require.Equal(tb, "the tables of "+s.store+" are ready\n", s.must("provision"))

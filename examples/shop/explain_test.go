@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
 // What explain says of each projection, fed in each way, is what the same work takes on
@@ -35,9 +32,7 @@ func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 	for _, p := range projections() {
 		for _, way := range ways {
 			var meter dynamometer.Meter
-			options := dynamotest.NewClient(t, endpoint).Options()
-			meter.Attach(&options)
-			client, prefix := dynamodb.New(options), "t"+strings.ReplaceAll(uuid.NewString(), "-", "")
+			client, prefix := dynamotest.NewClient(t, endpoint, meter.Attach), dynamotest.NewPrefix()
 			require.NoError(t, dynamoviews.Provision(t.Context(), client, prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
 			views, err := dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
 			require.NoError(t, err)

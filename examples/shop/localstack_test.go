@@ -3,12 +3,12 @@ package main
 import (
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
 )
 
 const initScript = "../../localstack/init/10-tables.sh"
@@ -19,7 +19,7 @@ func TestTheInitScriptOfLocalStackMakesTheTables(t *testing.T) {
 	program, err := binary()
 	require.NoError(t, err)
 	s := newShop(t)
-	s.store = "dynamodb:t" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	s.store = "dynamodb:" + dynamotest.NewPrefix()
 	for range 2 { // LocalStack may be started again
 		script := exec.Command(initScript)
 		script.Env = append(os.Environ(), "SHOP="+program, "STORE="+s.store, "AWS_ENDPOINT_URL="+endpoint)

@@ -35,14 +35,10 @@ var binary = sync.OnceValues(func() (string, error) {
 var built string // the binary's directory, once there is one
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
+	server.Main(m)
 	if built != "" {
 		_ = os.RemoveAll(built)
 	}
-	os.Exit(code)
 }
 
 // shop runs commands in a directory of its own, where shop.db is its store.

@@ -157,6 +157,20 @@ func Decode(frame, text []byte, intern func([]byte) string) ([]eventstore.Event,
 	return events, nil
 }
 
+// Interner returns an intern for Decode that keeps one string for each type name: many
+// commits have few. It is for one goroutine.
+func Interner() func([]byte) string {
+	names := map[string]string{}
+	return func(b []byte) string {
+		if s, ok := names[string(b)]; ok {
+			return s
+		}
+		s := string(b)
+		names[s] = s
+		return s
+	}
+}
+
 // distinct reports that no kind is there twice.
 func distinct(kinds []Kind) bool {
 	if len(kinds) < 2 {

@@ -108,3 +108,16 @@ func TestNoBitMayChangeUnnoticed(t *testing.T) {
 		assert.Error(t, err)
 	}
 }
+
+func TestAnInternerMakesOneStringForEachName(t *testing.T) {
+	intern := frame.Interner()
+	names := [][]byte{[]byte("PURCHASE_MADE"), []byte("PURCHASE_RETURNED")}
+	for _, name := range names {
+		assert.Equal(t, string(name), intern(name))
+	}
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		for _, name := range names {
+			_ = intern(name)
+		}
+	}))
+}

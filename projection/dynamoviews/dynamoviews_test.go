@@ -1,11 +1,8 @@
 package dynamoviews_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
@@ -16,18 +13,12 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 // provisioned returns the prefix of a new table.
 func provisioned(t testing.TB) string {
 	t.Helper()
-	prefix := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	prefix := dynamotest.NewPrefix()
 	require.NoError(t, dynamoviews.Provision(t.Context(), dynamotest.NewClient(t, server.Endpoint(t)), prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
 	return prefix
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -112,9 +111,8 @@ func estimateAndCount(t *testing.T, newProjection func() *projection.Projection)
 	estimate := estimator.Estimate()
 
 	var meter dynamometer.Meter
-	options := dynamotest.NewClient(t, server.Endpoint(t)).Options()
-	meter.Attach(&options)
-	views, err := dynamoviews.Open(t.Context(), dynamodb.New(options), provisioned(t), dynamoviews.Options{})
+	client := dynamotest.NewClient(t, server.Endpoint(t), meter.Attach)
+	views, err := dynamoviews.Open(t.Context(), client, provisioned(t), dynamoviews.Options{})
 	require.NoError(t, err)
 	sweep(t, store, views, &meter, newProjection())
 	counted := meter.Operations()

@@ -3,10 +3,8 @@ package projectiontest_test
 import (
 	"context"
 	"iter"
-	"os"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -18,13 +16,7 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 	client := dynamotest.NewClient(t, server.Endpoint(t))
@@ -34,7 +26,7 @@ func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {
 			var views *dynamoviews.Views
 			outside.do(t.Context(), func(ctx context.Context) {
-				prefix := "t" + uuid.NewString()
+				prefix := dynamotest.NewPrefix()
 				err := dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{Unprotected: true})
 				require.NoError(t, err)
 				views, err = dynamoviews.Open(ctx, client, prefix, dynamoviews.Options{})

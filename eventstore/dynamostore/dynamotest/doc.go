@@ -4,11 +4,7 @@
 //
 //	var server dynamotest.Server
 //
-//	func TestMain(m *testing.M) {
-//		code := m.Run()
-//		server.Close()
-//		os.Exit(code)
-//	}
+//	func TestMain(m *testing.M) { server.Main(m) }
 //
 //	func TestSomething(t *testing.T) {
 //		client := dynamotest.NewClient(t, server.Endpoint(t))

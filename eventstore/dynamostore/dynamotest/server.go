@@ -48,6 +48,14 @@ func (s *Server) Endpoint(t testing.TB) string {
 	return s.endpoint
 }
 
+// Main runs the tests of a package, and ends the server after the last.
+func (s *Server) Main(m *testing.M) {
+	m.Run() // which keeps the exit code
+	if err := s.Close(); err != nil {
+		panic(err)
+	}
+}
+
 // Close ends the server, if it was started, and waits for its end.
 func (s *Server) Close() error {
 	if s.stop == nil {
