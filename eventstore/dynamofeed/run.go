@@ -74,10 +74,15 @@ func (r *run) deliver(ctx context.Context, handle func(context.Context, eventsto
 		if ctx.Err() != nil {
 			return
 		}
-		if len(again)+len(pages) > 0 {
-			failed := handle(ctx, r.batch(ctx, again, pages))
-			r.ledger.settle(again, pages, failed, time.Now())
+		if len(again)+len(pages) == 0 {
+			continue // what was due was lost with its lease
 		}
+		b := r.batch(ctx, again, pages)
+		failed := handle(ctx, b)
+		if b.Trimmed && ctx.Err() != nil {
+			return // the sweep is another worker's, to whom it is reported again
+		}
+		r.ledger.settle(again, pages, failed, time.Now())
 		for _, p := range pages {
 			r.release()
 			if p.last {

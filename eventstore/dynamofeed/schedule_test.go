@@ -287,6 +287,9 @@ func (s *schedule) check() {
 	s.atRest()
 	time.Sleep(simKept + (goneFor+3)*simOptions.ListEvery)
 	s.atTheEnd()
+	for _, w := range s.workers { // at once: none takes what another one gives back
+		w.cancel()
+	}
 	for len(s.workers) > 0 {
 		s.end(false)
 	}

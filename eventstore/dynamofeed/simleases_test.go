@@ -27,7 +27,15 @@ func (n *network) list(ctx context.Context) ([]lease, error) {
 		slices.Sort(later)
 		return n.those(later), nil
 	})
-	return append(leases, rest...), err
+	leases = append(leases, rest...)
+	parts := map[string]int{}
+	for _, l := range leases {
+		parts[l.owner]++
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.parts[n.worker] = parts
+	return leases, err
 }
 
 func (w *world) those(ids []string) []lease {
@@ -157,11 +165,7 @@ func (w *world) checkOwner(worker string, old, next lease) {
 		return
 	}
 	w.counts["taken for balance"]++
-	parts := map[string]int{}
-	for _, l := range w.leases {
-		parts[l.owner]++
-	}
-	if parts[old.owner] <= parts[worker] {
+	if parts := w.parts[worker]; parts[old.owner] <= parts[worker] {
 		w.fail("%s takes %s from %s, which renews it and has no more than it", worker, next.shard, old.owner)
 	}
 }

@@ -27,11 +27,12 @@ type world struct {
 	records  []*simRecord
 	versions map[string]eventstore.Version // of each stream's head
 	leases   map[string]lease
-	written  map[string]time.Time // when a lease's nonce was
-	furthest map[string]place     // of each shard, over all its leases
-	reports  []time.Time          // of trimmed records, when they were handled
-	healthy  bool                 // no more faults
-	strict   bool                 // a number that is old enough is trimmed, whatever follows it
+	written  map[string]time.Time      // when a lease's nonce was
+	parts    map[string]map[string]int // how many leases each worker had, as each last saw it
+	furthest map[string]place          // of each shard, over all its leases
+	reports  []time.Time               // of trimmed records, when they were handled
+	healthy  bool                      // no more faults
+	strict   bool                      // a number that is old enough is trimmed, whatever follows it
 	trace    []traced
 	failure  string
 	counts   map[string]int
@@ -67,7 +68,7 @@ type simRecord struct {
 
 func newWorld(seed uint64) *world {
 	w := &world{began: time.Now(), seed: seed, dice: map[string]*rand.Rand{}, random: rand.New(rand.NewPCG(seed, 0)), versions: map[string]eventstore.Version{}, leases: map[string]lease{},
-		written: map[string]time.Time{}, furthest: map[string]place{}, counts: map[string]int{}}
+		written: map[string]time.Time{}, parts: map[string]map[string]int{}, furthest: map[string]place{}, counts: map[string]int{}}
 	w.strict = w.random.IntN(2) == 0
 	keys := w.random.Perm(12)
 	for i := range 2 {
