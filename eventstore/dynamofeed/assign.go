@@ -75,7 +75,7 @@ func (a *assigner) leases(ctx context.Context) (leases []lease, err error) {
 // complete adds the leases that are missing. It stops at the first that can not be added,
 // since those that follow it rely on it.
 func (a *assigner) complete(ctx context.Context, listed []shard, leases []lease) ([]lease, error) {
-	for _, l := range missing(listed, leases) {
+	for _, l := range missing(listed, leases, time.Now()) {
 		if err := a.run.leases.create(ctx, l); err != nil {
 			return nil, err
 		}

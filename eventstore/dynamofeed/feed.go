@@ -21,8 +21,8 @@
 // A stream keeps a record for 24 hours. What is trimmed before it was read is reported by
 // Batch.Trimmed, in doubt once too often. A consumer's first run begins with the oldest
 // record that is left, so what is appended between its start and its first read is not
-// lost; it reports Trimmed if there were older ones. What was appended before the stream
-// was switched on is never announced.
+// lost; what was trimmed before, or appended before the stream was switched on, is never
+// announced.
 //
 // # What it costs
 //

@@ -2,6 +2,7 @@ package dynamofeed
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -66,7 +67,7 @@ func byShard(leases []lease) map[string]lease {
 //
 // A consumer without any lease begins at the beginning. Afterwards each shard is expected
 // to follow one that is known; of any other it is not known what came before it.
-func missing(listed []shard, leases []lease) []lease {
+func missing(listed []shard, leases []lease, now time.Time) []lease {
 	known, shards := byShard(leases), map[string]shard{}
 	for _, s := range listed {
 		shards[s.id] = s
@@ -84,8 +85,8 @@ func missing(listed []shard, leases []lease) []lease {
 		l := lease{shard: s.id, parent: s.parent, place: at(s.first), nonce: newNonce()}
 		if _, ok := known[s.parent]; !ok {
 			l.ready = true
-			if len(leases) > 0 {
-				l.place = lost
+			if l.place = lost; len(leases) == 0 {
+				l.place = begin(now)
 			}
 		}
 		known[s.id] = l

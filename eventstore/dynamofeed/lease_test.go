@@ -16,22 +16,22 @@ func shardsOf(leases []lease) (ids []string) {
 
 func TestTheFirstWorkerOfAConsumerBeginsEachShardAtItsBeginningParentsFirst(t *testing.T) {
 	t.Parallel()
-	added := missing([]shard{{id: "c", parent: "b", first: "3"}, {id: "b", parent: "a", first: "2"}, {id: "x", first: "1"}}, nil)
+	added := missing([]shard{{id: "c", parent: "b", first: "3"}, {id: "b", parent: "a", first: "2"}, {id: "x", first: "1"}}, nil, time.Unix(100, 0))
 	for i := range added {
 		assert.NotEmpty(t, added[i].nonce)
 		added[i].nonce = ""
 	}
 	assert.Equal(t, []lease{
-		{shard: "b", parent: "a", place: "at 2", ready: true}, // its parent is gone
+		{shard: "b", parent: "a", place: "begin 100", ready: true}, // its parent is gone
 		{shard: "c", parent: "b", place: "at 3"},
-		{shard: "x", place: "at 1", ready: true},
+		{shard: "x", place: "begin 100", ready: true},
 	}, added)
 }
 
 func TestAShardOfWhichNobodyKnowsWhatCameBeforeItIsTakenForALoss(t *testing.T) {
 	t.Parallel()
 	known := []lease{{shard: "a", place: end}, {shard: "b", parent: "a", place: "after 7"}}
-	added := missing([]shard{{id: "a"}, {id: "b", parent: "a"}, {id: "c", parent: "b", first: "8"}, {id: "e", parent: "d", first: "9"}, {id: "f", first: "9"}}, known)
+	added := missing([]shard{{id: "a"}, {id: "b", parent: "a"}, {id: "c", parent: "b", first: "8"}, {id: "e", parent: "d", first: "9"}, {id: "f", first: "9"}}, known, time.Now())
 	for i := range added {
 		added[i].nonce = ""
 	}
@@ -40,8 +40,8 @@ func TestAShardOfWhichNobodyKnowsWhatCameBeforeItIsTakenForALoss(t *testing.T) {
 		{shard: "e", parent: "d", place: lost, ready: true},
 		{shard: "f", place: lost, ready: true},
 	}, added)
-	assert.Equal(t, lost, missing([]shard{{id: "a"}}, nil)[0].place, "without a number nobody could see that it was trimmed")
-	assert.Len(t, missing([]shard{{id: "a", parent: "b"}, {id: "b", parent: "a"}}, nil), 2, "a circle")
+	assert.Equal(t, lost, missing([]shard{{id: "c", parent: "b"}}, known, time.Now())[0].place, "without a number nobody could see that it was trimmed")
+	assert.Len(t, missing([]shard{{id: "a", parent: "b"}, {id: "b", parent: "a"}}, nil, time.Now()), 2, "a circle")
 }
 
 func TestAShardIsReadWhenTheOneBeforeItWasHandedOver(t *testing.T) {
@@ -154,4 +154,18 @@ func TestSequenceNumbersAreComparedAsNumbers(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, comesAfter(c.a, c.b), "%s after %s", c.a, c.b)
 	}
+}
+
+func TestAConsumerThatWasNeverThereMissesNothingUnlessItComesTooLate(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_000_000, 0)
+	for age, want := range map[time.Duration]bool{0: true, 11 * time.Hour: true, 13 * time.Hour: false, -time.Hour: true} {
+		begins, recent := begin(now.Add(-age)).fromBegin(now)
+		assert.True(t, begins)
+		assert.Equal(t, want, recent, "%s", age)
+	}
+	begins, _ := after("1").fromBegin(now)
+	assert.False(t, begins)
+	_, recent := place("begin soon").fromBegin(now)
+	assert.False(t, recent)
 }

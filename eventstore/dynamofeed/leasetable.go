@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -18,7 +17,8 @@ import (
 //	PK     S     the consumer
 //	SK     S     the shard
 //	parent S     the shard that it follows, absent if it follows none
-//	place  S     "at N", "after N", "lost" or "end"; N is a sequence number
+//	place  S     "begin T", "at N", "after N", "lost" or "end"; N is a sequence number, T
+//	             in seconds since 1970
 //	ended  BOOL  the shard was handed over to its end
 //	ready  BOOL  it need not wait for its parent
 //	owner  S     the worker that holds it, absent if none does
@@ -164,7 +164,7 @@ func leaseOf(item dynamotable.Item) (lease, error) {
 	if r.Has(attrOwner) {
 		l.owner = r.String(attrOwner)
 	}
-	if r.Err == nil && l.place != lost && l.place != end && !strings.HasPrefix(string(l.place), atPrefix) && !strings.HasPrefix(string(l.place), afterPrefix) {
+	if r.Err == nil && !l.place.valid() {
 		r.Err = fmt.Errorf("%q is no place", l.place)
 	}
 	if r.Err != nil {

@@ -51,6 +51,9 @@ func (w *world) those(ids []string) []lease {
 func (n *network) create(ctx context.Context, l lease) error {
 	_, err := ask(ctx, n, "create "+l.shard, func() (bool, error) {
 		if _, ok := n.leases[l.shard]; !ok {
+			if n.first.IsZero() {
+				n.first = time.Now()
+			}
 			n.put(n.worker, lease{}, l)
 		}
 		return true, nil
@@ -130,7 +133,7 @@ func before(a, b place) bool {
 		switch {
 		case p == "":
 			return 0
-		case p == lost || strings.HasPrefix(string(p), atPrefix):
+		case p == lost || strings.HasPrefix(string(p), atPrefix) || strings.HasPrefix(string(p), beginPrefix):
 			return 1
 		case p == end:
 			return 3

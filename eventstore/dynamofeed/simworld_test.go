@@ -29,6 +29,7 @@ type world struct {
 	leases   map[string]lease
 	written  map[string]time.Time      // when a lease's nonce was
 	parts    map[string]map[string]int // how many leases each worker had, as each last saw it
+	first    time.Time                 // when the first lease was made
 	furthest map[string]place          // of each shard, over all its leases
 	reports  []time.Time               // of trimmed records, when they were handled
 	healthy  bool                      // no more faults
@@ -203,9 +204,10 @@ func (r *simRecord) trimmed() bool { return time.Since(r.created) >= simKept }
 
 // covered reports whether a record was taken care of, or lost and reported: after it was
 // trimmed, or shortly before, since a sweep finds all that was appended before it began.
+// What may have been trimmed at a consumer's first run was never its own.
 func (w *world) covered(r *simRecord) bool {
 	const shortly = 90 * time.Second
-	if r.acked {
+	if r.acked || r.created.Before(w.first.Add(beginWithin-simKept)) {
 		return true
 	}
 	for _, at := range w.reports {

@@ -3,6 +3,8 @@ package dynamofeed
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,6 +64,7 @@ const (
 	// trimmed until it is used would be missed.
 	horizon place = "horizon"
 
+	beginPrefix = "begin "
 	atPrefix    = "at "
 	afterPrefix = "after "
 )
@@ -76,12 +79,33 @@ func at(sequence string) place {
 
 func after(sequence string) place { return place(afterPrefix + sequence) }
 
+// begin is where a consumer that was never there begins: the oldest record that is left,
+// and none of the earlier ones are missed.
+func begin(now time.Time) place { return place(beginPrefix + strconv.FormatInt(now.Unix(), 10)) }
+
+// fromBegin reports whether p is such a place, and one from which nothing has been
+// trimmed since: records stay for 24 hours, and clocks do not differ by half of that.
+func (p place) fromBegin(now time.Time) (ok, recent bool) {
+	text, ok := strings.CutPrefix(string(p), beginPrefix)
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	return ok, ok && err == nil && now.Sub(time.Unix(seconds, 0)) < beginWithin
+}
+
+const beginWithin = 12 * time.Hour
+
 // number returns the sequence number of a place that begins so.
 func (p place) number(prefix string) (sequence string, ok bool) {
 	if sequence, ok = strings.CutPrefix(string(p), prefix); !ok {
 		return "", false
 	}
 	return sequence, true
+}
+
+func (p place) valid() bool {
+	if p == lost || p == end {
+		return true
+	}
+	return slices.ContainsFunc([]string{beginPrefix, atPrefix, afterPrefix}, func(prefix string) bool { return strings.HasPrefix(string(p), prefix) })
 }
 
 // comesAfter reports whether a sequence number is greater than another. They are
