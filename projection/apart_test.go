@@ -53,6 +53,22 @@ func TestADamagedStreamWaitsAloneAndKeepsNoFirstGenerationFromBeingRead(t *testi
 	require.Equal(t, []string{"x=110"}, w.rows(t))
 }
 
+func TestADamagedStreamWithALeftOverRecordIsReportedOnce(t *testing.T) {
+	w := newWorld(memviews.Options{})
+	e, err := projection.NewEngine(damaged{w.store, "user-a"}, w.views, projection.Options{}, w.p)
+	require.NoError(t, err)
+	require.NoError(t, e.Prepare(t.Context()))
+	bad := w.append(t, "user-a", Counted{"x", 1})
+	require.NoError(t, w.views.Park(t.Context(), w.generation(), bad.Stream, 0, &projection.Parked{Version: 1}))
+	require.NoError(t, w.views.Apply(t.Context(), projection.Slice{Generation: w.generation(),
+		Moves: []projection.Move{{Stream: bad.Stream, From: 0, To: 1, Parked: true}}}))
+	report, err := e.Sweep(t.Context(), nil)
+	require.ErrorIs(t, err, eventstore.ErrCorrupt)
+	require.Equal(t, 1, report.Left)
+	require.Equal(t, 1, report.Damaged)
+	require.NotNil(t, w.checkpoint(t, "user-a").Parked, "it is not known whether anything follows")
+}
+
 func TestAStreamThatFailsForNowDoesNotEndASweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(memviews.Options{})

@@ -67,7 +67,7 @@ func (h *FoldHandler[R]) effects(e *envelope) ([]effect, error) {
 	keys := h.keys(e)
 	effects := make([]effect, 0, len(keys))
 	for i, k := range keys {
-		if err := k.check(); err != nil {
+		if err := k.Check(); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(keys[:i], k) {

@@ -32,11 +32,20 @@ func (r *round) react(ctx context.Context, works []*work) error {
 	return err
 }
 
-// reactTo runs the reaction on the events of one stream, one after the other. The
-// checkpoint moves past each before the next: so nothing is done again that need not be,
-// and a worker that is late notices it at once.
-func (r *round) reactTo(ctx context.Context, w *work) error {
-	at := w.applied
+// mostUnsaved is how much of what a reaction has done for a stream, in time, is done again
+// after a crash.
+const mostUnsaved = 100 * time.Millisecond
+
+// reactTo runs the reaction on the events of one stream, one after the other, and moves
+// the checkpoint behind what is done: when mostUnsaved has passed, and at the end, also
+// where that is the end of ctx.
+func (r *round) reactTo(ctx context.Context, w *work) (err error) {
+	at, saved := w.applied, time.Now()
+	defer func() {
+		if !errors.Is(err, ErrChanged) { // somebody else has the stream
+			err = errors.Join(err, r.saveAt(ctx, w, at))
+		}
+	}()
 	for _, c := range w.commits {
 		for i := range c.Events {
 			id := c.EventID(i)
@@ -45,7 +54,7 @@ func (r *round) reactTo(ctx context.Context, w *work) error {
 			}
 			e, react, err := r.reactor(c, i)
 			if react == nil && err == nil {
-				at = id.Version // moved with the next event, or at the end
+				at = id.Version
 				continue
 			}
 			if err == nil {
@@ -56,16 +65,30 @@ func (r *round) reactTo(ctx context.Context, w *work) error {
 			}
 			if err != nil {
 				w.failure = &failure{event: e, err: lasting(err), unknown: errors.Is(err, eventstore.ErrUnregistered)}
-				return r.moveTo(ctx, w, id.Version-1)
+				return nil
 			}
 			at = id.Version
-			if err := r.moveTo(ctx, w, at); err != nil {
-				return err
+			if time.Since(saved) >= mostUnsaved {
+				if err := r.moveTo(ctx, w, at); err != nil {
+					return err
+				}
+				saved = time.Now()
 			}
 		}
 	}
+	return nil
+}
+
+// saveAt moves the checkpoint to where the reaction has come, for a moment also after
+// the end of ctx.
+func (r *round) saveAt(ctx context.Context, w *work, at eventstore.Version) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostSaving)
+	defer cancel()
 	return r.moveTo(ctx, w, at)
 }
+
+// mostSaving bounds how long a worker that is told to end saves what it has done.
+const mostSaving = 5 * time.Second
 
 // reactor returns what is to be done about an event, nil for nothing.
 func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {

@@ -188,6 +188,9 @@ func parsePageCursor(text string) (pageCursor, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, &c)
 	}
+	if err == nil {
+		err = Key{Partition: c.Partition, Sort: c.After}.Check()
+	}
 	if err != nil {
 		return c, fmt.Errorf("%w: it is damaged; start again from the first page", ErrCursor)
 	}

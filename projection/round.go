@@ -18,7 +18,8 @@ type round struct {
 	generation GenerationID
 	// entry is that of the generation in the projection's state.
 	entry Generation
-	// conflicts counts failed conditions: slices get smaller with each.
+	// conflicts counts failed conditions: slices get smaller with each, and larger again
+	// where a round has none.
 	conflicts int
 }
 
@@ -57,11 +58,14 @@ func (r *round) run(ctx context.Context, tasks *[]*task, undone *[]*task) (progr
 		before[i] = w.applied
 	}
 	err = r.apply(ctx, works)
-	if conflict := errors.Is(err, ErrChanged); conflict {
+	switch {
+	case errors.Is(err, ErrChanged):
 		r.conflicts++
-	} else if err != nil {
+	case err != nil:
 		*tasks = append(tasksIn(works), rest...)
 		return false, err
+	default:
+		r.conflicts = max(0, r.conflicts-1)
 	}
 	for i, w := range works {
 		progress = progress || w.applied > before[i]

@@ -32,7 +32,8 @@ const (
 	MaxRowBytes       = 380_000
 )
 
-func (k Key) check() error {
+// Check refuses a key that no row has. The error wraps [eventstore.ErrInvalid], or is a [LimitError].
+func (k Key) Check() error {
 	switch {
 	case k.Partition == "":
 		return fmt.Errorf("%w: a row's partition key is empty", eventstore.ErrInvalid)

@@ -78,7 +78,7 @@ func (c *Changes[R]) Delete(key Key) {
 }
 
 func (c *Changes[R]) set(key Key, content []byte) {
-	if err := key.check(); err != nil {
+	if err := key.Check(); err != nil {
 		c.fail(err)
 		return
 	}

@@ -168,11 +168,12 @@ func (r *sweepReader) decoded(stored eventstore.Commit) *commit {
 func (r *sweepReader) readStream(ctx context.Context, stream eventstore.StreamID, p place) error {
 	d := &delivery{stream: stream}
 	head := eventstore.Version(0)
-	behind := p.leftover
+	behind, damaged := p.leftover, false
 	for c, err := range r.engine.source.Read(ctx, stream, p.from) {
 		if errors.Is(err, eventstore.ErrCorrupt) {
 			r.next.damaged = append(r.next.damaged, damagedStream{stream, err})
 			p.most = 0 // its head is not known
+			damaged = true
 			break
 		}
 		if err != nil {
@@ -199,6 +200,9 @@ func (r *sweepReader) readStream(ctx context.Context, stream eventstore.StreamID
 	}
 	if behind {
 		r.next.behind++
+	}
+	if damaged && p.leftover {
+		return nil // a left-over record asks for a read to the head, which would fail again
 	}
 	if len(d.commits) > 0 || p.leftover {
 		r.next.deliveries = append(r.next.deliveries, d)

@@ -42,8 +42,9 @@ type SliceStore interface {
 	Park(ctx context.Context, g GenerationID, stream eventstore.StreamID, at eventstore.Version, p *Parked) error
 
 	// AllCheckpoints yields every checkpoint of a generation in the byte order
-	// of the streams' names, only those with a park record if parked is set. A
-	// stream at version 0 without a park record has none.
+	// of the streams' names, only those with a park record if parked is set: then one
+	// that was parked a moment ago may be missing. A stream at version 0 without a park
+	// record has none.
 	AllCheckpoints(ctx context.Context, g GenerationID, parked bool) iter.Seq2[Checkpoint, error]
 
 	// Limits returns what one slice may hold.
@@ -53,10 +54,12 @@ type SliceStore interface {
 // RowReader is what the engine and queries read through.
 type RowReader interface {
 	// Rows returns the rows that exist among those asked for, each once, strongly
-	// consistent each, in any order. They need not be of one moment.
+	// consistent each, in any order. They need not be of one moment. A key that
+	// [Key.Check] refuses has no row.
 	Rows(ctx context.Context, g GenerationID, ids []RowID) ([]Row, error)
 
-	// Page returns q.Limit rows of one partition, fewer only where it has no more.
+	// Page returns q.Limit rows of one partition, fewer only where it has no more. A
+	// partition that no key can have has none. Limit is at least 1, and After a sort key.
 	Page(ctx context.Context, g GenerationID, q PageQuery) ([]Row, error)
 
 	// ScanRows yields every row of a view in the order of the keys. Rows that

@@ -79,13 +79,17 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 	return s, nil
 }
 
+// Table returns the name of its table.
+func (s *Store) Table() string { return s.table }
+
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
 	// DirectorySlices is among how many partitions of the directory's index the streams
 	// of a category are divided; it can not be changed later. Each takes about 1,000 new
 	// streams a second, and a listing asks each. Defaults to 16, at the most 256.
 	DirectorySlices int
-	// NoStream leaves out the DynamoDB Stream, which feeds live projections.
+	// NoStream leaves out the DynamoDB Stream, which feeds live projections, and leaves
+	// an existing table's stream as it is.
 	NoStream bool
 	// Unprotected leaves out deletion protection and point-in-time recovery: for tests.
 	Unprotected bool
@@ -93,7 +97,9 @@ type ProvisionOptions struct {
 
 // Provision makes the table PREFIX-events, if it does not exist, and waits until it is
 // ready: on demand, with its stream, protected from deletion, with point-in-time
-// recovery. It may be repeated; a table that exists keeps its settings.
+// recovery. It may be repeated; a table that exists keeps its settings, but gets a stream
+// if it has none. A stream that shows no new images is an [ErrForeign]: it may be
+// somebody else's.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	if opts.DirectorySlices == 0 {
 		opts.DirectorySlices = defaultSlices

@@ -14,30 +14,78 @@ import (
 )
 
 func (a *app) workerCommand() *cobra.Command {
-	return &cobra.Command{
+	var mails mailOptions
+	c := &cobra.Command{
 		Use:   "worker",
 		Short: "Keep the views up to date until interrupted",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.worker(cmd.Context()) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.worker(cmd.Context(), mails) },
 	}
+	mails.flags(c, "mails")
+	return c
 }
 
-func (a *app) worker(ctx context.Context) (err error) {
+func (a *app) worker(ctx context.Context, mails mailOptions) (err error) {
 	s, err := a.create(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if s.Feed == nil {
-		return &spokenError{class: errUsage, text: "shop worker has no feed of " + a.store + " yet", hint: a.command("project") + " brings the views up to date, as often as it is run"}
+	if mails.dir == "" && mails.from != "" {
+		return &spokenError{class: errUsage, text: "shop worker: --mails-from needs --mails", hint: "name the directory of the mails: " + a.command("worker", "--mails", "mails")}
 	}
-	return a.follow(ctx, s)
+	if mails.dir == "" {
+		return a.follow(ctx, s)
+	}
+	reaction, err := mails.open(ctx, s, a.logger())
+	if err != nil {
+		return err
+	}
+	// Mails have a worker of their own, so that a slow disk holds up no view.
+	return together(ctx,
+		func(ctx context.Context) error { return a.follow(ctx, s) },
+		func(ctx context.Context) error { return a.react(ctx, s, reaction) })
+}
+
+// together runs all until they have ended; where one fails, the others are told to end.
+func together(ctx context.Context, runs ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(runs))
+	var group sync.WaitGroup
+	for i, run := range runs {
+		group.Go(func() {
+			if errs[i] = run(ctx); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// react runs a reaction until ctx ends.
+func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reaction) error {
+	opts := workerOptions(a.logger())
+	feed, err := s.Feed(ctx, reaction.Name(), opts.Logger)
+	if err != nil {
+		return err
+	}
+	worker, err := projection.NewWorker(s.Store, s.Views, feed, opts, reaction)
+	if err != nil {
+		return err
+	}
+	return worker.Run(ctx)
 }
 
 // follow keeps the views of a service up to date until ctx ends.
 func (a *app) follow(ctx context.Context, s *Service) error {
 	opts := workerOptions(a.logger())
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}
-	worker, err := projection.NewWorker(s.Store, views, s.Feed("worker"), opts, viewConsumers()...)
+	feed, err := s.Feed(ctx, "worker", opts.Logger)
+	if err != nil {
+		return err
+	}
+	worker, err := projection.NewWorker(s.Store, views, feed, opts, viewConsumers()...)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,13 @@ type Request[In, Out any] func(context.Context, *In, ...func(*dynamodb.Options))
 // holds the item. The error is an [*Error], which knows whether one of the attempts
 // may have been carried out; or ctx's cause, and then none was.
 func Send[In, Out any](ctx context.Context, attempts int, operation string, request Request[In, Out], in *In) (*Out, error) {
+	return Try(ctx, attempts, operation, func(retryer aws.Retryer) (*Out, error) {
+		return request(ctx, in, func(o *dynamodb.Options) { o.Retryer = retryer })
+	})
+}
+
+// Try is Send for a request of any client of the SDK, to which it passes the retryer.
+func Try[Out any](ctx context.Context, attempts int, operation string, request func(aws.Retryer) (*Out, error)) (*Out, error) {
 	watch := watcher{Standard: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
 		o.Backoff = retry.BackoffDelayerFunc(pause)
@@ -43,7 +50,7 @@ func Send[In, Out any](ctx context.Context, attempts int, operation string, requ
 		o.RateLimiter = ratelimit.None
 		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: inTransaction})
 	})}
-	out, err := request(ctx, in, func(o *dynamodb.Options) { o.Retryer = &watch })
+	out, err := request(&watch)
 	if err == nil {
 		return out, nil
 	}

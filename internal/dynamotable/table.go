@@ -31,11 +31,12 @@ type Spec struct {
 	Name string
 	// SortKey is the type of SK.
 	SortKey types.ScalarAttributeType
-	// Index is the name of a keys-only index whose partition key is the string attribute
-	// DirectoryKey and whose sort key is IndexSort, PK or SK. Items without that attribute
-	// are not in it.
+	// Index, if not empty, is the name of a keys-only index whose partition key is the
+	// string attribute DirectoryKey and whose sort key is IndexSort, PK or SK. Items
+	// without that attribute are not in it.
 	Index, IndexSort string
-	// Stream makes the table announce the new image of each change.
+	// Stream makes the table announce the new image of each change, also one that is
+	// there without a stream.
 	Stream bool
 	// Protected tables can not be deleted before the protection is taken off, and can
 	// be restored to any second of the last 35 days.
@@ -58,16 +59,18 @@ func CheckPrefix(prefix string) error {
 // be repeated, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	in := &dynamodb.CreateTableInput{
-		TableName:   &s.Name,
-		BillingMode: types.BillingModePayPerRequest,
-		KeySchema:   keys(PK, SK),
-		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey),
-			attribute(DirectoryKey, types.ScalarAttributeTypeS)},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, s.IndexSort),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}},
+		TableName:            &s.Name,
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            keys(PK, SK),
+		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey)},
+	}
+	if s.Index != "" {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute(DirectoryKey, types.ScalarAttributeTypeS))
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, s.IndexSort),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}}
 	}
 	if s.Stream {
-		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+		in.StreamSpecification = newImages()
 	}
 	if s.Protected {
 		in.DeletionProtectionEnabled = aws.Bool(true)
@@ -76,16 +79,27 @@ func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
 		return fmt.Errorf("create the table %s: %w", s.Name, err)
 	}
+	if err := s.wait(ctx, client); err != nil {
+		return err
+	}
+	table, err := Inspect(ctx, client, s.Name, s.SortKey) // it may have been there
+	if err == nil && s.Stream {
+		err = s.stream(ctx, client, table)
+	}
+	if err != nil {
+		return err
+	}
+	return s.complete(ctx, client)
+}
+
+func (s Spec) wait(ctx context.Context, client *dynamodb.Client) error {
 	waiter := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 200*time.Millisecond, 5*time.Second
 	})
 	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.Name}, readyWithin); err != nil {
 		return fmt.Errorf("wait for the table %s: %w", s.Name, err)
 	}
-	if _, err := Inspect(ctx, client, s.Name, s.SortKey); err != nil { // it may have been there
-		return err
-	}
-	return s.complete(ctx, client)
+	return nil
 }
 
 // complete sets what can not be set while a table is made.
@@ -135,18 +149,19 @@ func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey 
 	if err != nil {
 		return nil, fmt.Errorf("open the table %s: %w", name, err)
 	}
-	refuse := func(reason, hint string) (*types.TableDescription, error) {
-		return nil, fmt.Errorf("open the table %s: %w", name, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
-	}
 	table := out.Table
 	if !hasKey(table, sortKey) {
-		return refuse("its key is another", "choose another prefix")
+		return nil, refuse(name, "its key is another", "choose another prefix")
 	}
 	if len(table.Replicas) > 0 {
-		return refuse("it is a global table, in which two Regions would accept the same version of a stream",
+		return nil, refuse(name, "it is a global table, in which two Regions would accept the same version of a stream",
 			"use a table of one Region, and remove its replicas")
 	}
 	return table, nil
+}
+
+func refuse(table, reason, hint string) error {
+	return fmt.Errorf("open the table %s: %w", table, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
 }
 
 // IdentityOf returns what tells a table from every other, also from a copy of it that was

@@ -78,6 +78,9 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 	asked := map[string]projection.RowID{} // by key as stored
 	var keys []dynamotable.Item
 	for _, id := range ids {
+		if id.Key.Check() != nil {
+			continue // DynamoDB refuses it, or the SDK makes another key of it
+		}
 		key := rowKey(g, id)
 		if _, twice := asked[nameOf(key)]; !twice {
 			asked[nameOf(key)] = id
@@ -111,10 +114,13 @@ func nameOf(item dynamotable.Item) string {
 // Page implements [projection.RowReader]: a strongly consistent Query, one request for
 // each megabyte, one read unit for each 4 KB.
 func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projection.PageQuery) (rows []projection.Row, err error) {
+	if projection.KeyOf(q.Partition).Check() != nil {
+		return nil, ended(ctx)
+	}
 	if projection.IsPerStream(q.View) {
 		return v.pageOfStream(ctx, g, q)
 	}
-	query := v.query(rowsKey(g, q.View, sliceOf(q.Partition)), "PK = :pk AND SK BETWEEN :first AND :last")
+	query := v.query(rowsKey(g, q.View, bucketOf(q.Partition)), "PK = :pk AND SK BETWEEN :first AND :last")
 	first, last := q.Partition+behind, q.Partition+"\x01" // what follows U+0000
 	end := ""                                             // a key that does not belong to the page
 	if q.After != nil && q.Backward {

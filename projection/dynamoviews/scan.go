@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// A scan holds a page of every slice. It begins with few items, since they may be
+	// A scan holds a page of every bucket. It begins with few items, since they may be
 	// large, and goes on with as many as make about pageBytes.
 	firstPage = 32
 	mostItems = 1000
@@ -26,10 +26,10 @@ func pageOf(items, bytes int) int {
 	return min(mostItems, 1+pageBytes/(1+bytes/items))
 }
 
-// ScanRows implements [projection.RowReader]: a strongly consistent Query of each slice
+// ScanRows implements [projection.RowReader]: a strongly consistent Query of each bucket
 // of the view, one request for at the most 256 KB.
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
-	all := make([]iter.Seq2[projection.Row, error], slices)
+	all := make([]iter.Seq2[projection.Row, error], buckets)
 	for i := range all {
 		query := v.query(rowsKey(g, view, i), "PK = :pk")
 		if projection.IsPerStream(view) {
@@ -50,7 +50,7 @@ func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, p
 	if parked {
 		return whole(ctx, v.parked(ctx, g))
 	}
-	all := make([]iter.Seq2[projection.Checkpoint, error], slices)
+	all := make([]iter.Seq2[projection.Checkpoint, error], buckets)
 	for i := range all {
 		all[i] = decoded(v.items(ctx, v.query(checkpointsKey(g, i), "PK = :pk"), pageOf), checkpointOf)
 	}

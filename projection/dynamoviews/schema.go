@@ -13,20 +13,20 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// The table PREFIX-views. A generation's rows and checkpoints are divided among slices,
+// The table PREFIX-views. A generation's rows and checkpoints are divided among buckets,
 // so that a generation can be listed without reading the rest of the table; within a
-// slice they are sorted. A view's partition is in one slice.
+// bucket they are sorted. A view's partition is in one bucket.
 //
 // A row:
 //
-//	PK  S  rows|projection#generation|view|slice
+//	PK  S  rows|projection#generation|view|bucket
 //	SK  S  partition key, U+0000, sort key
 //	rev S  the last event that was folded into it, stream@version
 //	row S  its content, JSON
 //
 // A checkpoint:
 //
-//	PK      S  checkpoints|projection#generation|slice
+//	PK      S  checkpoints|projection#generation|bucket
 //	SK      S  the stream's name
 //	v       N  version, 0 where there is only a park record
 //	w       B  marks the write that moved it last without rows
@@ -60,9 +60,9 @@ const (
 
 	parkedIndex = "parked"
 
-	// slices is how many partitions of the table a view has, each good for about 1,000
+	// buckets is how many partitions of the table a view has, each good for about 1,000
 	// writes and 3,000 reads a second before DynamoDB divides it further.
-	slices = 16
+	buckets = 16
 
 	// behind separates the two parts of a row's key; no key holds it.
 	behind = "\x00"
@@ -81,30 +81,30 @@ func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
 	}
 }
 
-func sliceOf(name string) int {
+func bucketOf(name string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name)) // a hash never fails
-	return int(h.Sum32() % slices)
+	return int(h.Sum32() % buckets)
 }
 
-func rowsKey(g projection.GenerationID, view string, slice int) string {
-	return "rows|" + g.String() + "|" + view + "|" + strconv.Itoa(slice)
+func rowsKey(g projection.GenerationID, view string, bucket int) string {
+	return "rows|" + g.String() + "|" + view + "|" + strconv.Itoa(bucket)
 }
 
 func rowKey(g projection.GenerationID, id projection.RowID) dynamotable.Item {
 	if projection.IsPerStream(id.View) {
 		return checkpointKey(g, id.Key.Partition)
 	}
-	return dynamotable.Item{attrPK: dynamotable.S(rowsKey(g, id.View, sliceOf(id.Key.Partition))),
+	return dynamotable.Item{attrPK: dynamotable.S(rowsKey(g, id.View, bucketOf(id.Key.Partition))),
 		attrSK: dynamotable.S(id.Key.Partition + behind + id.Key.Sort)}
 }
 
-func checkpointsKey(g projection.GenerationID, slice int) string {
-	return "checkpoints|" + g.String() + "|" + strconv.Itoa(slice)
+func checkpointsKey(g projection.GenerationID, bucket int) string {
+	return "checkpoints|" + g.String() + "|" + strconv.Itoa(bucket)
 }
 
 func checkpointKey(g projection.GenerationID, stream string) dynamotable.Item {
-	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, sliceOf(stream))), attrSK: dynamotable.S(stream)}
+	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, bucketOf(stream))), attrSK: dynamotable.S(stream)}
 }
 
 func parkedKey(g projection.GenerationID) string { return "parked|" + g.String() }

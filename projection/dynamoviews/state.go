@@ -29,7 +29,8 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 		return s, nil
 	}
 	r := dynamotable.Reader{Item: out.Item}
-	if err := errors.Join(json.Unmarshal([]byte(r.String(attrState)), &s), r.Err); err != nil {
+	text := r.String(attrState)
+	if err := errors.Join(r.Err, json.Unmarshal([]byte(text), &s)); err != nil {
 		return s, fmt.Errorf("%w: the state of projection %q: %w", eventstore.ErrCorrupt, name, err)
 	}
 	return s, nil
@@ -83,14 +84,17 @@ func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
 	return v.wrap(ctx, "write to", err)
 }
 
-// Heartbeats implements [projection.StateStore]: a strongly consistent Query.
+// Heartbeats implements [projection.StateStore]: a strongly consistent Query. What is too
+// old by the last heartbeat and by the clock here is passed over: by the last alone, a
+// worker whose clock is ahead would hide all others.
 func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection.Heartbeat, err error) {
 	var last time.Time
 	for item, err := range v.items(ctx, v.query(heartbeatsKey(name), "PK = :pk"), pageOf) {
 		var b projection.Heartbeat
 		if err == nil {
 			r := dynamotable.Reader{Item: item}
-			if err = errors.Join(json.Unmarshal([]byte(r.String(attrBeat)), &b), r.Err); err != nil {
+			text := r.String(attrBeat)
+			if err = errors.Join(r.Err, json.Unmarshal([]byte(text), &b)); err != nil {
 				err = fmt.Errorf("%w: a heartbeat of projection %q: %w", eventstore.ErrCorrupt, name, err)
 			}
 		}
@@ -101,6 +105,9 @@ func (v *Views) Heartbeats(ctx context.Context, name string) (beats []projection
 			last = b.At
 		}
 		beats = append(beats, b)
+	}
+	if now := time.Now(); now.Before(last) {
+		last = now
 	}
 	current := beats[:0]
 	for _, b := range beats {

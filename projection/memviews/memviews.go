@@ -17,7 +17,7 @@ import (
 
 // Options says what the store can do. The zero value works.
 type Options struct {
-	// Limits of a slice. Defaults to those of a DynamoDB transaction: 100 items, 4 MB.
+	// Limits of a slice. Defaults to those on DynamoDB: 100 items, about 3.8 MB.
 	Limits projection.Limits
 }
 
@@ -41,7 +41,7 @@ type generation struct {
 // New returns an empty store.
 func New(opts Options) *Views {
 	if opts.Limits == (projection.Limits{}) {
-		opts.Limits = projection.Limits{Items: 100, Bytes: 4 << 20}
+		opts.Limits = projection.Limits{Items: 100, Bytes: 4<<20 - 100*4096} // as dynamoviews has them
 	}
 	return &Views{limits: opts.Limits, generations: map[projection.GenerationID]*generation{},
 		states: map[string]projection.State{}, beats: map[string]map[string]projection.Heartbeat{}}

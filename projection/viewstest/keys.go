@@ -18,6 +18,7 @@ var keyClauses = []clause{
 	{"are ordered by their bytes, not by a language", keysInByteOrder},
 	{"may be as long as the limits say", longKeys},
 	{"in generations, projections and views do not meet", placesDoNotMeet},
+	{"that no row can have are asked for in vain", noSuchKeys},
 }
 
 func keysDoNotBleed(t *testing.T, f *fixture) {
@@ -47,6 +48,24 @@ func keysDoNotBleed(t *testing.T, f *fixture) {
 	assert.ElementsMatch(t, rowsOf(writes...), collect(t, f.views.ScanRows(t.Context(), f.generation, "v")))
 	f.must(t, nil, expecting(writes[0].Row.Rev, f.remove(writes[0].Row.ID)))
 	assert.ElementsMatch(t, rowsOf(writes[1:]...), collect(t, f.views.ScanRows(t.Context(), f.generation, "v")))
+}
+
+// noSuchKeys asks for keys as they come from outside: with rows around them that a
+// store could take for them.
+func noSuchKeys(t *testing.T, f *fixture) {
+	long := strings.Repeat("x", 1500)
+	others := []projection.RowWrite{f.put(row("v", "\ufffd", ""), `1`), f.put(row("v", "p", "\ufffd"), `1`), f.put(row("v", long[:600], ""), `1`)}
+	f.must(t, nil, others...)
+	for _, k := range []projection.Key{{}, {Partition: "\xff"}, {Partition: "p", Sort: "\xff"}, {Partition: long}, {Partition: "p", Sort: long}, {Partition: "p\x00"}} {
+		require.Error(t, k.Check())
+		assert.Empty(t, f.get(t, projection.RowID{View: "v", Key: k}), "%q", k)
+		if k.Sort != "" {
+			continue
+		}
+		page, err := f.views.Page(t.Context(), f.generation, projection.PageQuery{View: "v", Partition: k.Partition, Limit: 10})
+		require.NoError(t, err)
+		assert.Empty(t, page, "%q", k)
+	}
 }
 
 func keysInByteOrder(t *testing.T, f *fixture) {

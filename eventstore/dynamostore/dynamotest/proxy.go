@@ -45,9 +45,16 @@ const (
 	// answer waits for [Proxy.Delay], so that there are such reads. Other requests go
 	// through.
 	HalfVisible
+	// Expired: a GetRecords is refused with an ExpiredIteratorException. Other requests go
+	// through.
+	Expired
+	// Trimmed: a GetRecords or GetShardIterator is refused with a
+	// TrimmedDataAccessException. Other requests go through.
+	Trimmed
 )
 
-var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible"}
+var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
+	"expired", "trimmed"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -161,7 +168,8 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 	}
 	fault := p.plan(call)
 	if fault == Partial && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
-		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 {
+		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 ||
+		fault == Expired && operation != "GetRecords" || fault == Trimmed && operation != "GetRecords" && operation != "GetShardIterator" {
 		fault = None
 	}
 	p.counts[fault]++
@@ -188,6 +196,10 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		conflict(w, operation, body)
 	case Failed:
 		fail(w)
+	case Expired:
+		refuse(w, http.StatusBadRequest, "ExpiredIteratorException", "Iterator expired.")
+	case Trimmed:
+		refuse(w, http.StatusBadRequest, "TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a shard.")
 	case CutBefore:
 		cut(w)
 	case FailedAfter, CutAfter:

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// bigPurchase is the amount from which on the shop thanks by mail.
+var bigPurchase = money.MustParse("500")
+
+// mailbox writes each mail to a file of its own, named by the event that it is about. So
+// a mail that is sent again is known again: here by the file, elsewhere by the ID that
+// goes with the mail.
+type mailbox struct {
+	dir    string
+	logger *slog.Logger
+}
+
+// reaction writes a mail for each big purchase.
+func (m mailbox) reaction() *projection.Reaction {
+	return projection.MustNewReaction("mails", Events, projection.Follow(customerCategory), projection.React(m.thank))
+}
+
+func (m mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) error {
+	if e.Data.Amount.Cmp(bigPurchase) < 0 {
+		return nil
+	}
+	text := fmt.Sprintf("ID: %s\nTo: %s\nDate: %s\n\nThank you for %d of %q, at %s.\n",
+		e.ID(), e.Stream.ID(), e.Data.Date.Format(time.RFC3339), e.Data.Quantity, e.Data.Description, e.Data.Amount)
+	err := writeOnce(filepath.Join(m.dir, url.PathEscape(e.ID().String())+".txt"), text)
+	if errors.Is(err, fs.ErrExist) {
+		m.logger.InfoContext(ctx, "the mail has been written before", "event", e.ID().String())
+		return nil
+	}
+	if err != nil {
+		return projection.Transient(err) // a full disk, a directory that is gone
+	}
+	return nil
+}
+
+// writeOnce writes a file whole or not at all. One that is there is an fs.ErrExist.
+func writeOnce(name, text string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".mail-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), name)
+}
+
+// mailOptions say where mails go and from when on they are written.
+type mailOptions struct{ dir, from string }
+
+func (o *mailOptions) flags(c *cobra.Command, dir string) {
+	c.Flags().StringVar(&o.dir, dir, "", "write a mail for each big purchase, a file each, into this directory")
+	c.Flags().StringVar(&o.from, "mails-from", "", "where the first mails begin: 'beginning', or a time as in 2026-01-31T00:00:00Z.\n"+
+		"Without it, with what is purchased from now on; in a new store, with everything")
+}
+
+// open makes the directory, and names the start of the reaction where one is asked for.
+func (o mailOptions) open(ctx context.Context, s *Service, logger *slog.Logger) (*projection.Reaction, error) {
+	if err := os.MkdirAll(o.dir, 0o777); err != nil {
+		return nil, err
+	}
+	reaction := mailbox{o.dir, logger}.reaction()
+	if o.from == "" {
+		return reaction, nil
+	}
+	var start time.Time
+	if o.from != "beginning" {
+		var err error
+		if start, err = time.Parse(time.RFC3339, o.from); err != nil {
+			return nil, &spokenError{class: errUsage, text: fmt.Sprintf("--mails-from %q is neither 'beginning' nor a time", o.from), hint: "write it as in 2026-01-31T00:00:00Z"}
+		}
+	}
+	err := reaction.Start(ctx, s.Views, start)
+	if errors.Is(err, projection.ErrChanged) {
+		return nil, &spokenError{class: errUsage, text: err.Error(), hint: "leave out --mails-from: mails that were due have been written"}
+	}
+	return reaction, err
+}
+
+func (a *app) mailsCommand() *cobra.Command {
+	var opts mailOptions
+	c := &cobra.Command{
+		Use:   "mails",
+		Short: "Write the mails that are due, then exit; shop worker --mails does so while it runs",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.mails(cmd.Context(), opts) },
+	}
+	opts.flags(c, "dir")
+	return c
+}
+
+func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
+	if opts.dir == "" {
+		return &spokenError{class: errUsage, text: "shop mails: --dir is missing", hint: "name the directory of the mails: " + a.command("mails", "--dir", "mails")}
+	}
+	s, err := a.create(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	reaction, err := opts.open(ctx, s, a.logger())
+	if err != nil {
+		return err
+	}
+	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), reaction)
+	if err != nil {
+		return err
+	}
+	if err := engine.Prepare(ctx); err != nil {
+		return err
+	}
+	report, err := engine.Sweep(ctx, nil)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s behind; looked at %s\n", counted(report.Behind, "stream was", "streams were"), counted(report.Events, "event"))
+	return err
+}

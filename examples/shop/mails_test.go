@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/internal/retailtest"
+)
+
+// mails returns the IDs of the mails in a directory of the shop, each of which must be whole.
+func (s *shop) mails(dir string) (ids []string) {
+	s.Helper()
+	files, err := filepath.Glob(s.path(filepath.Join(dir, "*.txt")))
+	require.NoError(s, err)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		require.NoError(s, err)
+		id, _ := strings.CutPrefix(strings.SplitN(string(text), "\n", 2)[0], "ID: ")
+		require.True(s, strings.HasSuffix(string(text), ".\n"), string(text))
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// big returns the IDs of the purchases that a mail is written for.
+func (s *shop) big() (ids []string) {
+	s.Helper()
+	for line := range strings.Lines(s.must("dump", "purchases")) {
+		var p struct {
+			PurchaseID string
+			Amount     money.Money
+		}
+		require.NoError(s, json.Unmarshal([]byte(line), &p))
+		if p.Amount.Cmp(money.MustParse("500")) >= 0 {
+			ids = append(ids, p.PurchaseID)
+		}
+	}
+	require.NotEmpty(s, ids)
+	slices.Sort(ids)
+	return ids
+}
+
+func TestAWorkerWritesAMailForEachBigPurchaseWhileTheyAreMade(t *testing.T) {
+	t.Parallel()
+	data := retailtest.Open(t).First(t, 600)
+	s := newShop(t)
+	s.must("mails", "--dir", "mails") // fixes the start: the store is empty
+	worker := s.start("worker", "--mails", "mails")
+	s.must("load", data.Path)
+	s.must("project")
+	want := s.big()
+	assert.Eventually(t, func() bool { return slices.Equal(want, s.mails("mails")) }, time.Minute, 20*time.Millisecond)
+	require.NoError(t, worker.Process.Signal(os.Interrupt))
+	assert.Equal(t, 0, worker.wait().code)
+	s.must("mails", "--dir", "mails") // what it had not come to has no big purchases
+	assert.Equal(t, want, s.mails("mails"))
+}
+
+func TestTheFirstMailsInAnOldStoreAreThoseOfNewPurchases(t *testing.T) {
+	t.Parallel()
+	data := retailtest.Open(t).First(t, 300)
+	s := newShop(t)
+	s.must("load", data.Path)
+	s.must("project")
+	old := s.big()
+	s.must("mails", "--dir", "mails")
+	assert.Empty(t, s.mails("mails"))
+
+	user, _, _ := strings.Cut(strings.TrimPrefix(old[0], customerCategory+"-"), "@")
+	c := s.append(user, "PURCHASE_MADE", `{"purchaseId":"new","productId":"p","description":"MUG","quantity":1000,"unitPrice":1,"amount":1000,"date":"2026-01-31T10:00:00Z"}`)
+	s.must("mails", "--dir", "mails")
+	assert.Equal(t, []string{c.EventID(0).String()}, s.mails("mails"))
+
+	again := s.run("mails", "--dir", "mails", "--mails-from", "beginning")
+	assert.Equal(t, 2, again.code)
+	assert.Contains(t, again.stderr, `reaction "mails": changed meanwhile: it has started already, from 20`)
+	assert.Equal(t, 2, s.run("mails").code)
+	assert.Equal(t, 2, s.run("worker", "--mails-from", "beginning").code)
+}
+
+func TestMailsOfAnOldStoreCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	data := retailtest.Open(t).First(t, 300)
+	s := newShop(t)
+	s.must("load", data.Path)
+	s.must("project")
+	assert.Equal(t, 2, s.run("mails", "--dir", "mails", "--mails-from", "yesterday").code)
+	s.must("mails", "--dir", "mails", "--mails-from", "beginning")
+	assert.Equal(t, s.big(), s.mails("mails"))
+}
+
+// Workers are killed again and again while purchases are made.
+func TestNoMailIsLostOrWrittenTwiceWhenWorkersAreKilled(t *testing.T) {
+	t.Parallel()
+	k := newKilling(t)
+	trials, killed := 2, 0
+	if soak() {
+		trials = 20
+	}
+	want := k.undisturbed.big()
+	for range trials {
+		s := newShop(t)
+		s.must("mails", "--dir", "mails")
+		load := s.start("load", k.data.Path)
+		loaded := make(chan answer, 1)
+		go func() { loaded <- load.wait() }()
+		for round := range 8 {
+			worker := s.start("worker", "--mails", "mails")
+			atLeast := k.random.IntN(len(want)) * round / 8
+			require.Eventually(t, func() bool { return len(s.mails("mails")) >= atLeast || len(loaded) == 1 }, time.Minute, time.Millisecond)
+			require.NoError(t, worker.Process.Kill())
+			if worker.wait().code == -1 {
+				killed++
+			}
+		}
+		require.Equal(t, 0, (<-loaded).code)
+		s.must("mails", "--dir", "mails")
+		assert.Equal(t, want, s.mails("mails"))
+		// What was thanked for is behind the checkpoints: nothing is done again.
+		assert.Equal(t, "0 streams were behind; looked at 0 events\n", s.must("mails", "--dir", "mails"))
+	}
+	t.Logf("killed %d workers; %d mails", killed, len(want))
+	require.Greater(t, killed, 4*trials)
+}
