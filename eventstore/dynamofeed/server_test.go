@@ -3,7 +3,6 @@ package dynamofeed
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,13 +21,7 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 // quick suits a server that has no limits.
 var quick = Options{PollEvery: 20 * time.Millisecond, IdleEvery: 50 * time.Millisecond, LeaseFor: 3 * time.Second, ListEvery: time.Second}
@@ -70,7 +63,7 @@ func provision(t testing.TB) *tables {
 
 func create(t testing.TB) *tables {
 	t.Helper()
-	s := &tables{endpoint: server.Endpoint(t), prefix: "t" + strings.ReplaceAll(uuid.NewString(), "-", "")}
+	s := &tables{endpoint: server.Endpoint(t), prefix: dynamotest.NewPrefix()}
 	client := dynamotest.NewClient(t, s.endpoint)
 	require.NoError(t, dynamostore.Provision(t.Context(), client, s.prefix, dynamostore.ProvisionOptions{Unprotected: true}))
 	require.NoError(t, Provision(t.Context(), client, s.prefix, ProvisionOptions{Unprotected: true}))
