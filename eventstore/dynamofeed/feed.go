@@ -26,10 +26,10 @@
 //
 // # What it costs
 //
-// Of each shard that is read: up to 14,400 GetRecords an hour with records, and 3,600
+// Of each shard that is read: up to 14,400 GetRecords an hour with records, and 7,200
 // without, at the default pace; each is a streams read request unit. 360 write units an
 // hour renew its lease and save the position. Of each worker: one Query of all leases
-// every five seconds, a read unit for each 4 KB, about 20 leases; DescribeTable and
+// every five seconds, a read unit for each 4 KB, about 16 leases; DescribeTable and
 // DescribeStream every minute, which cost nothing.
 //
 // # Limits
@@ -70,7 +70,7 @@ type Options struct {
 	// which the next poll repeats. Defaults to 10.
 	Attempts int
 	// PollEvery is the time from one read of a shard to the next, IdleEvery where the
-	// reads find nothing: it is approached by doubling. Defaults to 250 ms and 1 s.
+	// reads find nothing: it is approached by doubling. Default to 250 ms and 500 ms.
 	PollEvery, IdleEvery time.Duration
 	// LeaseFor is how long a lease may go without being renewed before another worker
 	// takes it. It is renewed three times in that time. Defaults to 30 s.
@@ -91,7 +91,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		option    *time.Duration
 		otherwise time.Duration
-	}{{&o.PollEvery, 250 * time.Millisecond}, {&o.IdleEvery, time.Second}, {&o.LeaseFor, 30 * time.Second}, {&o.ListEvery, time.Minute}} {
+	}{{&o.PollEvery, 250 * time.Millisecond}, {&o.IdleEvery, 500 * time.Millisecond}, {&o.LeaseFor, 30 * time.Second}, {&o.ListEvery, time.Minute}} {
 		if *d.option <= 0 {
 			*d.option = d.otherwise
 		}

@@ -93,7 +93,7 @@ func TestAShardIsReadAtThePaceOfItsLimitAndMoreSlowlyWhenItIsEmpty(t *testing.T)
 		for i := 1; i < len(at); i++ {
 			pauses = append(pauses, at[i]-at[i-1])
 		}
-		assert.Equal(t, []time.Duration{250 * ms, 250 * ms, 250 * ms, 250 * ms, 500 * ms, time.Second, time.Second}, pauses[:7])
+		assert.Equal(t, []time.Duration{250 * ms, 250 * ms, 250 * ms, 250 * ms, 500 * ms, 500 * ms, 500 * ms}, pauses[:7])
 	})
 }
 

@@ -183,8 +183,11 @@ func (w *world) read(s *simShard, behind int) answer {
 			continue
 		}
 		if len(a.records) == 0 && i > 0 && !w.healthy && random.IntN(20) == 0 {
-			a.records = append(a.records, recordOf(s.records[i-1]))
+			a.records = append(a.records, recordOf(s.records[max(0, i-1-random.IntN(3))]))
 			w.counts["repeated by the stream"]++
+			if random.IntN(2) == 0 {
+				break // and nothing else
+			}
 		}
 		a.records = append(a.records, recordOf(r))
 		behind = r.sequence

@@ -45,7 +45,7 @@ const (
 	simIterator = 45 * time.Second
 )
 
-var simOptions = Options{PollEvery: 2 * time.Second, IdleEvery: 8 * time.Second, LeaseFor: 20 * time.Second, ListEvery: 25 * time.Second}
+var simOptions = Options{PollEvery: 2 * time.Second, IdleEvery: 8 * time.Second, LeaseFor: 20 * time.Second, ListEvery: 12 * time.Second}
 
 type simShard struct {
 	id, parent string
