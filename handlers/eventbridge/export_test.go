@@ -12,14 +12,18 @@ func (p *Publisher) Waiting() int {
 	return len(p.waiting)
 }
 
-// Hold keeps everybody from leading until it is released.
+// Hold keeps everybody from sending until it is released.
 func (p *Publisher) Hold() (release func()) {
-	for range cap(p.lead) {
-		p.lead <- struct{}{}
+	held := []chan struct{}{p.turn}
+	for range cap(p.full) {
+		held = append(held, p.full)
+	}
+	for _, right := range held {
+		right <- struct{}{}
 	}
 	return func() {
-		for range cap(p.lead) {
-			<-p.lead
+		for _, right := range held {
+			<-right
 		}
 	}
 }

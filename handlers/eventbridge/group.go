@@ -57,20 +57,32 @@ const (
 // send waits until the entry was sent, by another caller or in a group that this one
 // leads, and returns what became of it. When ctx ends it does not wait any longer.
 func (p *Publisher) send(ctx context.Context, x *entry) answer {
-	p.mu.Lock()
-	p.waiting = append(p.waiting, x)
-	p.mu.Unlock()
+	if p.enqueue(x) >= maxEntries {
+		select {
+		case p.full <- struct{}{}:
+			p.leadFor(ctx, x, p.full)
+		default:
+		}
+	}
 	for {
 		select {
 		case a := <-x.answers:
 			return a
-		case p.lead <- struct{}{}:
-			p.leadFor(ctx, x)
+		case p.turn <- struct{}{}:
+			p.leadFor(ctx, x, p.turn)
 		case <-ctx.Done():
 			p.withdraw(x)
 			return answer{}
 		}
 	}
+}
+
+// enqueue returns how many wait now.
+func (p *Publisher) enqueue(x *entry) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = append(p.waiting, x)
+	return len(p.waiting)
 }
 
 func (p *Publisher) withdraw(x *entry) {
@@ -83,8 +95,8 @@ func (p *Publisher) withdraw(x *entry) {
 
 // leadFor sends one group, if x is still waiting. Those in it get their answers whatever
 // happens to who leads: where ctx has ended, or the SDK panics, it is that nobody knows.
-func (p *Publisher) leadFor(ctx context.Context, x *entry) {
-	defer func() { <-p.lead }()
+func (p *Publisher) leadFor(ctx context.Context, x *entry, right <-chan struct{}) {
+	defer func() { <-right }()
 	group := p.take(x)
 	answers := make([]answer, len(group))
 	defer func() {

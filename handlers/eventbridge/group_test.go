@@ -106,11 +106,14 @@ func TestARequestIsNotLargerThanTheLimit(t *testing.T) {
 // meeting lets a request go on when another one is on its way at the same time.
 type meeting struct {
 	http.RoundTripper
-	met chan struct{} // two requests meet in it
+	first chan struct{} // closed by the first, which waits for the second
+	once  sync.Once
+	met   chan struct{}
 }
 
 func (m *meeting) Do(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("X-Amz-Target") == "AWSEvents.PutEvents" {
+		m.once.Do(func() { close(m.first) })
 		select {
 		case m.met <- struct{}{}:
 		case <-m.met:
@@ -121,16 +124,21 @@ func (m *meeting) Do(r *http.Request) (*http.Response, error) {
 	return m.RoundTrip(r)
 }
 
-func TestTwoRequestsAreOnTheirWayAtOnce(t *testing.T) {
+// What waits goes with the next request; ten need not wait for it.
+func TestAFullGroupIsSentWhileAnotherRequestIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	server := eventbridgetest.NewServer(t, eventbridgetest.Options{})
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+	two := &meeting{RoundTripper: transport, first: make(chan struct{}), met: make(chan struct{})}
 	p := open(t, server, eventbridge.PublisherOptions{}, func(o *sdk.Options) {
-		o.HTTPClient = &meeting{transport, make(chan struct{})}
+		o.HTTPClient = two
 	})
-	first := start(t.Context(), p, purchase(t, "user-1", 1))
-	require.NoError(t, p.Publish(t.Context(), purchase(t, "user-2", 1)))
+	first := start(t.Context(), p, purchase(t, "user-first", 1))
+	<-two.first
+	for _, err := range publishAll(t.Context(), p, many(t, 10)...) {
+		require.NoError(t, err)
+	}
 	require.NoError(t, <-first)
 	assert.Equal(t, 2, server.Calls())
 }

@@ -24,7 +24,7 @@ const DefaultMaxBytes = 1 << 20
 const (
 	defaultBus      = "default"
 	defaultAttempts = 10
-	defaultRequests = 2
+	defaultRequests = 4
 	defaultTimeout  = 10 * time.Second
 )
 
@@ -44,7 +44,8 @@ type PublisherOptions struct {
 	// MaxBytes is the limit of a request by AWS's rule: see docs/eventbridge.md. An event
 	// alone may have 1 KB less, for what the bus writes around it. Defaults to 1 MB.
 	MaxBytes int
-	// Requests is how many requests are on their way at once. Defaults to 2.
+	// Requests is how many requests are on their way at once at the most: one with whatever
+	// waits, and others only with 10 events each. Defaults to 4.
 	Requests int
 	// Attempts is how often an event is sent before [Publisher.Publish] gives up. Between
 	// them are pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number
@@ -98,9 +99,9 @@ type Publisher struct {
 	source string
 	opts   PublisherOptions
 
-	// lead is held, by sending into it, by a caller that sends a group: as many at once as
-	// it has capacity.
-	lead chan struct{}
+	// turn is held, by sending into it, by the one caller that sends what waits at the
+	// moment; full by those that send a full group meanwhile.
+	turn, full chan struct{}
 
 	mu      sync.Mutex
 	waiting []*entry // guarded by mu; in the order in which they came
@@ -124,7 +125,7 @@ func OpenPublisher(ctx context.Context, client *sdk.Client, source string, opts 
 	if err := errors.Join(checkSource(source), opts.validate()); err != nil {
 		return nil, fmt.Errorf("eventbridge: publisher: %w", err)
 	}
-	p := &Publisher{client: client, source: source, opts: opts, lead: make(chan struct{}, opts.Requests)}
+	p := &Publisher{client: client, source: source, opts: opts, turn: make(chan struct{}, 1), full: make(chan struct{}, opts.Requests-1)}
 	if opts.Unchecked {
 		return p, nil
 	}
