@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
@@ -84,15 +85,25 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 
 // dynamoClient takes account, Region and endpoint from the SDK's own variables and files.
 func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+	settings, err := awsSettings(ctx, "your tables are")
+	if err != nil {
+		return nil, err
+	}
+	return dynamostore.NewClient(settings), nil
+}
+
+// awsSettings are those of the SDK's own variables and files. The Region is where
+// something is.
+func awsSettings(ctx context.Context, something string) (aws.Config, error) {
 	// The SDK would write to stderr what it puts right by itself; errors come as errors.
 	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return nil, fmt.Errorf("read the settings of AWS: %w", err)
+		return aws.Config{}, fmt.Errorf("read the settings of AWS: %w", err)
 	}
 	if settings.Region == "" {
-		return nil, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where your tables are"}
+		return aws.Config{}, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where " + something}
 	}
-	return dynamostore.NewClient(settings), nil
+	return settings, nil
 }
 
 // provisionStores makes what a store needs before its first use.
