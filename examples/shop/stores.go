@@ -75,7 +75,7 @@ func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error
 }
 
 func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
-	settings, err := awsSettings(ctx)
+	settings, err := awsSettings(ctx, "your tables are")
 	if err != nil {
 		return stores{}, err
 	}
@@ -94,15 +94,16 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 	return stores{store, views, feed, func() error { return nil }}, nil
 }
 
-// awsSettings takes account, Region and endpoint from the SDK's own variables and files.
-func awsSettings(ctx context.Context) (aws.Config, error) {
+// awsSettings are those of the SDK's own variables and files. The Region is where
+// something is.
+func awsSettings(ctx context.Context, something string) (aws.Config, error) {
 	// The SDK would write to stderr what it puts right by itself; errors come as errors.
 	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read the settings of AWS: %w", err)
 	}
 	if settings.Region == "" {
-		return aws.Config{}, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where your tables are"}
+		return aws.Config{}, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where " + something}
 	}
 	return settings, nil
 }
@@ -113,7 +114,7 @@ func provisionStores(ctx context.Context, url string) error {
 	if !ok {
 		return usageErrorf("shop provision makes DynamoDB tables, and %s has none: it is made by the first write", url)
 	}
-	settings, err := awsSettings(ctx)
+	settings, err := awsSettings(ctx, "your tables are")
 	if err != nil {
 		return err
 	}
