@@ -79,6 +79,9 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 	return s, nil
 }
 
+// Table returns the name of its table.
+func (s *Store) Table() string { return s.table }
+
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
 	// DirectorySlices is among how many partitions of the directory's index the streams
