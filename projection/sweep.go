@@ -72,16 +72,18 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 
 // end is for what follows once every stream was looked at.
 func (s *sweeper) end(ctx context.Context) error {
-	errs := []error{s.findings(), s.from.findings()}
 	next := s.report.Next
-	s.report.Next = SweepCursor{}
+	var err error
 	for _, f := range s.engine.feeders {
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
-			errs = append(errs, f.built(ctx, next.of(f.projection.name, s.generations[f])))
+			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.generations[f])))
 		}
 	}
-	return errors.Join(errs...)
+	if err == nil {
+		s.report.Next = SweepCursor{}
+	}
+	return errors.Join(s.findings(), s.from.findings(), err)
 }
 
 type sweeper struct {
