@@ -118,3 +118,22 @@ func TestASweepGoesOnInTheOrderOfAllStreams(t *testing.T) {
 	require.Equal(t, 2, report.Streams)
 	require.Equal(t, []string{"guest-b=1", "user-a=1"}, w.rows(t))
 }
+
+// A chunk may end within a stream, which then has to come again.
+func TestASweepThatIsInterruptedInTheMiddleOfAStreamComesBackToIt(t *testing.T) {
+	w := newWorld(memviews.Options{})
+	w.append(t, "user-a", Counted{"x", 1})
+	for range 50 {
+		var many []any
+		for range 100 {
+			many = append(many, Counted{"x", 1})
+		}
+		w.append(t, "user-b", many...)
+	}
+	w.append(t, "user-c", Counted{"x", 1})
+	parts, err := sweepInParts(t, func() *projection.Engine { return w.engine(t) })
+	require.NoError(t, err)
+	require.Greater(t, len(parts), 1)
+	require.Equal(t, "user-a", parts[0].Next.After.String())
+	require.Equal(t, []string{"x=5002"}, w.rows(t))
+}
