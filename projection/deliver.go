@@ -2,8 +2,8 @@ package projection
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -79,7 +79,16 @@ type reason struct {
 // reasons are those of all projections and generations.
 type reasons []reason
 
-func (r reasons) Error() string { return errors.Join(r.Unwrap()...).Error() }
+// Error says once what keeps several projections back.
+func (r reasons) Error() string {
+	var said []string
+	for _, why := range r {
+		if text := why.err.Error(); !slices.Contains(said, text) {
+			said = append(said, text)
+		}
+	}
+	return strings.Join(said, "\n")
+}
 
 // Unwrap returns all of them.
 func (r reasons) Unwrap() []error {

@@ -57,7 +57,7 @@ func (h *Handler) deliver(ctx context.Context, engine feedEngine, records []reco
 	var why error
 	for len(records) > 0 {
 		if ctx.Err() != nil {
-			left, why = append(left, records...), context.Cause(ctx)
+			left = append(left, records...)
 			break
 		}
 		part := records[:min(len(records), h.opts.AtOnce)]
@@ -70,6 +70,9 @@ func (h *Handler) deliver(ctx context.Context, engine feedEngine, records []reco
 				break
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		why = context.Cause(ctx) // it says so many times
 	}
 	if len(left) > 0 {
 		h.opts.Logger.WarnContext(ctx, "records were not taken care of and have to come again", "records", len(left), "error", why)

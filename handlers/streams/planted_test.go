@@ -17,7 +17,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "what is left when the time is up is forgotten",
-		Edits: []planted.Edit{{File: handle, Old: "left, why = append(left, records...), context.Cause(ctx)", New: "why = context.Cause(ctx)"}},
+		Edits: []planted.Edit{{File: handle, Old: "if ctx.Err() != nil {\n\t\t\tleft = append(left, records...)\n", New: "if ctx.Err() != nil {\n"}},
 		Test:  "TestAPartThatEndsWithTheTimeIsDone",
 	},
 	{
