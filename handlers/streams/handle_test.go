@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,9 +82,7 @@ const arn = "arn:aws:dynamodb:eu-central-1:000000000000:table/shop-events/stream
 func inserted(sequence string, stream string, first, n int) events.DynamoDBEventRecord {
 	r := changed("INSERT", sequence, stream, first)
 	r.Change.NewImage = map[string]events.DynamoDBAttributeValue{"n": events.NewNumberAttribute(fmt.Sprint(n)), "at": events.NewNumberAttribute("1000000")}
-	for name, value := range r.Change.Keys {
-		r.Change.NewImage[name] = value
-	}
+	maps.Copy(r.Change.NewImage, r.Change.Keys)
 	return r
 }
 
