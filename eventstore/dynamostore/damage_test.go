@@ -74,9 +74,11 @@ func TestAPartThatIsLeftOutForWantOfCapacityIsNoDamage(t *testing.T) {
 	firsts, err := read(t, behind(dynamotest.Partial), "1", 0)
 	assert.NoError(t, err)
 	assert.Equal(t, []eventstore.Version{1}, firsts)
-	_, err = read(t, behind(dynamotest.Throttled), "1", 0)
-	assert.ErrorIs(t, err, dynamostore.ErrThrottled)
-	assert.NotErrorIs(t, err, eventstore.ErrCorrupt)
+	for _, fault := range []dynamotest.Fault{dynamotest.Throttled, dynamotest.Unprocessed} {
+		_, err = read(t, behind(fault), "1", 0)
+		assert.ErrorIs(t, err, dynamostore.ErrThrottled, fault)
+		assert.NotErrorIs(t, err, eventstore.ErrCorrupt, fault)
+	}
 }
 
 func TestACommitThatIsMissingIsDamageInBothDirections(t *testing.T) {
