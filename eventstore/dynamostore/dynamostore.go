@@ -82,18 +82,25 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
 	// DirectorySlices is among how many partitions of the directory's index the streams
-	// of a category are divided; it can not be changed later. Each takes about 1,000 new
-	// streams a second, and a listing asks each. Defaults to 16, at the most 256.
+	// of a category are divided; a table that exists keeps its number. Each takes about
+	// 1,000 new streams a second, and a listing asks each. Defaults to 16, at the most 256.
 	DirectorySlices int
 	// NoStream leaves out the DynamoDB Stream, which feeds live projections.
 	NoStream bool
-	// Unprotected leaves out deletion protection and point-in-time recovery: for tests.
+	// Unprotected leaves out deletion protection and point-in-time recovery, and leaves
+	// both as they are on a table that exists: for tests.
 	Unprotected bool
 }
 
 // Provision makes the table PREFIX-events, if it does not exist, and waits until it is
 // ready: on demand, with its stream, protected from deletion, with point-in-time
-// recovery. It may be repeated; a table that exists keeps its settings.
+// recovery.
+//
+// To a table that exists it adds, unless Unprotected is set, protection from deletion and
+// point-in-time recovery where they are off. It changes nothing else of it and switches
+// nothing off: stream, slices and billing stay as they are. A table of another program is
+// an [ErrForeign], and not changed at all. So Provision may be repeated, also after one
+// that died halfway, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	if opts.DirectorySlices == 0 {
 		opts.DirectorySlices = defaultSlices

@@ -58,3 +58,11 @@ func newError(operation string, err error, unknown bool) error {
 	}
 	return e
 }
+
+// codeOf returns the code of DynamoDB's answer, or "".
+func codeOf(err error) string {
+	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		return answer.ErrorCode()
+	}
+	return ""
+}
