@@ -31,9 +31,10 @@ var (
 
 // Options says how to use a store. The zero value works.
 type Options struct {
-	// Attempts is how often a request is sent before it has failed. Between them are
-	// pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number and its
-	// budget of retries are not used.
+	// Attempts is how often a request is sent, whatever it meets, before it has failed; a
+	// batch, how often without coming forward. Between them are pauses of up to 25 ms,
+	// 50 ms, … 2 s. Defaults to 10; the SDK's own number and its budget of retries are
+	// not used.
 	Attempts int
 }
 

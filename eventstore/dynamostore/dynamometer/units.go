@@ -144,6 +144,17 @@ func computed(input any, err error) Usage {
 			}
 		}
 		return u
+	case *dynamodb.BatchWriteItemInput:
+		u := Usage{}
+		for _, writes := range in.RequestItems {
+			for _, w := range writes {
+				u.WriteUnits++
+				if w.PutRequest != nil {
+					u.WriteUnits += unitsOf(w.PutRequest.Item) - 1
+				}
+			}
+		}
+		return u
 	case *dynamodb.UpdateItemInput, *dynamodb.DeleteItemInput:
 		return Usage{WriteUnits: 1}
 	}
