@@ -115,8 +115,7 @@ func (s *Store) transact(ctx context.Context, put *dynamodb.PutItemInput, c *eve
 		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
 	}}}}
 	for i, part := range b.parts {
-		item := payloadKey(c.Stream, c.First, i)
-		item[attrPart] = dynamotable.B(part)
+		item := payloadItem(c.Stream, c.First, i, part)
 		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})
 	}
 	err = dynamotable.Transact(ctx, s.attempts, s.client, in)

@@ -74,6 +74,12 @@ func payloadKey(stream eventstore.StreamID, first eventstore.Version, part int) 
 	return dynamotable.Item{attrPK: dynamotable.S(fmt.Sprintf("%s%d|%s", payloadPrefix, first, stream)), attrSK: dynamotable.N(part)}
 }
 
+func payloadItem(stream eventstore.StreamID, first eventstore.Version, part int, bytes []byte) dynamotable.Item {
+	item := payloadKey(stream, first, part)
+	item[attrPart] = dynamotable.B(bytes)
+	return item
+}
+
 // directoryKey returns the partition of the directory that lists a stream.
 func directoryKey(stream eventstore.StreamID, slices int) string {
 	h := fnv.New32a()

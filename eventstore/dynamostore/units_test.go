@@ -174,17 +174,20 @@ func TestACommitIsPackedWhereThatSavesUnits(t *testing.T) {
 func TestTheCostOfACommitIsWhatTheMeterCounts(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t, nil)
-	at := eventstore.NoStream
-	for _, w := range []eventstore.Write{
-		{Events: events(1, 100)}, {Events: events(3, 900)}, {Events: events(40, 9_000)}, {Events: []eventstore.Event{noise(5_000)}},
-		{Events: []eventstore.Event{noise(1 << 20)}, Metadata: eventstore.Metadata{Actor: "ada"}},
+	for id, writes := range map[string][]eventstore.Write{
+		"1": {{Events: events(1, 100)}, {Events: events(3, 900)}, {Events: events(40, 9_000)}, {Events: []eventstore.Event{noise(5_000)}},
+			{Events: []eventstore.Event{noise(1 << 20)}, Metadata: eventstore.Metadata{Actor: "ada"}}},
+		"2": {{Events: []eventstore.Event{noise(1 << 20)}}}, // a transaction with an entry in the directory
 	} {
-		w.Stream, w.Revision = stream(t, "1"), at
-		m.meter.Reset()
-		c := m.must(w)
-		cost, err := dynamostore.CostOf(c)
-		require.NoError(t, err)
-		assert.Equal(t, m.meter.Total().WriteUnits, float64(cost.WriteUnits), "version %d", c.First)
-		at = c.Revision
+		at := eventstore.NoStream
+		for _, w := range writes {
+			w.Stream, w.Revision = stream(t, id), at
+			m.meter.Reset()
+			c := m.must(w)
+			cost, err := dynamostore.CostOf(c)
+			require.NoError(t, err)
+			assert.Equal(t, m.meter.Total().WriteUnits, float64(cost.WriteUnits), "version %d of %s", c.First, id)
+			at = c.Revision
+		}
 	}
 }
