@@ -156,3 +156,28 @@ func TestACommitThatAQueryHasPassedIsAskedForAgain(t *testing.T) {
 	assert.Equal(t, []eventstore.Version{1, 2, 3, 4, 5}, firsts)
 	assert.Equal(t, 3, queries, "once for each")
 }
+
+func TestAScanOfADamagedCommitHasNoPlace(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	s := openStore(t, client, prefix)
+	_, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(2, 100)})
+	require.NoError(t, err)
+	item := remove(t, client, prefix, "user-1", 1)
+	item["frame"] = dynamotable.B([]byte("nonsense"))
+	_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new(prefix + "-events"), Item: item})
+	require.NoError(t, err)
+	n := 0
+	for scanned, err := range s.ReadAll(t.Context(), eventstore.Cursor{}) {
+		n++
+		assert.ErrorIs(t, err, eventstore.ErrCorrupt)
+		assert.Equal(t, eventstore.ScannedCommit{}, scanned)
+		for _, err := range s.ReadAll(t.Context(), scanned.Cursor) {
+			assert.ErrorIs(t, err, eventstore.ErrCorrupt, "it begins again")
+		}
+		for range s.ReadAll(t.Context(), scanned.Cursor.Past(stream(t, "1"))) {
+			t.Error("nothing lies behind it")
+		}
+	}
+	assert.Equal(t, 1, n)
+}
