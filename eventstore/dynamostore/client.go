@@ -9,7 +9,7 @@ import (
 
 // NewClient returns a client of DynamoDB whose connections are kept, and whose attempts
 // end when a connection hangs. A program makes one, at start, and passes it to the store
-// and to the views. An HTTP client that config names is used instead.
+// and to the views. An HTTP client of the program's own that config names is used as it is.
 func NewClient(config aws.Config, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.NewFromConfig(dynamotable.WithHTTPClient(config), options...)
 }

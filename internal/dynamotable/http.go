@@ -18,11 +18,21 @@ const (
 )
 
 // WithHTTPClient returns config with a client that keeps its connections and gives up
-// an attempt that hangs, unless config names one.
+// an attempt that hangs, unless config names one that is not the SDK's own. Of that one
+// the rest stays as it is: the SDK makes it for the certificates of AWS_CA_BUNDLE.
 func WithHTTPClient(config aws.Config) aws.Config {
+	client, own := config.HTTPClient.(*awshttp.BuildableClient)
 	if config.HTTPClient == nil {
-		config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTimeout).
-			WithTransportOptions(func(t *http.Transport) { t.MaxIdleConns, t.MaxIdleConnsPerHost = idleConnections, idleConnections })
+		client, own = awshttp.NewBuildableClient(), true
 	}
+	if !own {
+		return config
+	}
+	if client.GetTimeout() == 0 {
+		client = client.WithTimeout(attemptTimeout)
+	}
+	config.HTTPClient = client.WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = max(t.MaxIdleConns, idleConnections), max(t.MaxIdleConnsPerHost, idleConnections)
+	})
 	return config
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -35,6 +35,9 @@ type Spec struct {
 	// string attribute DirectoryKey and whose sort key is IndexSort, PK or SK. Items
 	// without that attribute are not in it.
 	Index, IndexSort string
+	// Check, if not nil, refuses a table that exists and is none of ours, although its
+	// key is as ours: that layout is usual.
+	Check func(*types.TableDescription) error
 	// Stream makes the table announce the new image of each change, also one that is
 	// there without a stream.
 	Stream bool
@@ -55,8 +58,10 @@ func CheckPrefix(prefix string) error {
 	return nil
 }
 
-// Provision makes a table, if it does not exist, and waits until it is ready. It may
-// be repeated, and run by several processes at once.
+// Provision makes a table, if it does not exist, and waits until it is ready. To one that
+// exists it adds what the spec asks for and the table lacks, and switches nothing off; one
+// that is not ours is refused before anything is changed. So it may be repeated, also
+// after one that died halfway, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	in := &dynamodb.CreateTableInput{
 		TableName:            &s.Name,
@@ -83,13 +88,16 @@ func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 		return err
 	}
 	table, err := Inspect(ctx, client, s.Name, s.SortKey) // it may have been there
+	if err == nil && s.Check != nil {
+		err = s.Check(table)
+	}
 	if err == nil && s.Stream {
 		err = s.stream(ctx, client, table)
 	}
 	if err != nil {
 		return err
 	}
-	return s.complete(ctx, client)
+	return s.complete(ctx, client, table)
 }
 
 func (s Spec) wait(ctx context.Context, client *dynamodb.Client) error {
@@ -98,35 +106,6 @@ func (s Spec) wait(ctx context.Context, client *dynamodb.Client) error {
 	})
 	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.Name}, readyWithin); err != nil {
 		return fmt.Errorf("wait for the table %s: %w", s.Name, err)
-	}
-	return nil
-}
-
-// complete sets what can not be set while a table is made.
-func (s Spec) complete(ctx context.Context, client *dynamodb.Client) error {
-	if s.TTL != "" {
-		now, err := Send(ctx, DefaultAttempts, "DescribeTimeToLive", client.DescribeTimeToLive, &dynamodb.DescribeTimeToLiveInput{TableName: &s.Name})
-		if err != nil {
-			return fmt.Errorf("look at the time to live of %s: %w", s.Name, err)
-		}
-		if now.TimeToLiveDescription == nil || now.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusDisabled {
-			_, err := Send(ctx, DefaultAttempts, "UpdateTimeToLive", client.UpdateTimeToLive, &dynamodb.UpdateTimeToLiveInput{TableName: &s.Name,
-				TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &s.TTL, Enabled: aws.Bool(true)}})
-			if err != nil {
-				return fmt.Errorf("set the time to live of %s: %w", s.Name, err)
-			}
-		}
-	}
-	if !s.Protected {
-		return nil
-	}
-	_, err := Send(ctx, DefaultAttempts, "UpdateContinuousBackups", client.UpdateContinuousBackups, &dynamodb.UpdateContinuousBackupsInput{TableName: &s.Name,
-		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)}})
-	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "UnknownOperationException" {
-		return nil // DynamoDB Local keeps no backups
-	}
-	if err != nil {
-		return fmt.Errorf("switch point-in-time recovery of %s on: %w", s.Name, err)
 	}
 	return nil
 }
@@ -153,7 +132,7 @@ func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey 
 	if !hasKey(table, sortKey) {
 		return nil, refuse(name, "its key is another", "choose another prefix")
 	}
-	if len(table.Replicas) > 0 {
+	if len(table.Replicas) > 0 || aws.ToString(table.GlobalTableVersion) != "" { // which may be all that an old one shows
 		return nil, refuse(name, "it is a global table, in which two Regions would accept the same version of a stream",
 			"use a table of one Region, and remove its replicas")
 	}
@@ -162,6 +141,16 @@ func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey 
 
 func refuse(table, reason, hint string) error {
 	return fmt.Errorf("open the table %s: %w", table, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
+}
+
+// CheckIndex refuses a table that has no index of that name with the keys of [Spec].
+func CheckIndex(table *types.TableDescription, name, sort string) error {
+	for _, i := range table.GlobalSecondaryIndexes {
+		if aws.ToString(i.IndexName) == name && isKey(i.KeySchema, DirectoryKey, sort) && isOf(table, DirectoryKey, types.ScalarAttributeTypeS) {
+			return nil
+		}
+	}
+	return refuse(aws.ToString(table.TableName), fmt.Sprintf("it has no index %s by %s and %s", name, DirectoryKey, sort), "choose another prefix")
 }
 
 // IdentityOf returns what tells a table from every other, also from a copy of it that was
@@ -175,14 +164,15 @@ func IdentityOf(table *types.TableDescription) string {
 }
 
 func hasKey(table *types.TableDescription, sortKey types.ScalarAttributeType) bool {
-	if len(table.KeySchema) != 2 || aws.ToString(table.KeySchema[0].AttributeName) != PK || aws.ToString(table.KeySchema[1].AttributeName) != SK {
-		return false
-	}
-	for _, a := range table.AttributeDefinitions {
-		if aws.ToString(a.AttributeName) == PK && a.AttributeType != types.ScalarAttributeTypeS ||
-			aws.ToString(a.AttributeName) == SK && a.AttributeType != sortKey {
-			return false
-		}
-	}
-	return true
+	return isKey(table.KeySchema, PK, SK) && isOf(table, PK, types.ScalarAttributeTypeS) && isOf(table, SK, sortKey)
+}
+
+func isKey(schema []types.KeySchemaElement, partition, sort string) bool {
+	return len(schema) == 2 && aws.ToString(schema[0].AttributeName) == partition && aws.ToString(schema[1].AttributeName) == sort
+}
+
+func isOf(table *types.TableDescription, name string, kind types.ScalarAttributeType) bool {
+	return slices.ContainsFunc(table.AttributeDefinitions, func(a types.AttributeDefinition) bool {
+		return aws.ToString(a.AttributeName) == name && a.AttributeType == kind
+	})
 }

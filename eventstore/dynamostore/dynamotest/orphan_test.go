@@ -26,6 +26,23 @@ func TestMain(m *testing.M) {
 	server.Main(m)
 }
 
+func TestNobodyIsLeftToKillAServerThatHasEndedByItself(t *testing.T) {
+	name := fmt.Sprintf("guarded-%d", os.Getpid())
+	shells := func() int { // that still run the script
+		all, err := exec.Command("ps", "-A", "-o", "args").Output()
+		require.NoError(t, err)
+		return strings.Count(string(all), name)
+	}
+	cmd := exec.Command("sh", "-c", guard, "sh", "true", name)
+	input, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer input.Close()
+	_, err = cmd.Process.Wait() // and not cmd.Wait, which closes the input
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return shells() == 0 }, 5*time.Second, 20*time.Millisecond)
+}
+
 func TestTheServerEndsWithAProcessThatIsKilled(t *testing.T) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), asChild+"=1", "AWS_ENDPOINT_URL_DYNAMODB=", "AWS_ENDPOINT_URL=")
