@@ -19,9 +19,10 @@ var faults = []planted.Fault{
 		Says: "was not taken care of",
 	},
 	{
-		Name:  "what failed is forgotten",
-		Edits: []planted.Edit{{File: dir + "ledger.go", Old: "\t\tif undone[firstOf(e.announcement)] {\n", New: "\t\tif false {\n"}},
-		Says:  "was not taken care of",
+		Name: "a shard is begun with the oldest record that is left",
+		Edits: []planted.Edit{{File: dir + "reader.go", Old: "\trd.sequence, _ = l.place.number(afterPrefix)\n",
+			New: "\tif rd.sequence, _ = l.place.number(afterPrefix); rd.sequence == \"\" && l.place != lost {\n\t\trd.from = horizon\n\t}\n"}},
+		Says: "was not taken care of",
 	},
 	{
 		Name:  "the place passes what has to come again",

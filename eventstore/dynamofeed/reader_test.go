@@ -122,6 +122,29 @@ func TestARunEndsWithTheErrorThatDoesNotGoAway(t *testing.T) {
 	}
 }
 
+// The sweep that was asked for would be one of a worker that has ended.
+func TestALossThatIsReportedToAWorkerThatEndsIsReportedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(string, int) ([]record, error) { return nil, errGone })
+		s.world.shards[0].closed = time.Now().Add(-simKept)
+		s.leases["shard00"] = lease{shard: "shard00", place: "after 7", ready: true, nonce: "1"}
+		reports := 0
+		for range 2 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+			require.NoError(t, newFeed(s, s.network, Options{}).Run(ctx, func(_ context.Context, b eventstore.Batch) []eventstore.Announcement {
+				if b.Trimmed {
+					reports++
+					cancel()
+				}
+				return nil
+			}))
+			assert.EqualValues(t, "after 7", s.leases["shard00"].place)
+		}
+		assert.Equal(t, 2, reports)
+	})
+}
+
 func TestWhileHandleIsBusyNoMoreThanSoManyPagesAreRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -25,6 +25,7 @@ type world struct {
 	random   *rand.Rand // of the one goroutine that plays
 	shards   []*simShard
 	records  []*simRecord
+	commits  map[eventstore.EventID]*simRecord
 	versions map[string]eventstore.Version // of each stream's head
 	leases   map[string]lease
 	written  map[string]time.Time      // when a lease's nonce was
@@ -39,13 +40,13 @@ type world struct {
 	counts   map[string]int
 }
 
-// The simulated stream lives faster than DynamoDB's: a day is four minutes.
+// The simulated stream lives faster than DynamoDB's: a day is two and a half minutes.
 const (
-	simKept     = 4 * time.Minute // records
-	simIterator = 45 * time.Second
+	simKept     = 150 * time.Second // records
+	simIterator = 30 * time.Second
 )
 
-var simOptions = Options{PollEvery: 2 * time.Second, IdleEvery: 8 * time.Second, LeaseFor: 20 * time.Second, ListEvery: 12 * time.Second}
+var simOptions = Options{PollEvery: 2 * time.Second, IdleEvery: 10 * time.Second, LeaseFor: 24 * time.Second, ListEvery: 10 * time.Second}
 
 type simShard struct {
 	id, parent string
@@ -55,6 +56,7 @@ type simShard struct {
 	visible    time.Time // from when it is listed
 	closed     time.Time // zero while it is open
 	first      int       // its sequence number
+	handed     bool      // and all that it follows
 }
 
 type simRecord struct {
@@ -68,7 +70,7 @@ type simRecord struct {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{began: time.Now(), seed: seed, dice: map[string]*rand.Rand{}, random: rand.New(rand.NewPCG(seed, 0)), versions: map[string]eventstore.Version{}, leases: map[string]lease{},
+	w := &world{began: time.Now(), seed: seed, dice: map[string]*rand.Rand{}, commits: map[eventstore.EventID]*simRecord{}, random: rand.New(rand.NewPCG(seed, 0)), versions: map[string]eventstore.Version{}, leases: map[string]lease{},
 		written: map[string]time.Time{}, parts: map[string]map[string]int{}, furthest: map[string]place{}, counts: map[string]int{}}
 	w.strict = w.random.IntN(2) == 0
 	keys := w.random.Perm(12)
@@ -153,6 +155,7 @@ func (w *world) append() {
 			w.versions[id]++
 			r.stream, _ = eventstore.NewStreamID("user", id)
 			r.version = w.versions[id]
+			w.commits[eventstore.EventID{Stream: r.stream, Version: r.version}] = r
 		} else {
 			r.acked, r.handed = true, true
 		}
@@ -206,7 +209,7 @@ func (r *simRecord) trimmed() bool { return time.Since(r.created) >= simKept }
 // trimmed, or shortly before, since a sweep finds all that was appended before it began.
 // What may have been trimmed at a consumer's first run was never its own.
 func (w *world) covered(r *simRecord) bool {
-	const shortly = 90 * time.Second
+	const shortly = time.Minute
 	if r.acked || r.created.Before(w.first.Add(beginWithin-simKept)) {
 		return true
 	}
@@ -238,25 +241,33 @@ func (w *world) handing(worker string, b eventstore.Batch) {
 		w.counts["trimmed reported"]++
 	}
 	for _, a := range b.Announcements {
-		for _, r := range w.records {
-			if r.stream == a.Stream && a.First <= r.version && r.version <= a.Last {
-				if a.Commit != nil {
-					w.checkParents(r)
-				} else {
-					w.counts["again"]++
-				}
-				if r.handed && a.Commit != nil {
-					w.counts["repeated"]++
-				}
-				r.handed = true
+		if a.Commit == nil {
+			w.counts["again"]++
+		}
+		for _, r := range w.announced(a) {
+			if a.Commit != nil {
+				w.checkParents(r)
 			}
+			if a.Commit != nil && r.handed {
+				w.counts["repeated"]++
+			}
+			r.handed = true
 		}
 	}
 }
 
+// announced returns the records of which an announcement tells.
+func (w *world) announced(a eventstore.Announcement) (records []*simRecord) {
+	for v := a.First; v <= a.Last; v++ {
+		records = append(records, w.commits[eventstore.EventID{Stream: a.Stream, Version: v}])
+	}
+	return records
+}
+
 // checkParents: what came before a shard was handed over, or could not be any more.
 func (w *world) checkParents(r *simRecord) {
-	for s := w.shard(r.shard.parent); s != nil; s = w.shard(s.parent) {
+	for s := w.shard(r.shard.parent); s != nil && !s.handed; s = w.shard(s.parent) {
+		s.handed = true // from here on, and all before it
 		for _, earlier := range s.records {
 			if !earlier.handed && !earlier.trimmed() {
 				w.fail("record %d of %s is handed over before %d of %s, which %s follows", r.sequence, r.shard.id, earlier.sequence, s.id, r.shard.id)
@@ -274,10 +285,11 @@ func (w *world) handled(worker string, b eventstore.Batch, failed []eventstore.A
 		undone[firstOf(a)] = true
 	}
 	for _, a := range b.Announcements {
-		for _, r := range w.records {
-			if r.stream == a.Stream && a.First <= r.version && r.version <= a.Last && !undone[firstOf(a)] {
-				r.acked = true
-			}
+		if undone[firstOf(a)] {
+			continue
+		}
+		for _, r := range w.announced(a) {
+			r.acked = true
 		}
 	}
 	if b.Trimmed {
