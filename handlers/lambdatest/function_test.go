@@ -114,6 +114,7 @@ func TestWhatDoesNotAnswerInTimeIsKilled(t *testing.T) {
 	var output bytes.Buffer
 	f := newFunction(t, lambdatest.Options{Timeout: 300 * time.Millisecond, Output: &output})
 	fails(t, f, "hang", "Sandbox.Timedout", "Task timed out after 0.30 seconds")
+	assert.Zero(t, f.Kill(), "nothing is left to be killed")
 	require.NoError(t, f.Close())
 	assert.Equal(t, "it hangs\n", output.String())
 	_, err := f.Invoke(t.Context(), nil)
