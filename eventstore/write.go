@@ -18,7 +18,7 @@ import (
 const (
 	MaxCommitBytes    = 3 << 20
 	MaxCommitEvents   = 10_000
-	MaxCommitTypes    = 1_000 // different event types, which a store lists beside the events
+	MaxCommitTypes    = 1_000 // different event types, each in each schema version, which a store lists beside the events
 	MaxCommitIDBytes  = 128
 	MaxEventTypeBytes = 128
 )
@@ -162,16 +162,21 @@ func (w Write) check(store string) error {
 	return nil
 }
 
-// types returns the number of different event types, or 1 where it can not matter.
+// types returns the number of different event types, of which each schema version
+// counts, or 1 where it can not matter.
 func (w Write) types() int {
 	if len(w.Events) <= MaxCommitTypes {
 		return 1
 	}
-	names := map[string]struct{}{}
-	for _, e := range w.Events {
-		names[e.Type] = struct{}{}
+	type kind struct {
+		name   string
+		schema int
 	}
-	return len(names)
+	kinds := map[kind]struct{}{}
+	for _, e := range w.Events {
+		kinds[kind{e.Type, e.Schema}] = struct{}{}
+	}
+	return len(kinds)
 }
 
 // size is an upper bound for what the commit takes in a store.

@@ -107,6 +107,12 @@ func TestPrepareSaysWhatIsWrong(t *testing.T) {
 			w.Metadata.Extra = map[string]string{"leftfold.x": ""}
 		},
 		`invalid: metadata "\xff" is not UTF-8`: func(w *eventstore.Write) { w.Metadata.TraceParent, w.Metadata.TraceState = "p", "\xff" },
+		`"user-1": 1001 event types in a commit, the limit is 1000`: func(w *eventstore.Write) {
+			w.Events = make([]eventstore.Event, 1001)
+			for i := range w.Events { // each schema version counts
+				w.Events[i] = eventstore.Event{Type: "A", Schema: 1 + i, Payload: []byte("1")}
+			}
+		},
 		`"user-1": 3145755 commit bytes, the limit is 3145728`: func(w *eventstore.Write) {
 			w.Events[0].Payload = make([]byte, eventstore.MaxCommitBytes)
 			w.ID, w.Events[1].Payload = "id", []byte("1")

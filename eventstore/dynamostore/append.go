@@ -14,7 +14,8 @@ import (
 
 // Append implements [eventstore.Store]: one PutItem, of one write unit for each KB, and
 // one unit more for the first commit of a stream. A commit over 400 KB is a transaction
-// of its parts, at twice the price. At Any it reads the head first.
+// of its parts, at twice the price. At Any it reads the head first, and an unknown
+// outcome names the slot that it tried: there the write may be sent again.
 func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
 	w, err := eventstore.Prepare(ctx, s.identity, w)
 	if err != nil {
@@ -54,6 +55,7 @@ func (s *Store) appendAny(ctx context.Context, w eventstore.Write, b body) (even
 func (s *Store) appendAt(ctx context.Context, w eventstore.Write, at eventstore.Revision, b body) (eventstore.Commit, error) {
 	c := w.CommitAt(s.identity, at)
 	c.Events = b.events
+	w.Revision = at // also of a write at Any: what is unknown is whether this slot has it
 	taken, err := s.write(ctx, &c, b)
 	if err == nil && taken == nil {
 		return c, nil
@@ -61,18 +63,32 @@ func (s *Store) appendAt(ctx context.Context, w eventstore.Write, at eventstore.
 	if failed, ok := errors.AsType[*dynamotable.Error](err); ok && failed.Unknown {
 		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
 	}
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return eventstore.Commit{}, err
+	if err != nil {
+		return eventstore.Commit{}, notWritten(ctx, w, err)
+	}
+	winner, err := s.whole(ctx, taken, w.Stream, nil)
+	if err != nil && isAnothers(taken, w.ID) {
+		return eventstore.Commit{}, notWritten(ctx, w, err)
 	}
 	if err != nil {
-		return eventstore.Commit{}, fmt.Errorf("append to %q: %w", w.Stream, err)
-	}
-	winner, err := s.resolve(ctx, taken, w.Stream, nil)
-	if err != nil {
-		// The slot is taken, perhaps by ourselves, and what has it can not be read.
+		// It seems to be our own, but whether it has the same content can not be read.
 		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
 	}
 	return eventstore.Settle(w, winner)
+}
+
+// notWritten is the error of an append of which it is known that it did not take place.
+func notWritten(ctx context.Context, w eventstore.Write, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	return fmt.Errorf("append to %q: %w", w.Stream, err)
+}
+
+// isAnothers reports whether an item is known to be another commit, however damaged.
+func isAnothers(taken dynamotable.Item, id string) bool {
+	r := dynamotable.Reader{Item: taken}
+	return r.String(attrID) != id && r.Err == nil
 }
 
 // write puts the commit's item, and its parts if it has some. If the slot is taken it
@@ -99,8 +115,7 @@ func (s *Store) transact(ctx context.Context, put *dynamodb.PutItemInput, c *eve
 		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
 	}}}}
 	for i, part := range b.parts {
-		item := payloadKey(c.Stream, c.First, i)
-		item[attrPart] = dynamotable.B(part)
+		item := payloadItem(c.Stream, c.First, i, part)
 		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})
 	}
 	err = dynamotable.Transact(ctx, s.attempts, s.client, in)

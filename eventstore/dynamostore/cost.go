@@ -21,20 +21,14 @@ func CostOf(c eventstore.Commit) (Cost, error) {
 		return Cost{}, err
 	}
 	s := Store{slices: defaultSlices}
-	size := dynamotable.SizeOf(s.itemOf(&c, b))
-	cost := Cost{Bytes: size, WriteUnits: dynamotable.WriteUnits(size)}
+	items := []dynamotable.Item{s.itemOf(&c, b)}
 	for i, part := range b.parts {
-		item := payloadKey(c.Stream, c.First, i)
-		item[attrPart] = dynamotable.B(part)
-		n := dynamotable.SizeOf(item)
-		cost.Bytes += n
-		cost.WriteUnits += dynamotable.WriteUnits(n)
+		items = append(items, payloadItem(c.Stream, c.First, i, part))
 	}
-	if len(b.parts) > 0 { // a transaction
-		cost.WriteUnits *= 2
-	}
-	if c.First == 1 {
-		cost.WriteUnits++
+	cost := Cost{}
+	for _, item := range items {
+		cost.Bytes += dynamotable.SizeOf(item)
+		cost.WriteUnits += dynamotable.PutUnits(item, len(items) > 1)
 	}
 	return cost, nil
 }

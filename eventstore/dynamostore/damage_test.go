@@ -52,7 +52,8 @@ func TestAPartThatDoesNotComeIsDamage(t *testing.T) {
 	assert.Equal(t, 9, asked.Requests, "it may have been under way")
 	assert.Less(t, asked.ReadUnits, 250.0, "what is there is read once")
 	_, err = m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(1, 10)})
-	assert.ErrorIs(t, err, eventstore.ErrOutcomeUnknown, "whose commit has the slot can not be read")
+	assert.ErrorIs(t, err, eventstore.ErrCorrupt)
+	assert.NotErrorIs(t, err, eventstore.ErrOutcomeUnknown, "whoever has the slot, it is not this write")
 }
 
 func TestAPartThatIsLeftOutForWantOfCapacityIsNoDamage(t *testing.T) {
@@ -74,9 +75,11 @@ func TestAPartThatIsLeftOutForWantOfCapacityIsNoDamage(t *testing.T) {
 	firsts, err := read(t, behind(dynamotest.Partial), "1", 0)
 	assert.NoError(t, err)
 	assert.Equal(t, []eventstore.Version{1}, firsts)
-	_, err = read(t, behind(dynamotest.Throttled), "1", 0)
-	assert.ErrorIs(t, err, dynamostore.ErrThrottled)
-	assert.NotErrorIs(t, err, eventstore.ErrCorrupt)
+	for _, fault := range []dynamotest.Fault{dynamotest.Throttled, dynamotest.Unprocessed} {
+		_, err = read(t, behind(fault), "1", 0)
+		assert.ErrorIs(t, err, dynamostore.ErrThrottled, fault)
+		assert.NotErrorIs(t, err, eventstore.ErrCorrupt, fault)
+	}
 }
 
 func TestACommitThatIsMissingIsDamageInBothDirections(t *testing.T) {
@@ -152,4 +155,29 @@ func TestACommitThatAQueryHasPassedIsAskedForAgain(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Equal(t, []eventstore.Version{1, 2, 3, 4, 5}, firsts)
 	assert.Equal(t, 3, queries, "once for each")
+}
+
+func TestAScanOfADamagedCommitHasNoPlace(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	s := openStore(t, client, prefix)
+	_, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(2, 100)})
+	require.NoError(t, err)
+	item := remove(t, client, prefix, "user-1", 1)
+	item["frame"] = dynamotable.B([]byte("nonsense"))
+	_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new(prefix + "-events"), Item: item})
+	require.NoError(t, err)
+	n := 0
+	for scanned, err := range s.ReadAll(t.Context(), eventstore.Cursor{}) {
+		n++
+		assert.ErrorIs(t, err, eventstore.ErrCorrupt)
+		assert.Equal(t, eventstore.ScannedCommit{}, scanned)
+		for _, err := range s.ReadAll(t.Context(), scanned.Cursor) {
+			assert.ErrorIs(t, err, eventstore.ErrCorrupt, "it begins again")
+		}
+		for range s.ReadAll(t.Context(), scanned.Cursor.Past(stream(t, "1"))) {
+			t.Error("nothing lies behind it")
+		}
+	}
+	assert.Equal(t, 1, n)
 }

@@ -31,9 +31,10 @@ var (
 
 // Options says how to use a store. The zero value works.
 type Options struct {
-	// Attempts is how often a request is sent before it has failed. Between them are
-	// pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number and its
-	// budget of retries are not used.
+	// Attempts is how often a request is sent, whatever it meets, before it has failed; a
+	// batch, how often without coming forward. Between them are pauses of up to 25 ms,
+	// 50 ms, … 2 s. Defaults to 10; the SDK's own number and its budget of retries are
+	// not used.
 	Attempts int
 }
 
@@ -79,21 +80,33 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 	return s, nil
 }
 
+// Table returns the name of its table.
+func (s *Store) Table() string { return s.table }
+
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
 	// DirectorySlices is among how many partitions of the directory's index the streams
-	// of a category are divided; it can not be changed later. Each takes about 1,000 new
-	// streams a second, and a listing asks each. Defaults to 16, at the most 256.
+	// of a category are divided; a table that exists keeps its number. Each takes about
+	// 1,000 new streams a second, and a listing asks each. Defaults to 16, at the most 256.
 	DirectorySlices int
-	// NoStream leaves out the DynamoDB Stream, which feeds live projections.
+	// NoStream leaves out the DynamoDB Stream, which feeds live projections, and leaves
+	// an existing table's stream as it is.
 	NoStream bool
-	// Unprotected leaves out deletion protection and point-in-time recovery: for tests.
+	// Unprotected leaves out deletion protection and point-in-time recovery, and leaves
+	// both as they are on a table that exists: for tests.
 	Unprotected bool
 }
 
 // Provision makes the table PREFIX-events, if it does not exist, and waits until it is
 // ready: on demand, with its stream, protected from deletion, with point-in-time
-// recovery. It may be repeated; a table that exists keeps its settings.
+// recovery.
+//
+// To a table that exists it adds, unless NoStream is set, the stream where there is none,
+// and, unless Unprotected is set, protection from deletion and point-in-time recovery where
+// they are off. It changes nothing else of it and switches nothing off: slices and billing
+// stay as they are. A table of another program, and a stream that shows no new images and
+// may be somebody else's, is an [ErrForeign], and nothing is changed. So Provision may be
+// repeated, also after one that died halfway, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	if opts.DirectorySlices == 0 {
 		opts.DirectorySlices = defaultSlices

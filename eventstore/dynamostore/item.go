@@ -17,7 +17,6 @@ import (
 // body is what of a commit does not depend on its slot, made once for all attempts.
 type body struct {
 	item dynamotable.Item // without key, time and directory
-	size int              // of item
 	// parts are the bytes of payload items, where one item is too small.
 	parts [][]byte
 	// events share nothing with the write, whose memory is the caller's.
@@ -46,11 +45,17 @@ func newBody(w eventstore.Write) (body, error) {
 	}
 	name, content := contentOf(text, dynamotable.SizeOf(b.item)+len(w.Stream.String())+len(attrPK)+len(attrSK)+16)
 	b.item[name] = content
-	if b.size = dynamotable.SizeOf(b.item); b.size+roomForKey > dynamotable.MaxItemBytes {
+	if b.bytes() > dynamotable.MaxItemBytes {
 		b.divide(name, content)
+	}
+	if n := b.bytes(); n > dynamotable.MaxItemBytes {
+		return body{}, &eventstore.LimitError{Stream: w.Stream, What: "bytes of a commit beside its payloads", Size: n, Limit: dynamotable.MaxItemBytes}
 	}
 	return b, nil
 }
+
+// bytes is the most that its item can take.
+func (b *body) bytes() int { return dynamotable.SizeOf(b.item) + roomForKey }
 
 // contentOf returns the payloads as an attribute: readable, unless packed they cost
 // fewer units beside the so many bytes that the item has without them.
@@ -86,7 +91,6 @@ func (b *body) divide(name string, content types.AttributeValue) {
 	}
 	b.item[name] = dynamotable.B([]byte{})
 	b.item[attrParts] = dynamotable.N(len(b.parts))
-	b.size = dynamotable.SizeOf(b.item)
 }
 
 // itemOf returns the commit's item.

@@ -3,7 +3,9 @@ package dynamostore_test
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,30 @@ func TestACommitOf1114EventsAndOneOfTwoMegabytesGoInAtOnce(t *testing.T) {
 	conflict, ok := errors.AsType[*eventstore.ConflictError](err)
 	require.True(t, ok, err)
 	assert.True(t, assert.ObjectsAreEqual(big, conflict.Winner), "the winner comes whole")
+}
+
+// Names, frame and metadata stay in the commit's own item.
+func TestWhatIsTooLargeForAnItemEvenWithoutItsPayloadsIsRefusedBeforeTheCall(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	w := eventstore.Write{Stream: stream(t, "1"), Events: make([]eventstore.Event, eventstore.MaxCommitEvents)}
+	for i := range w.Events {
+		w.Events[i] = eventstore.Event{Type: fmt.Sprintf("%0*d", eventstore.MaxEventTypeBytes, i%eventstore.MaxCommitTypes), Schema: 1, Payload: []byte(strings.Repeat("1", 130))}
+	}
+	m.must(w)
+	w.Stream = stream(t, "2")
+	w.Metadata.Extra = map[string]string{}
+	for i := range eventstore.MaxMetadataBytes / 3 { // JSON writes each such character with six
+		w.Metadata.Extra[string([]byte{byte(1 + i/900), byte(1 + i/30%30), byte(1 + i%30)})] = ""
+	}
+	m.cost("a limit", func() {
+		_, err := m.Append(t.Context(), w)
+		assert.ErrorIs(t, err, eventstore.ErrTooLarge)
+		limit, ok := errors.AsType[*eventstore.LimitError](err)
+		require.True(t, ok, err)
+		assert.Equal(t, 400<<10, limit.Limit)
+		assert.Greater(t, limit.Size, limit.Limit)
+	}, 0, 0, 0)
 }
 
 func TestAStreamOfThousandsOfCommitsAndMegabytesIsReadWhole(t *testing.T) {

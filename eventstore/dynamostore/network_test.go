@@ -14,8 +14,8 @@ import (
 // 11th before, and one call in twenty suffers something else.
 func lies(seed uint64) dynamotest.Plan {
 	return dynamotest.Plans(dynamotest.Every(7, dynamotest.CutAfter), dynamotest.Every(11, dynamotest.CutBefore),
-		dynamotest.Seeded(seed, 0.05, dynamotest.Throttled, dynamotest.Conflicted, dynamotest.Failed, dynamotest.FailedAfter, dynamotest.Slow),
-		dynamotest.Every(2, dynamotest.HalfVisible), dynamotest.Seeded(seed+1, 0.5, dynamotest.Partial))
+		dynamotest.Seeded(seed, 0.05, dynamotest.Throttled, dynamotest.Conflicted, dynamotest.Failed, dynamotest.FailedAfter, dynamotest.Slow, dynamotest.CutInside),
+		dynamotest.Every(2, dynamotest.HalfVisible), dynamotest.Seeded(seed+1, 0.5, dynamotest.Partial, dynamotest.Unprocessed))
 }
 
 func TestTheContractHoldsBehindANetworkThatLies(t *testing.T) {
@@ -34,7 +34,7 @@ func TestTheContractHoldsBehindANetworkThatLies(t *testing.T) {
 	suffered := map[dynamotest.Fault]int{}
 	for _, proxy := range proxies {
 		calls += proxy.Calls()
-		for fault := dynamotest.Throttled; fault <= dynamotest.HalfVisible; fault++ {
+		for fault := dynamotest.Throttled; fault <= dynamotest.CutInside; fault++ {
 			suffered[fault] += proxy.Count(fault)
 		}
 	}

@@ -32,12 +32,46 @@ func TestOpenSaysWhatIsWrongWithATable(t *testing.T) {
 	assert.Equal(t, "choose another prefix", eventstore.Hint(err))
 	assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, prefix, bare), dynamotable.ErrForeign)
 
+	// PK and SK are what many programs call their keys.
+	key := []types.KeySchemaElement{{AttributeName: new("PK"), KeyType: types.KeyTypeHash}, {AttributeName: new("SK"), KeyType: types.KeyTypeRange}}
+	usual := dynamotest.NewPrefix()
+	_, err = client.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: new(usual + "-events"), BillingMode: types.BillingModePayPerRequest, KeySchema: key,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: new("PK"), AttributeType: types.ScalarAttributeTypeS}, {AttributeName: new("SK"), AttributeType: types.ScalarAttributeTypeN}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: new("streams-16"), KeySchema: []types.KeySchemaElement{{AttributeName: new("SK"), KeyType: types.KeyTypeHash}},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll}}}})
+	require.NoError(t, err)
+	for _, err := range []error{dynamostore.Provision(t.Context(), client, usual, dynamostore.ProvisionOptions{}), second(dynamostore.Open(t.Context(), client, usual, dynamostore.Options{}))} {
+		assert.ErrorIs(t, err, dynamotable.ErrForeign)
+		assert.Equal(t, "choose another prefix", eventstore.Hint(err))
+	}
+	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: new(usual + "-events")})
+	require.NoError(t, err)
+	assert.False(t, *out.Table.DeletionProtectionEnabled, "it was not touched")
+
 	for _, prefix := range []string{"", "a b", "ä", strings.Repeat("x", 241)} {
 		_, err = dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
 		assert.ErrorIs(t, err, eventstore.ErrInvalid, prefix)
 		assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, prefix, bare), eventstore.ErrInvalid, prefix)
 	}
 	assert.ErrorIs(t, dynamostore.Provision(t.Context(), client, "x", dynamostore.ProvisionOptions{DirectorySlices: 257}), eventstore.ErrInvalid)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestATableThatExistsKeepsItsSlices(t *testing.T) {
+	t.Parallel()
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t)), dynamotest.NewPrefix()
+	few := bare
+	few.DirectorySlices = 3
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, few))
+	s := openStore(t, client, prefix)
+	_, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(1, 100)})
+	require.NoError(t, err)
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, bare))
+	for name, err := range openStore(t, client, prefix).Streams(t.Context(), "user", eventstore.StreamID{}) {
+		require.NoError(t, err)
+		assert.Equal(t, stream(t, "1"), name)
+	}
 }
 
 func TestProvisionMayBeRepeatedAndRunByManyAtOnce(t *testing.T) {

@@ -1,16 +1,20 @@
 package dynamostore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/internal/dynamotable"
 )
 
 // The store tries once, so each fault is the answer: to a commit of one item, and to one
@@ -52,4 +56,99 @@ func TestWhatNobodyCanKnowIsAnUnknownOutcomeAndARefusalIsNone(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestTheSlotOfADamagedCommitIsKnownByItsID(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	s := openStore(t, client, prefix)
+	_, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), ID: "first", Events: events(1, 100)})
+	require.NoError(t, err)
+	item := remove(t, client, prefix, "user-1", 1)
+	item["frame"] = dynamotable.B([]byte("nonsense"))
+	put := func() {
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: new(prefix + "-events"), Item: item})
+		require.NoError(t, err)
+	}
+	put()
+	_, err = s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), ID: "second", Events: events(1, 100)})
+	assert.EqualError(t, err, `append to "user-1": user-1@1: store is corrupt: the frame is of no known format`)
+	assert.NotErrorIs(t, err, eventstore.ErrOutcomeUnknown)
+	_, err = s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), ID: "first", Events: events(1, 100)})
+	assert.ErrorIs(t, err, eventstore.ErrOutcomeUnknown, "it may have the same content")
+	delete(item, "id")
+	put()
+	_, err = s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), ID: "second", Events: events(1, 100)})
+	assert.ErrorIs(t, err, eventstore.ErrOutcomeUnknown, "it may be this one")
+}
+
+// A context that ends when the answer is there can not make it unknown.
+func TestAnAnswerThatIsThereWhenItsContextEndsCounts(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	small := eventstore.Write{Stream: stream(t, "small"), ID: "first", Events: events(1, 100)}
+	large := eventstore.Write{Stream: stream(t, "large"), ID: "first", Events: []eventstore.Event{noise(600_000)}}
+	honest := openStore(t, client, prefix)
+	stored := map[string]eventstore.Commit{}
+	for _, w := range []eventstore.Write{small, large} {
+		c, err := honest.Append(t.Context(), w)
+		require.NoError(t, err)
+		stored[w.Stream.ID()] = c
+	}
+	appended := func(w eventstore.Write, id string) (eventstore.Commit, error) {
+		errGone := errors.New("the caller has gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := openStore(t, dynamotest.NewClient(t, server.Endpoint(t), afterWrites(func() { cancel(errGone) })), prefix)
+		w.ID = id
+		c, err := s.Append(ctx, w)
+		require.Equal(t, errGone, context.Cause(ctx))
+		return c, err
+	}
+	c, err := appended(small, "first")
+	require.NoError(t, err)
+	assert.Equal(t, stored["small"], c)
+	_, err = appended(small, "second")
+	conflict, ok := errors.AsType[*eventstore.ConflictError](err)
+	require.True(t, ok, err)
+	assert.Equal(t, stored["small"], conflict.Winner)
+	_, err = appended(large, "second")
+	assert.EqualError(t, err, "the caller has gone", "its winner could not be fetched any more, but it is another")
+	_, err = appended(large, "first")
+	assert.ErrorIs(t, err, eventstore.ErrOutcomeUnknown)
+}
+
+// afterWrites calls do when a write has its answer.
+func afterWrites(do func()) func(*dynamodb.Options) {
+	return func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("AfterWrites",
+				func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+					if name := middleware.GetOperationName(ctx); name == "PutItem" || name == "TransactWriteItems" {
+						defer do()
+					}
+					return next.HandleInitialize(ctx, in)
+				}), middleware.Before)
+		})
+	}
+}
+
+func TestAnUnknownOutcomeAtAnyNamesItsSlotWhereItMayBeSentAgain(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	honest := openStore(t, client, prefix)
+	before, err := honest.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(2, 100)})
+	require.NoError(t, err)
+	proxy := dynamotest.NewProxy(t, server.Endpoint(t), dynamotest.Every(1, dynamotest.CutAfter))
+	s, err := dynamostore.Open(t.Context(), dynamotest.NewClient(t, proxy.URL), prefix, dynamostore.Options{Attempts: 1})
+	require.NoError(t, err)
+	_, err = s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Revision: eventstore.Any, Events: events(1, 100)})
+	unknown, ok := errors.AsType[*eventstore.OutcomeUnknownError](err)
+	require.True(t, ok, err)
+	assert.Equal(t, before.Revision, unknown.Write.Revision)
+	_, err = honest.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Revision: eventstore.Any, Events: events(1, 100)})
+	require.NoError(t, err)
+	c, err := honest.Append(t.Context(), unknown.Write)
+	require.NoError(t, err)
+	assert.Equal(t, eventstore.Version(3), c.First)
+	assert.Len(t, readAll(t, honest, "1"), 3)
 }

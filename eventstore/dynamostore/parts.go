@@ -16,6 +16,11 @@ func (s *Store) resolve(ctx context.Context, item dynamotable.Item, stream event
 	if ctx.Err() != nil { // a page holds many commits
 		return eventstore.Commit{}, context.Cause(ctx)
 	}
+	return s.whole(ctx, item, stream, intern)
+}
+
+// whole is resolve also where ctx has ended and nothing has to be fetched.
+func (s *Store) whole(ctx context.Context, item dynamotable.Item, stream eventstore.StreamID, intern func([]byte) string) (eventstore.Commit, error) {
 	r := dynamotable.Reader{Item: item}
 	if !r.Has(attrParts) {
 		return s.commit(item, stream, nil, intern)

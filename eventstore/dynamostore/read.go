@@ -17,7 +17,7 @@ import (
 
 // Read implements [eventstore.Store]: a strongly consistent Query, one request for each
 // megabyte, one read unit for each 4 KB. Where from is not the first version of a
-// commit, another Query finds the commit that holds it.
+// commit, also behind the head, another Query looks for the commit that holds it.
 //
 // A Query beside appends may pass the place of one before it is there and then meet its
 // successor. So where versions are missing they are asked for once more.
@@ -184,7 +184,7 @@ func (s *Store) keys(stream eventstore.StreamID, condition string, values map[st
 	return &dynamodb.QueryInput{TableName: &s.table, ConsistentRead: new(true), KeyConditionExpression: &condition, ExpressionAttributeValues: values}
 }
 
-// query returns the pages of a query, at least one.
+// query returns the pages of a query, at least one. A limit is that of the first.
 func (s *Store) query(ctx context.Context, q *dynamodb.QueryInput) iter.Seq2[[]dynamotable.Item, error] {
 	return func(yield func([]dynamotable.Item, error) bool) {
 		next := *q // the sequence may be read again, and by several at once
@@ -197,7 +197,7 @@ func (s *Store) query(ctx context.Context, q *dynamodb.QueryInput) iter.Seq2[[]d
 			if !yield(out.Items, nil) || len(out.LastEvaluatedKey) == 0 {
 				return
 			}
-			next.ExclusiveStartKey = out.LastEvaluatedKey
+			next.ExclusiveStartKey, next.Limit = out.LastEvaluatedKey, nil
 		}
 	}
 }

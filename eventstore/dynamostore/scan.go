@@ -26,7 +26,11 @@ func (s *Store) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[e
 				return
 			}
 			c, err := s.scanned(ctx, item, intern)
-			if !yield(eventstore.ScannedCommit{Commit: c, Cursor: from.At(eventstore.EventID{Stream: c.Stream, Version: c.Last()})}, err) || err != nil {
+			if err != nil { // there is no place behind what can not be read
+				yield(eventstore.ScannedCommit{}, err)
+				return
+			}
+			if !yield(eventstore.ScannedCommit{Commit: c, Cursor: from.At(eventstore.EventID{Stream: c.Stream, Version: c.Last()})}, nil) {
 				return
 			}
 		}
@@ -77,8 +81,12 @@ func isCommit(item dynamotable.Item) bool {
 	return !strings.HasPrefix(r.String(attrPK), reserved) && r.Int(attrSK) >= 1
 }
 
+// firstNames is how many streams of a slice are asked for at first: who looks whether
+// there are any reads no more. Then a page is a megabyte.
+const firstNames = 32
+
 // Streams implements [eventstore.Directory]: one eventually consistent Query for each
-// slice of the directory, and one more for each megabyte of names.
+// slice of the directory, of at the most 32 names, and then one for each megabyte.
 func (s *Store) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
 	if err := eventstore.CheckCategory(category); err != nil {
 		return func(yield func(eventstore.StreamID, error) bool) { yield(eventstore.StreamID{}, err) }
@@ -98,7 +106,7 @@ func (s *Store) slice(ctx context.Context, category string, i int, after eventst
 			KeyConditionExpression:   new("#dir = :dir AND #pk > :after"),
 			ExpressionAttributeNames: map[string]string{"#dir": attrDir, "#pk": attrPK},
 			ExpressionAttributeValues: map[string]types.AttributeValue{":dir": dynamotable.S(slice(category, i)),
-				":after": dynamotable.S(max(after.String(), category))}}
+				":after": dynamotable.S(max(after.String(), category))}, Limit: new(int32(firstNames))}
 		for page, err := range s.query(ctx, in) {
 			if err != nil {
 				yield(eventstore.StreamID{}, err)

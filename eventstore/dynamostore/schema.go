@@ -74,6 +74,12 @@ func payloadKey(stream eventstore.StreamID, first eventstore.Version, part int) 
 	return dynamotable.Item{attrPK: dynamotable.S(fmt.Sprintf("%s%d|%s", payloadPrefix, first, stream)), attrSK: dynamotable.N(part)}
 }
 
+func payloadItem(stream eventstore.StreamID, first eventstore.Version, part int, bytes []byte) dynamotable.Item {
+	item := payloadKey(stream, first, part)
+	item[attrPart] = dynamotable.B(bytes)
+	return item
+}
+
 // directoryKey returns the partition of the directory that lists a stream.
 func directoryKey(stream eventstore.StreamID, slices int) string {
 	h := fnv.New32a()
@@ -90,6 +96,7 @@ func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
 		SortKey:   types.ScalarAttributeTypeN,
 		Index:     indexPrefix + strconv.Itoa(o.DirectorySlices),
 		IndexSort: attrPK,
+		Check:     func(table *types.TableDescription) error { _, _, err := slicesOf(table); return err },
 		Stream:    !o.NoStream,
 		Protected: !o.Unprotected,
 	}
@@ -97,13 +104,15 @@ func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
 
 // slicesOf finds the number of slices in the name of the table's index.
 func slicesOf(table *types.TableDescription) (index string, slices int, err error) {
+	index = indexPrefix + "…"
 	for _, i := range table.GlobalSecondaryIndexes {
 		number, found := strings.CutPrefix(*i.IndexName, indexPrefix)
 		if n, err := strconv.Atoi(number); found && err == nil && n >= 1 && n <= mostSlices {
-			return *i.IndexName, n, nil
+			index, slices = *i.IndexName, n
+			break
 		}
 	}
-	return "", 0, fmt.Errorf("open the table %s: %w: it has no index %s…", *table.TableName, dynamotable.ErrForeign, indexPrefix)
+	return index, slices, dynamotable.CheckIndex(table, index, attrPK)
 }
 
 // conditionFree holds where no commit has the slot.

@@ -101,6 +101,20 @@ func TestUnits(t *testing.T) {
 			break
 		}
 	}, 1, 0, 1)
+	m.cost("a whole stream backwards", func() {
+		n := 0
+		for _, err := range m.ReadBackward(t.Context(), stream(t, "1"), 0) {
+			require.NoError(t, err)
+			n++
+		}
+		assert.Equal(t, 2, n)
+	}, 1, 0, 1)
+	for _, from := range []eventstore.Version{5, 6, 7} {
+		m.cost("a read from within the last commit, or from behind it", func() {
+			_, err := read(t, m.Store, "1", from)
+			require.NoError(t, err)
+		}, 2, 0, 1) // and 1 for the query that finds nothing, which DynamoDB Local gives away
+	}
 	m.cost("conflict, with the winner in hand", func() {
 		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)})
 		require.ErrorIs(t, err, eventstore.ErrConflict)
@@ -129,6 +143,35 @@ func TestUnitsOfALongStream(t *testing.T) {
 		}
 		assert.Equal(t, 36, n)
 	}, 1, 0, 8)
+}
+
+func TestUnitsOfALookAtTheDirectory(t *testing.T) {
+	t.Parallel()
+	var meter dynamometer.Meter
+	client, prefix := dynamotest.NewClient(t, server.Endpoint(t), meter.Attach), dynamotest.NewPrefix()
+	one := bare
+	one.DirectorySlices = 1
+	require.NoError(t, dynamostore.Provision(t.Context(), client, prefix, one))
+	s := openStore(t, client, prefix)
+	const streams = 200
+	for i := range streams {
+		_, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, fmt.Sprint(i)), Events: events(1, 1)})
+		require.NoError(t, err)
+	}
+	meter.Reset()
+	for _, err := range s.Streams(t.Context(), "user", eventstore.StreamID{}) {
+		require.NoError(t, err)
+		break // who asks whether there is one reads no more
+	}
+	assert.Equal(t, dynamometer.Usage{Requests: 1, ReadUnits: 0.5}, meter.Total())
+	meter.Reset()
+	n := 0
+	for _, err := range s.Streams(t.Context(), "user", eventstore.StreamID{}) {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Equal(t, streams, n)
+	assert.Equal(t, 2, meter.Total().Requests)
 }
 
 func TestUnitsOfALostAnswer(t *testing.T) {
@@ -174,17 +217,20 @@ func TestACommitIsPackedWhereThatSavesUnits(t *testing.T) {
 func TestTheCostOfACommitIsWhatTheMeterCounts(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t, nil)
-	at := eventstore.NoStream
-	for _, w := range []eventstore.Write{
-		{Events: events(1, 100)}, {Events: events(3, 900)}, {Events: events(40, 9_000)}, {Events: []eventstore.Event{noise(5_000)}},
-		{Events: []eventstore.Event{noise(1 << 20)}, Metadata: eventstore.Metadata{Actor: "ada"}},
+	for id, writes := range map[string][]eventstore.Write{
+		"1": {{Events: events(1, 100)}, {Events: events(3, 900)}, {Events: events(40, 9_000)}, {Events: []eventstore.Event{noise(5_000)}},
+			{Events: []eventstore.Event{noise(1 << 20)}, Metadata: eventstore.Metadata{Actor: "ada"}}},
+		"2": {{Events: []eventstore.Event{noise(1 << 20)}}}, // a transaction with an entry in the directory
 	} {
-		w.Stream, w.Revision = stream(t, "1"), at
-		m.meter.Reset()
-		c := m.must(w)
-		cost, err := dynamostore.CostOf(c)
-		require.NoError(t, err)
-		assert.Equal(t, m.meter.Total().WriteUnits, float64(cost.WriteUnits), "version %d", c.First)
-		at = c.Revision
+		at := eventstore.NoStream
+		for _, w := range writes {
+			w.Stream, w.Revision = stream(t, id), at
+			m.meter.Reset()
+			c := m.must(w)
+			cost, err := dynamostore.CostOf(c)
+			require.NoError(t, err)
+			assert.Equal(t, m.meter.Total().WriteUnits, float64(cost.WriteUnits), "version %d of %s", c.First, id)
+			at = c.Revision
+		}
 	}
 }

@@ -31,6 +31,12 @@ var limitClauses = []clause{
 			w.Events[i] = eventstore.Event{Type: fmt.Sprintf("%0*d", eventstore.MaxEventTypeBytes, i), Schema: 1, Payload: []byte("1")}
 		}
 	}),
+	limit("event types of one name in a commit", eventstore.MaxCommitTypes, eventstore.ErrTooLarge, func(w *eventstore.Write, n int) {
+		w.Events = make([]eventstore.Event, n)
+		for i := range w.Events {
+			w.Events[i] = eventstore.Event{Type: strings.Repeat("A", eventstore.MaxEventTypeBytes), Schema: 1 + i, Payload: []byte("1")}
+		}
+	}),
 	limit("metadata bytes", eventstore.MaxMetadataBytes, eventstore.ErrTooLarge, func(w *eventstore.Write, n int) {
 		w.Metadata = eventstore.Metadata{Actor: "ada", Extra: map[string]string{"k": strings.Repeat("x", n-4)}}
 	}),

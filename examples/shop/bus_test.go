@@ -43,22 +43,27 @@ func (s *shop) heads() map[string]int {
 // each stream in the order of its versions, and what came again with the same content.
 func (s *shop) requirePublished(bus *eventbridgetest.Server) (events, again int) {
 	s.Helper()
+	return requirePublished(s, bus, s.heads())
+}
+
+func requirePublished(t testing.TB, bus *eventbridgetest.Server, heads map[string]int) (events, again int) {
+	t.Helper()
 	next, seen := map[string]int{}, map[string]string{}
 	for _, e := range bus.Events() {
 		d := parse[struct {
 			ID     string
 			Stream string
-		}](s, string(e.Detail))
+		}](t, string(e.Detail))
 		if content, before := seen[d.ID]; before {
-			require.Equal(s, content, string(e.Detail), "another content under the same ID")
+			require.Equal(t, content, string(e.Detail), "another content under the same ID")
 			again++
 			continue
 		}
 		seen[d.ID] = string(e.Detail)
 		next[d.Stream]++
-		require.Equal(s, fmt.Sprintf("%s@%d", d.Stream, next[d.Stream]), d.ID, "an event has come before those in front of it")
+		require.Equal(t, fmt.Sprintf("%s@%d", d.Stream, next[d.Stream]), d.ID, "an event has come before those in front of it")
 	}
-	require.Equal(s, s.heads(), next)
+	require.Equal(t, heads, next)
 	return len(seen), again
 }
 

@@ -33,6 +33,9 @@ const (
 )
 
 func main() {
+	if name := os.Getenv("_HANDLER"); name != "" { // Lambda has started it
+		os.Exit(serve(name, os.Stderr))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

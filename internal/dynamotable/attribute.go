@@ -27,8 +27,8 @@ func L(all []string) types.AttributeValue {
 	return &types.AttributeValueMemberL{Value: list}
 }
 
-// Reader reads the attributes of an item. Its first failure stays in Err, and what is
-// read after it is zero.
+// Reader reads the attributes of an item. What can not be read is zero, and the first
+// such failure stays in Err.
 type Reader struct {
 	Item Item
 	Err  error
@@ -70,6 +70,7 @@ func (r *Reader) Int(name string) int64 {
 	n, err := strconv.ParseInt(v.Value, 10, 64)
 	if err != nil {
 		r.fail(name, "a whole number")
+		return 0
 	}
 	return n
 }

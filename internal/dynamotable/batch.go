@@ -12,28 +12,18 @@ import (
 // order: one request for each 100 keys, and more where an answer would exceed 16 MB or
 // the table has no capacity for all. No key is named twice.
 func BatchGet(ctx context.Context, attempts int, client *dynamodb.Client, table string, keys []Item) (found []Item, err error) {
-	for len(keys) > 0 {
-		n := min(len(keys), MaxBatchGetKeys)
-		ask := keys[:n]
-		keys = keys[n:]
-		for attempt := 1; len(ask) > 0; attempt++ {
-			out, err := Send(ctx, attempts, "BatchGetItem", client.BatchGetItem, &dynamodb.BatchGetItemInput{
-				RequestItems: map[string]types.KeysAndAttributes{table: {Keys: ask, ConsistentRead: new(true)}}})
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, out.Responses[table]...)
-			left := out.UnprocessedKeys[table].Keys
-			if len(left) == len(ask) && attempt >= attempts {
-				return nil, newError("BatchGetItem", fmt.Errorf("%w: %d keys were left out, %d times", ErrThrottled, len(left), attempt), false)
-			}
-			if len(left) < len(ask) {
-				attempt = 0 // it goes on
-			} else if err := sleep(ctx, attempt); err != nil {
-				return nil, err
-			}
-			ask = left
+	err = inBatches(ctx, watch("BatchGetItem", attempts), MaxBatchGetKeys, keys, func(w *watcher, ask []Item) ([]Item, error) {
+		out, err := send(ctx, w, client.BatchGetItem, &dynamodb.BatchGetItemInput{
+			RequestItems: map[string]types.KeysAndAttributes{table: {Keys: ask, ConsistentRead: new(true)}}})
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, out.Responses[table]...)
+		left := out.UnprocessedKeys[table].Keys
+		return left, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }
@@ -41,29 +31,46 @@ func BatchGet(ctx context.Context, attempts int, client *dynamodb.Client, table 
 // BatchPut puts items without a condition, half as dear as in a transaction: one request
 // for each 25, and more where some are left over. Items may be put although it fails.
 func BatchPut(ctx context.Context, attempts int, client *dynamodb.Client, table string, items []Item) error {
-	for len(items) > 0 {
-		n := min(len(items), MaxBatchWriteItems)
-		writes := make([]types.WriteRequest, n)
-		for i, item := range items[:n] {
-			writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}
+	writes := make([]types.WriteRequest, len(items))
+	for i, item := range items {
+		writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}
+	}
+	return inBatches(ctx, watch("BatchWriteItem", attempts), MaxBatchWriteItems, writes, func(w *watcher, writes []types.WriteRequest) ([]types.WriteRequest, error) {
+		out, err := send(ctx, w, client.BatchWriteItem, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{table: writes}})
+		if err != nil {
+			return nil, err
 		}
-		items = items[n:]
-		for attempt := 1; len(writes) > 0; attempt++ {
-			out, err := Send(ctx, attempts, "BatchWriteItem", client.BatchWriteItem, &dynamodb.BatchWriteItemInput{
-				RequestItems: map[string][]types.WriteRequest{table: writes}})
+		left := out.UnprocessedItems[table]
+		return left, nil
+	})
+}
+
+// inBatches hands all elements to do, at the most so many at once, and again those that
+// do leaves over. It gives up when nothing has come forward in all attempts.
+func inBatches[T any](ctx context.Context, w *watcher, most int, all []T, do func(*watcher, []T) (left []T, err error)) error {
+	for len(all) > 0 {
+		n := min(len(all), most)
+		batch := all[:n]
+		all = all[n:]
+		for slow := 0; len(batch) > 0; {
+			left, err := do(w, batch)
 			if err != nil {
-				return err
+				return w.failure(ctx, err)
 			}
-			left := out.UnprocessedItems[table]
-			if len(left) == len(writes) && attempt >= attempts {
-				return newError("BatchWriteItem", fmt.Errorf("%w: %d items were left over, %d times", ErrThrottled, len(left), attempt), true)
+			if len(left) < len(batch) {
+				w.attempts, w.unknown = 0, false
+			} else if w.attempts >= w.most {
+				return w.failure(ctx, fmt.Errorf("%w: %d elements of a batch were left over, %d times", ErrThrottled, len(left), w.attempts))
 			}
-			if len(left) < len(writes) {
-				attempt = 0
-			} else if err := sleep(ctx, attempt); err != nil {
-				return newError("BatchWriteItem", err, true)
+			// An answer that is cut for its size brings most of a batch. One that
+			// brings less comes from a table that has no capacity.
+			if slow++; 2*len(left) <= len(batch) {
+				slow = 0
+			} else if sleep(ctx, slow) != nil {
+				return w.failure(ctx, ctx.Err())
 			}
-			writes = left
+			batch = left
 		}
 	}
 	return nil

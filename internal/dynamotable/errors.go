@@ -3,7 +3,10 @@ package dynamotable
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -35,26 +38,61 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Hint() string { return e.hint }
 
 func newError(operation string, err error, unknown bool) error {
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.Unknown = failed.Unknown || unknown
-		return failed
+	class := classOf(err)
+	if class != nil && !errors.Is(err, class) {
+		err = fmt.Errorf("%w: %w", class, err)
 	}
-	e := &Error{Operation: operation, Unknown: unknown, Err: err}
-	answer, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return e
+	return &Error{Operation: operation, Unknown: unknown, Err: err, hint: hints[class]}
+}
+
+var hints = map[error]string{
+	ErrMissing:   "create the tables with Provision, in this account and Region, or correct the prefix",
+	ErrThrottled: "see docs/dynamodb.md, capacity: a hot stream or row, a table's first minutes, or the account's limit",
+	ErrDenied:    "see docs/dynamodb.md for the actions that each role needs, and check the credentials",
+}
+
+func classOf(err error) error {
+	if errors.Is(err, ErrDenied) { // there are no credentials
+		return ErrDenied
 	}
-	var class error
-	switch answer.ErrorCode() {
+	if IsThrottle(err) {
+		return ErrThrottled
+	}
+	switch codeOf(err) {
 	case "ResourceNotFoundException":
-		class, e.hint = ErrMissing, "create the tables with Provision, in this account and Region, or correct the prefix"
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
-		class, e.hint = ErrThrottled, "see docs/dynamodb.md, capacity: a hot stream or row, a table's first minutes, or the account's limit"
+		return ErrMissing
 	case "AccessDeniedException", "UnrecognizedClientException", "MissingAuthenticationTokenException", "ExpiredTokenException":
-		class, e.hint = ErrDenied, "see docs/dynamodb.md for the actions that each role needs, and check the credentials"
+		return ErrDenied
 	}
-	if class != nil {
-		e.Err = fmt.Errorf("%w: %w", class, err)
+	return nil
+}
+
+// IsThrottle reports whether a request was refused for want of capacity: of a
+// transaction, whether that and no condition is among the reasons.
+func IsThrottle(err error) bool {
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		return onlyInTheWay(canceled) && slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
+			code := aws.ToString(r.Code)
+			return code == reasonThrottled || code == reasonExceeded
+		})
 	}
-	return e
+	switch codeOf(err) {
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+		return true
+	}
+	return errors.Is(err, ErrThrottled)
+}
+
+// The reasons of a canceled transaction that are about capacity.
+const (
+	reasonThrottled = "ThrottlingError"
+	reasonExceeded  = "ProvisionedThroughputExceeded"
+)
+
+// codeOf returns the code of DynamoDB's answer, or "".
+func codeOf(err error) string {
+	if answer, ok := errors.AsType[smithy.APIError](err); ok {
+		return answer.ErrorCode()
+	}
+	return ""
 }

@@ -5,16 +5,19 @@ package dynamotable
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
-	"net"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	"github.com/google/uuid"
 )
 
 const (
@@ -31,43 +34,80 @@ const (
 type Request[In, Out any] func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error)
 
 // Send sends a request, up to so many times, and again whenever that can help: after
-// a throttle, a lost connection, a fault of the server, and while another transaction
-// holds the item. The error is an [*Error], which knows whether one of the attempts
-// may have been carried out; or ctx's cause, and then none was.
+// a throttle, a lost connection, a broken answer, a fault of the server, and while another
+// transaction holds the item. The error is an [*Error], which knows whether one of the
+// attempts may have been carried out; or ctx's cause, and then none was.
 func Send[In, Out any](ctx context.Context, attempts int, operation string, request Request[In, Out], in *In) (*Out, error) {
-	watch := watcher{Standard: retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = attempts
-		o.Backoff = retry.BackoffDelayerFunc(pause)
-		// The number of attempts is the limit. The SDK's budget is shared by all
-		// requests: many failures of some would make others give up at the first.
-		o.RateLimiter = ratelimit.None
-		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: inTransaction})
-	})}
-	out, err := request(ctx, in, func(o *dynamodb.Options) { o.Retryer = &watch })
-	if err == nil {
-		return out, nil
+	w := watch(operation, attempts)
+	out, err := send(ctx, w, request, in)
+	if err != nil {
+		return nil, w.failure(ctx, err)
 	}
-	if ctx.Err() != nil && isEndOf(ctx, err) {
-		err = context.Cause(ctx)
-		if !watch.unknown {
-			return nil, err
-		}
+	return out, nil
+}
+
+// Try is Send for a request of another client of the SDK, to which it passes the retryer.
+// Whether an attempt was sent is not known there: the error takes it for one.
+func Try[Out any](ctx context.Context, attempts int, operation string, request func(aws.Retryer) (*Out, error)) (*Out, error) {
+	w := watch(operation, attempts)
+	out, err := request(w)
+	if err != nil {
+		return nil, w.failure(ctx, err)
 	}
-	return nil, newError(operation, err, watch.unknown)
+	return out, nil
+}
+
+// send sends a request, as often as its watcher lets it, and returns the SDK's error.
+func send[In, Out any](ctx context.Context, w *watcher, request Request[In, Out], in *In) (*Out, error) {
+	return request(ctx, in, func(o *dynamodb.Options) {
+		o.Retryer = w
+		o.APIOptions = append(o.APIOptions, MarkUnsent)
+	})
 }
 
 // inTransaction are the codes of a request that met a transaction under way.
 var inTransaction = map[string]struct{}{"TransactionConflictException": {}}
 
+// isBroken tells an answer that came, but not whole: to ask again tells what it said.
+func isBroken(err error) aws.Ternary {
+	_, unreadable := errors.AsType[*smithy.DeserializationError](err)
+	if unreadable && statusOf(err) == http.StatusOK || errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}
+
+// pause is for attempts from 1. The SDK counts them from 0 in its mode of 2026.
 func pause(attempt int, _ error) (time.Duration, error) {
-	most := min(firstPause<<min(attempt-1, 16), longestPause)
+	most := min(firstPause<<min(max(attempt-1, 0), 16), longestPause)
 	return rand.N(most), nil
 }
 
-// watcher sees the error of every attempt on its way to being tried again.
+// watcher counts the attempts of a request, or of several that are one to the caller, and
+// sees the error of each on its way to being tried again.
 type watcher struct {
 	*retry.Standard
-	unknown bool // an attempt may have been carried out
+	operation      string
+	attempts, most int
+	unknown        bool // an attempt may have been carried out
+}
+
+func watch(operation string, attempts int) *watcher {
+	return &watcher{operation: operation, most: attempts, Standard: retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Backoff = retry.BackoffDelayerFunc(pause)
+		// The number of attempts is the limit. The SDK's budget is shared by all
+		// requests: many failures of some would make others give up at the first.
+		o.RateLimiter = ratelimit.None
+		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: inTransaction}, retry.IsErrorRetryableFunc(isBroken))
+	})}
+}
+
+// MaxAttempts returns how many are left.
+func (w *watcher) MaxAttempts() int { return max(w.most-w.attempts, 1) }
+
+func (w *watcher) GetAttemptToken(ctx context.Context) (func(error) error, error) {
+	w.attempts++
+	return w.Standard.GetAttemptToken(ctx)
 }
 
 func (w *watcher) IsErrorRetryable(err error) bool {
@@ -77,18 +117,36 @@ func (w *watcher) IsErrorRetryable(err error) bool {
 
 var _ aws.RetryerV2 = (*watcher)(nil)
 
-// mayBeCarriedOut reports whether the server may have done what it was asked,
-// although the attempt failed: any answer but a refusal, and none at all, unless there
-// was no connection.
-func mayBeCarriedOut(err error) bool {
-	var status interface{ HTTPStatusCode() int }
-	if _, ok := errors.AsType[smithy.APIError](err); ok {
-		return !errors.As(err, &status) || status.HTTPStatusCode() >= 500
+// failure returns the last error as that of the whole.
+func (w *watcher) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil && isEndOf(ctx, err) {
+		if err = context.Cause(ctx); !w.unknown {
+			return err
+		}
 	}
-	if fault, ok := errors.AsType[*net.OpError](err); ok && fault.Op == "dial" {
+	return newError(w.operation, err, w.unknown)
+}
+
+// mayBeCarriedOut reports whether the server may have done what it was asked,
+// although the attempt failed: any answer but a refusal, and none at all, unless it was
+// never sent.
+func mayBeCarriedOut(err error) bool {
+	if IsUnsent(err) {
 		return false
 	}
+	if _, ok := errors.AsType[smithy.APIError](err); ok {
+		status := statusOf(err)
+		return status == 0 || status >= http.StatusInternalServerError
+	}
 	return true
+}
+
+// statusOf returns the HTTP status of an answer, or 0.
+func statusOf(err error) int {
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return answer.HTTPStatusCode()
+	}
+	return 0
 }
 
 // isEndOf reports whether err says no more than that ctx has ended.
@@ -97,31 +155,31 @@ func isEndOf(ctx context.Context, err error) bool {
 	return !answered || errors.Is(err, ctx.Err())
 }
 
-// Transact sends a transaction, and sends it again with a token of its own while only
-// other transactions are in its way. A condition that does not hold makes the error a
+// Transact sends a transaction, and again while only other transactions are in its way,
+// so many times in all. A condition that does not hold makes the error a
 // [*types.TransactionCanceledException] inside.
+//
+// By its token DynamoDB knows a transaction that it has carried out. While no attempt can
+// have been, each has a token of its own, since nothing says what DynamoDB remembers of
+// one that was canceled. From then on the token stays: a transaction that was carried out
+// must not be carried out again.
 func Transact(ctx context.Context, attempts int, client *dynamodb.Client, in *dynamodb.TransactWriteItemsInput) error {
-	unknown := false
-	for attempt := 1; ; attempt++ {
-		_, err := Send(ctx, attempts, "TransactWriteItems", client.TransactWriteItems, in)
+	w := watch("TransactWriteItems", attempts)
+	next := *in
+	for {
+		if !w.unknown {
+			next.ClientRequestToken = aws.String(uuid.NewString())
+		}
+		_, err := send(ctx, w, client.TransactWriteItems, &next)
 		if err == nil {
 			return nil
 		}
-		failed, ok := errors.AsType[*Error](err)
-		if !ok { // ctx has ended
-			if unknown {
-				return newError("TransactWriteItems", err, true)
-			}
-			return err
-		}
-		unknown = unknown || failed.Unknown
-		failed.Unknown = unknown
 		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if !ok || !onlyInTheWay(canceled) || attempt >= attempts {
-			return err
+		if !ok || !onlyInTheWay(canceled) || w.attempts >= w.most {
+			return w.failure(ctx, err)
 		}
-		if err := sleep(ctx, attempt); err != nil {
-			return newError("TransactWriteItems", err, unknown)
+		if sleep(ctx, w.attempts) != nil {
+			return w.failure(ctx, ctx.Err())
 		}
 	}
 }
@@ -133,7 +191,7 @@ func onlyInTheWay(canceled *types.TransactionCanceledException) bool {
 	for _, r := range canceled.CancellationReasons {
 		switch aws.ToString(r.Code) {
 		case "None", "":
-		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		case "TransactionConflict", reasonThrottled, reasonExceeded:
 			some = true
 		default:
 			return false

@@ -3,6 +3,9 @@ package dynamotable_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -58,15 +61,6 @@ func TestAnErrorKnowsWhetherOneOfTheAttemptsMayHaveBeenCarriedOut(t *testing.T) 
 	}
 }
 
-func TestWithoutAConnectionNothingWasCarriedOut(t *testing.T) {
-	t.Parallel()
-	client := dynamotest.NewClient(t, nobody)
-	_, err := dynamotable.Send(t.Context(), 2, "PutItem", client.PutItem, &dynamodb.PutItemInput{TableName: new("t"), Item: dynamotable.Item{"PK": dynamotable.S("x")}})
-	var e *dynamotable.Error
-	require.ErrorAs(t, err, &e)
-	assert.False(t, e.Unknown)
-}
-
 func TestTheEndOfAContextIsItsCauseUnlessTheRequestMayHaveBeenCarriedOut(t *testing.T) {
 	t.Parallel()
 	errGone := errors.New("the caller has gone")
@@ -97,16 +91,57 @@ func TestErrorsHaveAClassAndAHint(t *testing.T) {
 	assert.Contains(t, eventstore.Hint(err), "capacity")
 }
 
-func TestATransactionThatOthersAreInTheWayOfIsSentAgain(t *testing.T) {
+// The SDK then counts the attempts from 0.
+func TestARequestIsSentAgainInTheSDKsModeOf2026(t *testing.T) {
+	t.Setenv("AWS_NEW_RETRIES_2026", "true")
+	calls, err := put(t, t.Context(), dynamotest.Throttled, dynamotest.Failed, dynamotest.CutBefore)
+	require.Error(t, err)
+	assert.Equal(t, 3, calls)
+}
+
+func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	proxy := dynamotest.NewProxy(t, nobody, func(dynamotest.Call) dynamotest.Fault { return dynamotest.Conflicted })
+	s := aSpec()
+	require.NoError(t, dynamotable.Provision(t.Context(), dynamotest.NewClient(t, server.Endpoint(t)), s))
+	item := dynamotable.Item{"PK": dynamotable.S("x"), "SK": dynamotable.S("y"), "large": dynamotable.S(strings.Repeat("z", 300_000))}
+	var breaks atomic.Int32 // of the next answers
+	proxy := dynamotest.NewProxy(t, server.Endpoint(t), func(dynamotest.Call) dynamotest.Fault {
+		if breaks.Add(-1) >= 0 {
+			return dynamotest.CutInside
+		}
+		return dynamotest.None
+	})
 	client := dynamotest.NewClient(t, proxy.URL)
-	item := types.TransactWriteItem{Put: &types.Put{TableName: new("t"), Item: dynamotable.Item{"PK": dynamotable.S("x")}}}
-	err := dynamotable.Transact(t.Context(), 4, client, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{item, item}})
-	var canceled *types.TransactionCanceledException
-	require.ErrorAs(t, err, &canceled)
-	assert.Equal(t, 4, proxy.Calls())
-	var e *dynamotable.Error
-	require.ErrorAs(t, err, &e)
-	assert.False(t, e.Unknown)
+	for _, n := range []int32{1, 2} { // of 3 allowed
+		breaks.Store(n)
+		_, err := dynamotable.Send(t.Context(), 3, "PutItem", client.PutItem, &dynamodb.PutItemInput{TableName: &s.Name, Item: item})
+		require.NoError(t, err)
+		breaks.Store(n)
+		out, err := dynamotable.Send(t.Context(), 3, "GetItem", client.GetItem,
+			&dynamodb.GetItemInput{TableName: &s.Name, Key: dynamotable.Item{"PK": item["PK"], "SK": item["SK"]}, ConsistentRead: new(true)})
+		require.NoError(t, err)
+		assert.Equal(t, item, out.Item)
+		// A refusal breaks off as well. What it says, the item with it, comes with the next.
+		breaks.Store(n)
+		_, err = dynamotable.Send(t.Context(), 3, "PutItem", client.PutItem, &dynamodb.PutItemInput{TableName: &s.Name, Item: item,
+			ConditionExpression: new("attribute_not_exists(PK)"), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
+		var failed *types.ConditionalCheckFailedException
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, item, failed.Item)
+	}
+	assert.Equal(t, 9, proxy.Count(dynamotest.CutInside))
+}
+
+func TestAnAnswerThatIsNoneIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	a := newAnswers(t, func(_ string, n int) (int, string) {
+		if n == 1 {
+			return http.StatusOK, "<html>"
+		}
+		return http.StatusOK, "{}"
+	})
+	client := dynamotest.NewClient(t, a.URL)
+	_, err := dynamotable.Send(t.Context(), 2, "PutItem", client.PutItem, &dynamodb.PutItemInput{TableName: new("t"), Item: dynamotable.Item{"PK": dynamotable.S("x")}})
+	require.NoError(t, err)
+	assert.Len(t, a.asked("PutItem"), 2)
 }

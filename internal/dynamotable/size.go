@@ -23,6 +23,19 @@ const (
 // KB that it begins. A transaction costs twice as much.
 func WriteUnits(size int) int { return max(1, (size+1023)/1024) }
 
+// PutUnits returns what it costs to put an item that was not there, with its entry in the
+// table's index. A transaction does not write the index: that follows, at the usual price.
+func PutUnits(item Item, inTransaction bool) int {
+	units := WriteUnits(SizeOf(item))
+	if inTransaction {
+		units *= 2
+	}
+	if _, listed := item[DirectoryKey]; listed {
+		units++
+	}
+	return units
+}
+
 // ReadUnits returns what reading so many bytes with one request costs: a unit for
 // each 4 KB strongly consistent, half as much eventually.
 func ReadUnits(size int, strong bool) float64 {

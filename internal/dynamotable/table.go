@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -31,11 +31,15 @@ type Spec struct {
 	Name string
 	// SortKey is the type of SK.
 	SortKey types.ScalarAttributeType
-	// Index is the name of a keys-only index whose partition key is the string attribute
-	// DirectoryKey and whose sort key is IndexSort, PK or SK. Items without that attribute
-	// are not in it.
+	// Index, if not empty, is the name of a keys-only index whose partition key is the
+	// string attribute DirectoryKey and whose sort key is IndexSort, PK or SK. Items
+	// without that attribute are not in it.
 	Index, IndexSort string
-	// Stream makes the table announce the new image of each change.
+	// Check, if not nil, refuses a table that exists and is none of ours, although its
+	// key is as ours: that layout is usual.
+	Check func(*types.TableDescription) error
+	// Stream makes the table announce the new image of each change, also one that is
+	// there without a stream.
 	Stream bool
 	// Protected tables can not be deleted before the protection is taken off, and can
 	// be restored to any second of the last 35 days.
@@ -54,20 +58,24 @@ func CheckPrefix(prefix string) error {
 	return nil
 }
 
-// Provision makes a table, if it does not exist, and waits until it is ready. It may
-// be repeated, and run by several processes at once.
+// Provision makes a table, if it does not exist, and waits until it is ready. To one that
+// exists it adds what the spec asks for and the table lacks, and switches nothing off; one
+// that is not ours is refused before anything is changed. So it may be repeated, also
+// after one that died halfway, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	in := &dynamodb.CreateTableInput{
-		TableName:   &s.Name,
-		BillingMode: types.BillingModePayPerRequest,
-		KeySchema:   keys(PK, SK),
-		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey),
-			attribute(DirectoryKey, types.ScalarAttributeTypeS)},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, s.IndexSort),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}},
+		TableName:            &s.Name,
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            keys(PK, SK),
+		AttributeDefinitions: []types.AttributeDefinition{attribute(PK, types.ScalarAttributeTypeS), attribute(SK, s.SortKey)},
+	}
+	if s.Index != "" {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, attribute(DirectoryKey, types.ScalarAttributeTypeS))
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{IndexName: &s.Index, KeySchema: keys(DirectoryKey, s.IndexSort),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}}
 	}
 	if s.Stream {
-		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+		in.StreamSpecification = newImages()
 	}
 	if s.Protected {
 		in.DeletionProtectionEnabled = aws.Bool(true)
@@ -76,43 +84,28 @@ func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
 		return fmt.Errorf("create the table %s: %w", s.Name, err)
 	}
+	if err := s.wait(ctx, client); err != nil {
+		return err
+	}
+	table, err := Inspect(ctx, client, s.Name, s.SortKey) // it may have been there
+	if err == nil && s.Check != nil {
+		err = s.Check(table)
+	}
+	if err == nil && s.Stream {
+		err = s.stream(ctx, client, table)
+	}
+	if err != nil {
+		return err
+	}
+	return s.complete(ctx, client, table)
+}
+
+func (s Spec) wait(ctx context.Context, client *dynamodb.Client) error {
 	waiter := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 200*time.Millisecond, 5*time.Second
 	})
 	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.Name}, readyWithin); err != nil {
 		return fmt.Errorf("wait for the table %s: %w", s.Name, err)
-	}
-	if _, err := Inspect(ctx, client, s.Name, s.SortKey); err != nil { // it may have been there
-		return err
-	}
-	return s.complete(ctx, client)
-}
-
-// complete sets what can not be set while a table is made.
-func (s Spec) complete(ctx context.Context, client *dynamodb.Client) error {
-	if s.TTL != "" {
-		now, err := Send(ctx, DefaultAttempts, "DescribeTimeToLive", client.DescribeTimeToLive, &dynamodb.DescribeTimeToLiveInput{TableName: &s.Name})
-		if err != nil {
-			return fmt.Errorf("look at the time to live of %s: %w", s.Name, err)
-		}
-		if now.TimeToLiveDescription == nil || now.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusDisabled {
-			_, err := Send(ctx, DefaultAttempts, "UpdateTimeToLive", client.UpdateTimeToLive, &dynamodb.UpdateTimeToLiveInput{TableName: &s.Name,
-				TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &s.TTL, Enabled: aws.Bool(true)}})
-			if err != nil {
-				return fmt.Errorf("set the time to live of %s: %w", s.Name, err)
-			}
-		}
-	}
-	if !s.Protected {
-		return nil
-	}
-	_, err := Send(ctx, DefaultAttempts, "UpdateContinuousBackups", client.UpdateContinuousBackups, &dynamodb.UpdateContinuousBackupsInput{TableName: &s.Name,
-		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)}})
-	if answer, ok := errors.AsType[smithy.APIError](err); ok && answer.ErrorCode() == "UnknownOperationException" {
-		return nil // DynamoDB Local keeps no backups
-	}
-	if err != nil {
-		return fmt.Errorf("switch point-in-time recovery of %s on: %w", s.Name, err)
 	}
 	return nil
 }
@@ -135,18 +128,29 @@ func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey 
 	if err != nil {
 		return nil, fmt.Errorf("open the table %s: %w", name, err)
 	}
-	refuse := func(reason, hint string) (*types.TableDescription, error) {
-		return nil, fmt.Errorf("open the table %s: %w", name, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
-	}
 	table := out.Table
 	if !hasKey(table, sortKey) {
-		return refuse("its key is another", "choose another prefix")
+		return nil, refuse(name, "its key is another", "choose another prefix")
 	}
-	if len(table.Replicas) > 0 {
-		return refuse("it is a global table, in which two Regions would accept the same version of a stream",
+	if len(table.Replicas) > 0 || aws.ToString(table.GlobalTableVersion) != "" { // which may be all that an old one shows
+		return nil, refuse(name, "it is a global table, in which two Regions would accept the same version of a stream",
 			"use a table of one Region, and remove its replicas")
 	}
 	return table, nil
+}
+
+func refuse(table, reason, hint string) error {
+	return fmt.Errorf("open the table %s: %w", table, &Error{Operation: "DescribeTable", Err: fmt.Errorf("%w: %s", ErrForeign, reason), hint: hint})
+}
+
+// CheckIndex refuses a table that has no index of that name with the keys of [Spec].
+func CheckIndex(table *types.TableDescription, name, sort string) error {
+	for _, i := range table.GlobalSecondaryIndexes {
+		if aws.ToString(i.IndexName) == name && isKey(i.KeySchema, DirectoryKey, sort) && isOf(table, DirectoryKey, types.ScalarAttributeTypeS) {
+			return nil
+		}
+	}
+	return refuse(aws.ToString(table.TableName), fmt.Sprintf("it has no index %s by %s and %s", name, DirectoryKey, sort), "choose another prefix")
 }
 
 // IdentityOf returns what tells a table from every other, also from a copy of it that was
@@ -160,14 +164,15 @@ func IdentityOf(table *types.TableDescription) string {
 }
 
 func hasKey(table *types.TableDescription, sortKey types.ScalarAttributeType) bool {
-	if len(table.KeySchema) != 2 || aws.ToString(table.KeySchema[0].AttributeName) != PK || aws.ToString(table.KeySchema[1].AttributeName) != SK {
-		return false
-	}
-	for _, a := range table.AttributeDefinitions {
-		if aws.ToString(a.AttributeName) == PK && a.AttributeType != types.ScalarAttributeTypeS ||
-			aws.ToString(a.AttributeName) == SK && a.AttributeType != sortKey {
-			return false
-		}
-	}
-	return true
+	return isKey(table.KeySchema, PK, SK) && isOf(table, PK, types.ScalarAttributeTypeS) && isOf(table, SK, sortKey)
+}
+
+func isKey(schema []types.KeySchemaElement, partition, sort string) bool {
+	return len(schema) == 2 && aws.ToString(schema[0].AttributeName) == partition && aws.ToString(schema[1].AttributeName) == sort
+}
+
+func isOf(table *types.TableDescription, name string, kind types.ScalarAttributeType) bool {
+	return slices.ContainsFunc(table.AttributeDefinitions, func(a types.AttributeDefinition) bool {
+		return aws.ToString(a.AttributeName) == name && a.AttributeType == kind
+	})
 }

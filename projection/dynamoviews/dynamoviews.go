@@ -18,9 +18,10 @@ import (
 
 // Options says how to use the views. The zero value works.
 type Options struct {
-	// Attempts is how often a request is sent before it has failed. Between them are
-	// pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number and its
-	// budget of retries are not used.
+	// Attempts is how often a request is sent, whatever it meets, before it has failed; a
+	// batch, how often without coming forward. Between them are pauses of up to 25 ms,
+	// 50 ms, … 2 s. Defaults to 10; the SDK's own number and its budget of retries are
+	// not used.
 	Attempts int
 }
 
@@ -49,7 +50,11 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 	if v.attempts < 1 {
 		v.attempts = dynamotable.DefaultAttempts
 	}
-	if _, err := dynamotable.Inspect(ctx, client, v.table, types.ScalarAttributeTypeS); err != nil {
+	table, err := dynamotable.Inspect(ctx, client, v.table, types.ScalarAttributeTypeS)
+	if err == nil {
+		err = checkTable(table)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("dynamoviews: %w", err)
 	}
 	return v, nil
@@ -57,13 +62,19 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
-	// Unprotected leaves out deletion protection and point-in-time recovery: for tests.
+	// Unprotected leaves out deletion protection and point-in-time recovery, and leaves
+	// both as they are on a table that exists: for tests.
 	Unprotected bool
 }
 
 // Provision makes the table PREFIX-views, if it does not exist, and waits until it is
-// ready: on demand, protected from deletion, with point-in-time recovery. It may be
-// repeated; a table that exists keeps its settings.
+// ready: on demand, protected from deletion, with point-in-time recovery, and so that
+// DynamoDB removes the heartbeats of workers that are gone.
+//
+// To a table that exists it adds what of this is off, protection and recovery only unless
+// Unprotected is set. It changes nothing else of it and switches nothing off. A table of
+// another program is an error, with a hint, and not changed at all. So Provision may be
+// repeated, also after one that died halfway, and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	err := dynamotable.CheckPrefix(prefix)
 	if err == nil {

@@ -76,9 +76,15 @@ func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
 		SortKey:   types.ScalarAttributeTypeS,
 		Index:     parkedIndex,
 		IndexSort: attrSK,
+		Check:     checkTable,
 		Protected: !o.Unprotected,
 		TTL:       attrExpires,
 	}
+}
+
+// checkTable knows a table of ours by its index.
+func checkTable(table *types.TableDescription) error {
+	return dynamotable.CheckIndex(table, parkedIndex, attrSK)
 }
 
 func bucketOf(name string) int {

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/leftfold/leftfold/internal/dynamotable"
 )
 
 // Usage is what requests took.
@@ -38,8 +40,8 @@ func (u Usage) plus(v Usage) Usage {
 //
 // Units are those that DynamoDB reports. Of transactions, of batches that are read and of
 // failed conditions they are computed from the sizes of the items by its rules, since
-// local servers report them wrongly or not at all. An attempt without an answer counts as if it had been
-// carried out.
+// local servers report them wrongly or not at all. A write without an answer counts as if it had been
+// carried out, unless it was never sent.
 type Meter struct {
 	mu  sync.Mutex
 	all map[string]Usage
@@ -50,6 +52,9 @@ type Meter struct {
 func (m *Meter) Attach(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("LeftfoldMeterInput", keepInput), middleware.Before); err != nil {
+			return err
+		}
+		if err := dynamotable.MarkUnsent(stack); err != nil {
 			return err
 		}
 		// Inside the SDK's repetitions: each attempt passes here.
@@ -130,6 +135,9 @@ func kindOf(err error) kind {
 	if err == nil {
 		return answered
 	}
+	if dynamotable.IsThrottle(err) {
+		return throttled
+	}
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return conditionFailed
 	}
@@ -141,13 +149,8 @@ func kindOf(err error) kind {
 		}
 		return refused
 	}
-	answer, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		return unanswered
+	if _, ok := errors.AsType[smithy.APIError](err); ok || dynamotable.IsUnsent(err) {
+		return refused
 	}
-	switch answer.ErrorCode() {
-	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
-		return throttled
-	}
-	return refused
+	return unanswered
 }

@@ -122,39 +122,35 @@ func transactRead(out *dynamodb.TransactGetItemsOutput) (u Usage) {
 }
 
 // computed returns the units of a write from the sizes of its items: of what it brings,
-// or of what a failed condition has found, whichever is larger. An item of a transaction
-// counts twice.
-func computed(input any, err error) Usage {
+// or of what a failed condition has found, whichever is larger. Of what is updated or
+// deleted the size is not known here.
+func computed(input any, err error) (u Usage) {
 	switch in := input.(type) {
 	case *dynamodb.PutItemInput:
-		size := dynamotable.SizeOf(in.Item)
+		u.WriteUnits = float64(dynamotable.PutUnits(in.Item, false))
 		if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-			size = max(size, dynamotable.SizeOf(failed.Item))
-			return Usage{WriteUnits: float64(dynamotable.WriteUnits(size))}
+			u.WriteUnits = float64(dynamotable.WriteUnits(max(dynamotable.SizeOf(in.Item), dynamotable.SizeOf(failed.Item))))
 		}
-		return Usage{WriteUnits: unitsOf(in.Item)}
 	case *dynamodb.TransactWriteItemsInput:
-		u := Usage{}
-		for _, item := range in.TransactItems {
-			switch {
-			case item.Put != nil:
-				u.WriteUnits += 2 * unitsOf(item.Put.Item)
-			default: // of others the size is not known here
-				u.WriteUnits += 2
+		for _, w := range in.TransactItems {
+			var item dynamotable.Item
+			if w.Put != nil {
+				item = w.Put.Item
+			}
+			u.WriteUnits += float64(dynamotable.PutUnits(item, true))
+		}
+	case *dynamodb.BatchWriteItemInput:
+		for _, writes := range in.RequestItems {
+			for _, w := range writes {
+				var item dynamotable.Item
+				if w.PutRequest != nil {
+					item = w.PutRequest.Item
+				}
+				u.WriteUnits += float64(dynamotable.PutUnits(item, false))
 			}
 		}
-		return u
 	case *dynamodb.UpdateItemInput, *dynamodb.DeleteItemInput:
-		return Usage{WriteUnits: 1}
+		u.WriteUnits = 1
 	}
-	return Usage{}
-}
-
-// unitsOf is the price of putting an item, with that of its entry in the directory.
-func unitsOf(item dynamotable.Item) float64 {
-	units := dynamotable.WriteUnits(dynamotable.SizeOf(item))
-	if _, listed := item[dynamotable.DirectoryKey]; listed {
-		units++
-	}
-	return float64(units)
+	return u
 }

@@ -23,7 +23,24 @@ func TestMain(m *testing.M) {
 		fmt.Println(endpoint, err)
 		select {}
 	}
-	os.Exit(m.Run())
+	server.Main(m)
+}
+
+func TestNobodyIsLeftToKillAServerThatHasEndedByItself(t *testing.T) {
+	name := fmt.Sprintf("guarded-%d", os.Getpid())
+	shells := func() int { // that still run the script
+		all, err := exec.Command("ps", "-A", "-o", "args").Output()
+		require.NoError(t, err)
+		return strings.Count(string(all), name)
+	}
+	cmd := exec.Command("sh", "-c", guard, "sh", "true", name)
+	input, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer input.Close()
+	_, err = cmd.Process.Wait() // and not cmd.Wait, which closes the input
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return shells() == 0 }, 5*time.Second, 20*time.Millisecond)
 }
 
 func TestTheServerEndsWithAProcessThatIsKilled(t *testing.T) {

@@ -78,6 +78,18 @@ func divide(body []byte) (first []byte, rest map[string]json.RawMessage, err err
 	return first, rest, err
 }
 
+var unprocessedField = map[string]string{"BatchWriteItem": "UnprocessedItems", "BatchGetItem": "UnprocessedKeys"}
+
+// unprocessed names all of a batch as unprocessed.
+func unprocessed(w http.ResponseWriter, operation string, body []byte) {
+	var request struct{ RequestItems json.RawMessage }
+	if err := json.Unmarshal(body, &request); err != nil {
+		fail(w)
+		return
+	}
+	respond(w, http.StatusOK, map[string]any{unprocessedField[operation]: request.RequestItems, "Responses": map[string]any{}})
+}
+
 // partial carries a part of a batch out, and names the rest as unprocessed.
 func (p *Proxy) partial(w http.ResponseWriter, r *http.Request, operation string, body []byte) {
 	first, rest, err := divide(body)
@@ -91,8 +103,7 @@ func (p *Proxy) partial(w http.ResponseWriter, r *http.Request, operation string
 		return
 	}
 	if a.status == http.StatusOK {
-		field := map[string]string{"BatchWriteItem": "UnprocessedItems", "BatchGetItem": "UnprocessedKeys"}[operation]
-		if a.body, err = addUnprocessed(a.body, field, rest); err != nil {
+		if a.body, err = addUnprocessed(a.body, unprocessedField[operation], rest); err != nil {
 			fail(w)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,9 +46,22 @@ const (
 	// answer waits for [Proxy.Delay], so that there are such reads. Other requests go
 	// through.
 	HalfVisible
+	// Expired: a GetRecords is refused with an ExpiredIteratorException. Other requests go
+	// through.
+	Expired
+	// Trimmed: a GetRecords or GetShardIterator is refused with a
+	// TrimmedDataAccessException. Other requests go through.
+	Trimmed
+	// Unprocessed: of a batch nothing is carried out; the answer names all of it as
+	// unprocessed. Other requests go through.
+	Unprocessed
+	// CutInside: the connection is cut within the answer, when the server has carried
+	// the request out.
+	CutInside
 )
 
-var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible"}
+var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
+	"expired", "trimmed", "unprocessed", "cut inside"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -160,8 +174,9 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 		call.Writes = p.writes
 	}
 	fault := p.plan(call)
-	if fault == Partial && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
-		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 {
+	if (fault == Partial || fault == Unprocessed) && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
+		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 ||
+		fault == Expired && operation != "GetRecords" || fault == Trimmed && operation != "GetRecords" && operation != "GetShardIterator" {
 		fault = None
 	}
 	p.counts[fault]++
@@ -188,19 +203,25 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		conflict(w, operation, body)
 	case Failed:
 		fail(w)
+	case Expired:
+		refuse(w, http.StatusBadRequest, "ExpiredIteratorException", "Iterator expired.")
+	case Trimmed:
+		refuse(w, http.StatusBadRequest, "TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a shard.")
 	case CutBefore:
 		cut(w)
-	case FailedAfter, CutAfter:
+	case FailedAfter, CutAfter, CutInside:
 		// Whether the client waits for the answer or not, the server carries it out.
-		if _, err := p.forward(context.WithoutCancel(r.Context()), r, body); err != nil {
+		a, err := p.forward(context.WithoutCancel(r.Context()), r, body)
+		switch {
+		case err != nil || fault == CutAfter:
 			cut(w)
-			return
-		}
-		if fault == CutAfter {
-			cut(w)
-		} else {
+		case fault == CutInside:
+			a.sendHalf(w)
+		default:
 			fail(w)
 		}
+	case Unprocessed:
+		unprocessed(w, operation, body)
 	case Partial:
 		p.partial(w, r, operation, body)
 	case HalfVisible:
@@ -242,6 +263,16 @@ func (a answer) send(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", a.kind)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the client may have gone
+}
+
+// sendHalf announces the whole body and cuts the connection within it.
+func (a answer) sendHalf(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", a.kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body[:len(a.body)/2])
+	_ = http.NewResponseController(w).Flush() // before the cut
+	cut(w)
 }
 
 func (p *Proxy) forward(ctx context.Context, r *http.Request, body []byte) (answer, error) {

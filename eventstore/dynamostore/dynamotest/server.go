@@ -122,15 +122,19 @@ func findJava(ctx context.Context) (string, error) {
 // errEnded: the process ended before it answered.
 var errEnded = errors.New("it ended at once")
 
-// start runs the server under a shell that kills it when its own input ends: so it
-// never outlives the process that has started it, however that ends.
+// guard runs a program under a shell that kills it when its own input ends: so it never
+// outlives the process that has started it, however that ends. When the program ends by
+// itself nobody is left to kill what has its number later.
+const guard = `exec 3<&0; "$@" </dev/null 3<&- & server=$!; (cat <&3; kill -9 $server) >/dev/null 2>&1 & guard=$!
+wait $server; kill $guard 2>/dev/null`
+
+// start runs the server.
 func start(ctx context.Context, java, dir string) (endpoint string, stop func() error, err error) {
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
 	}
-	const script = `exec 3<&0; "$@" </dev/null 3<&- & server=$!; (cat <&3; kill -9 $server) >/dev/null 2>&1 & wait $server`
-	cmd := exec.Command("sh", "-c", script, "sh", java, "-Xmx1g", "-XX:+UseSerialGC", "-Djava.library.path="+filepath.Join(dir, "DynamoDBLocal_lib"),
+	cmd := exec.Command("sh", "-c", guard, "sh", java, "-Xmx1g", "-XX:+UseSerialGC", "-Djava.library.path="+filepath.Join(dir, "DynamoDBLocal_lib"),
 		"-jar", filepath.Join(dir, jarName), "-port", strconv.Itoa(port), "-inMemory", "-sharedDb", "-disableTelemetry")
 	cmd.Dir = dir
 	output := &opening{}
