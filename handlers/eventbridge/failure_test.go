@@ -3,7 +3,9 @@ package eventbridge_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,8 +68,37 @@ func TestARequestThatIsNotAnsweredIsSentAgain(t *testing.T) {
 	t.Parallel()
 	server := eventbridgetest.NewServer(t, eventbridgetest.Options{Plan: eventbridgetest.InTurn(eventbridgetest.Slow), Delay: time.Hour})
 	p := open(t, server, eventbridge.PublisherOptions{Timeout: 50 * time.Millisecond})
-	require.NoError(t, p.Publish(t.Context(), purchase(t, "user-1", 1)))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	require.NoError(t, p.Publish(ctx, purchase(t, "user-1", 1)))
 	assert.Equal(t, 2, server.Calls())
+	assert.Equal(t, 1, server.Accepted())
+}
+
+// answering gives these answers to the first requests, which it does not pass on.
+type answering struct {
+	http.RoundTripper
+	bodies []string
+}
+
+func (a *answering) Do(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("X-Amz-Target") != "AWSEvents.PutEvents" || len(a.bodies) == 0 {
+		return a.RoundTrip(r)
+	}
+	body := a.bodies[0]
+	a.bodies = a.bodies[1:]
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+func TestAnAnswerThatDoesNotFitTheRequestIsNone(t *testing.T) {
+	t.Parallel()
+	server := eventbridgetest.NewServer(t, eventbridgetest.Options{})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	strange := &answering{transport, []string{`{"FailedEntryCount":0,"Entries":[]}`, `{"Entries":[{}]}`, `{"Entries":[{"EventId":"x"},{"EventId":"y"}]}`, `{}`}}
+	p := open(t, server, eventbridge.PublisherOptions{}, func(o *sdk.Options) { o.HTTPClient = strange })
+	require.NoError(t, p.Publish(t.Context(), purchase(t, "user-1", 1)))
+	assert.Empty(t, strange.bodies)
 	assert.Equal(t, 1, server.Accepted())
 }
 

@@ -131,7 +131,7 @@ func TestAFullGroupIsSentWhileAnotherRequestIsOnItsWay(t *testing.T) {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	two := &meeting{RoundTripper: transport, first: make(chan struct{}), met: make(chan struct{})}
-	p := open(t, server, eventbridge.PublisherOptions{}, func(o *sdk.Options) {
+	p := open(t, server, eventbridge.PublisherOptions{Timeout: 20 * time.Second, Attempts: 1}, func(o *sdk.Options) {
 		o.HTTPClient = two
 	})
 	first := start(t.Context(), p, purchase(t, "user-first", 1))
