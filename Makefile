@@ -6,7 +6,7 @@ FUZZTIME  ?= 10s
 
 # The benchmarks in these packages print a ratio to a limit that is measured in the
 # same run, or what one operation costs.
-BENCH = ./aggregate ./eventstore/sqlitestore ./eventstore/dynamostore ./projection/sqliteviews ./examples/shop/...
+BENCH = ./aggregate ./eventstore/sqlitestore ./eventstore/dynamostore ./eventstore/dynamofeed ./projection/sqliteviews ./handlers/eventbridge ./examples/shop/...
 
 # The linters stand in a module of their own, so that users see none of them.
 TOOL = $(GO) tool -modfile=tools/go.mod

@@ -106,42 +106,6 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Handle applies a batch to every generation that is live and whose version the
-// program carries, and returns the announcements that were not taken care of. It
-// is a handler for [eventstore.Feed].
-//
-// An announcement counts as taken care of only after a strong read of the
-// projection's state, made after the last write, names no generation that was not
-// fed. Prepare must have succeeded before.
-func (e *Engine) Handle(ctx context.Context, batch eventstore.Batch) (failed []eventstore.Announcement) {
-	deliveries := gather(batch.Announcements)
-	o := e.deliver(ctx, deliveries)
-	for i, d := range deliveries {
-		if _, undone := o.undone[i]; undone {
-			failed = append(failed, d.announcements...)
-		}
-	}
-	return failed
-}
-
-// deliver feeds every projection.
-func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) outcome {
-	all := outcome{undone: map[int]error{}}
-	var mu sync.Mutex
-	e.each(func(f *feeder) {
-		o := f.feed(ctx, deliveries)
-		mu.Lock()
-		defer mu.Unlock()
-		for i, err := range o.undone {
-			all.undone[i] = errors.Join(all.undone[i], err)
-		}
-		if all.err == nil {
-			all.err = o.err // what keeps one projection back mostly keeps the others back too
-		}
-	})
-	return all
-}
-
 // each calls do for every projection, at once unless Options says otherwise, and
 // waits.
 func (e *Engine) each(do func(*feeder)) {

@@ -25,7 +25,9 @@ func send(_ context.Context, id, guest string) error {
 
 // A guest is thanked for each booking. The ID goes with the mail.
 var thanks = projection.MustNewReaction("thanks", events, projection.Follow("concert"), projection.React(
-	func(ctx context.Context, e projection.Event[Booked]) error { return send(ctx, e.ID().String(), e.Data.Guest) }))
+	func(ctx context.Context, e projection.Event[Booked]) error {
+		return send(ctx, e.ID().String(), e.Data.Guest)
+	}))
 
 func ExampleReaction() {
 	ctx := context.Background()

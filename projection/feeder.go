@@ -38,9 +38,18 @@ type feeder struct {
 type outcome struct {
 	// undone are those that must come again, by their index, each with what keeps
 	// its stream back.
-	undone map[int]error
+	undone map[int]reasons
 	// err is what keeps everything back, such as a view store that does not answer.
 	err error
+}
+
+// allUndone: nothing was done about what concerns a projection.
+func allUndone(concerned map[int]error, err error) outcome {
+	o := outcome{undone: map[int]reasons{}, err: err}
+	for i := range concerned {
+		o.undone[i] = reasons{{err: err}}
+	}
+	return o
 }
 
 // feed applies deliveries to every live generation.
@@ -56,7 +65,7 @@ func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 	}
 	release, err := f.hold(ctx)
 	if err != nil {
-		return outcome{undone: concerned, err: err}
+		return allUndone(concerned, err)
 	}
 	defer release()
 	f.status.waiting(deliveries, concerned)
@@ -74,8 +83,8 @@ func (o outcome) first() error {
 	if o.err != nil {
 		return o.err
 	}
-	for _, err := range o.undone {
-		return err
+	for _, why := range o.undone {
+		return why
 	}
 	return nil
 }
@@ -92,7 +101,7 @@ func (f *feeder) hold(ctx context.Context) (release func(), err error) {
 // feedLive feeds every live generation, until a strong read of the state made
 // after the last write names no further one.
 func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned map[int]error) outcome {
-	o := outcome{undone: map[int]error{}}
+	o := outcome{undone: map[int]reasons{}}
 	fed := map[uint64]bool{}
 	var errs []error
 	for {
@@ -103,7 +112,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			fed[g.Number] = true
 			undone, err := f.feedGeneration(ctx, g, tasksOf(deliveries, concerned))
 			for _, t := range undone {
-				o.undone[t.index] = t.err
+				o.undone[t.index] = append(o.undone[t.index], t.reason(err))
 			}
 			errs = append(errs, err)
 		}
@@ -112,7 +121,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			err = notBuilt(f.projection, state) // nobody has prepared it, or it is gone
 		}
 		if err != nil {
-			return outcome{undone: concerned, err: errors.Join(append(errs, err)...)}
+			return allUndone(concerned, errors.Join(append(errs, err)...))
 		}
 		f.learn(state)
 		if !slices.ContainsFunc(f.known, func(g Generation) bool { return !fed[g.Number] }) {
@@ -130,8 +139,18 @@ type task struct {
 	retry bool
 	// failure is what stopped the stream, if its event could not be applied.
 	failure *failure
-	// err is what keeps the task from being done, if it is given back.
-	err error
+	// err is what keeps the task from being done, if it is given back; damaged: the
+	// store can not read the stream.
+	err     error
+	damaged bool
+}
+
+// reason says why a task is given back, which err may have done to all.
+func (t *task) reason(err error) reason {
+	if t.err != nil {
+		err = t.err
+	}
+	return reason{err, t.damaged}
 }
 
 func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {

@@ -112,7 +112,7 @@ func (r *round) classify(ctx context.Context, tasks []*task, undone *[]*task) (w
 		}
 		w, again, err := r.classifyOne(ctx, t, checkpoints[i])
 		if errors.Is(err, eventstore.ErrCorrupt) {
-			t.err = err // a damaged stream waits alone
+			t.err, t.damaged = err, true // it waits alone
 			*undone = append(*undone, t)
 			continue
 		}

@@ -27,6 +27,9 @@ type SweepReport struct {
 	Ahead []*AheadError
 	// Took is how long it took.
 	Took time.Duration
+	// Next is where [Engine.SweepFrom] goes on where the sweep was interrupted; else it
+	// is zero.
+	Next SweepCursor
 }
 
 // Sweep brings every stream of every followed category to its head, as read at its
@@ -39,10 +42,18 @@ type SweepReport struct {
 //
 // Cost: one read of the checkpoints of each stream, one of the stream behind them.
 func (e *Engine) Sweep(ctx context.Context, progress func(SweepReport)) (SweepReport, error) {
+	return e.SweepFrom(ctx, SweepCursor{}, progress)
+}
+
+// SweepFrom is Sweep from the place on where another one was interrupted, by the end of
+// its context or an error. The report is of this part alone; the error of the last part
+// also says that something was left behind before.
+func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(SweepReport)) (SweepReport, error) {
 	if progress == nil {
 		progress = func(SweepReport) {}
 	}
-	s := sweeper{engine: e, progress: progress, began: time.Now(), generations: map[*feeder][]Generation{}}
+	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), generations: map[*feeder][]Generation{}}
+	s.report.Next = from
 	for _, f := range e.feeders {
 		known, err := f.live(ctx)
 		if err != nil {
@@ -50,25 +61,34 @@ func (e *Engine) Sweep(ctx context.Context, progress func(SweepReport)) (SweepRe
 		}
 		s.generations[f] = known
 	}
+	s.report.Next = from.begun(s.generations)
 	if err := s.run(ctx); err != nil {
-		return s.report, err
+		return s.report, errors.Join(err, s.findings())
 	}
-	errs := s.left
-	for _, f := range e.feeders {
-		if s.report.Left == s.report.Damaged { // nothing more that another sweep could reach
+	err := s.end(ctx)
+	s.report.Took = time.Since(s.began)
+	return s.report, err
+}
+
+// end is for what follows once every stream was looked at.
+func (s *sweeper) end(ctx context.Context) error {
+	next := s.report.Next
+	var err error
+	for _, f := range s.engine.feeders {
+		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
-			errs = append(errs, f.built(ctx, s.generations[f]))
+			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.generations[f])))
 		}
 	}
-	for _, a := range s.report.Ahead {
-		errs = append(errs, a)
+	if err == nil {
+		s.report.Next = SweepCursor{}
 	}
-	s.report.Took = time.Since(s.began)
-	return s.report, errors.Join(errs...)
+	return errors.Join(s.findings(), s.from.findings(), err)
 }
 
 type sweeper struct {
 	engine      *Engine
+	from        SweepCursor
 	generations map[*feeder][]Generation
 	progress    func(SweepReport)
 	began       time.Time
@@ -80,7 +100,7 @@ type sweeper struct {
 // decoding go on in a goroutine of their own while rows are written here.
 func (s *sweeper) run(ctx context.Context) error {
 	if s.engine.opts.Sequential {
-		reader := sweepReader{engine: s.engine, generations: s.generations, out: s.apply}
+		reader := sweepReader{engine: s.engine, after: s.from.After, generations: s.generations, out: s.apply}
 		return reader.readAll(ctx)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -96,7 +116,7 @@ func (s *sweeper) run(ctx context.Context) error {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(chunks)
-		reader := sweepReader{engine: s.engine, generations: s.generations, out: send}
+		reader := sweepReader{engine: s.engine, after: s.from.After, generations: s.generations, out: send}
 		if err := reader.readAll(ctx); err != nil {
 			_ = send(ctx, chunk{err: err}) // fails only when nobody listens any more
 		}
@@ -127,18 +147,25 @@ func (s *sweeper) leave(stream eventstore.StreamID, err error) {
 	}
 }
 
+// findings is an error that says what the sweep could do nothing about, so far.
+func (s *sweeper) findings() error {
+	errs := s.left
+	for _, a := range s.report.Ahead {
+		errs = append(errs, a)
+	}
+	return errors.Join(errs...)
+}
+
 func (s *sweeper) apply(ctx context.Context, c chunk) error {
 	o := s.engine.deliver(ctx, c.deliveries)
-	for i, err := range o.undone {
-		if o.err == nil {
-			s.leave(c.deliveries[i].stream, err)
-		}
-	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if o.err != nil {
 		return fmt.Errorf("sweep: %w", o.err)
+	}
+	for i, why := range o.undone {
+		s.leave(c.deliveries[i].stream, why)
 	}
 	for _, d := range c.damaged {
 		s.leave(d.stream, d.err)
@@ -149,6 +176,7 @@ func (s *sweeper) apply(ctx context.Context, c chunk) error {
 	s.report.Events += c.events
 	s.report.Ahead = append(s.report.Ahead, c.ahead...)
 	s.report.Took = time.Since(s.began)
+	s.report.Next = s.report.Next.moved(c.done, s.from, s.report)
 	s.progress(s.report)
 	return nil
 }

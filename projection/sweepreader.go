@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -10,6 +11,8 @@ import (
 const (
 	// sweepStreams is how many streams are looked at together.
 	sweepStreams = 256
+	// sweepAtOnce is how many streams a chunk has, about, where few of them are behind.
+	sweepAtOnce = 4 * sweepStreams
 	// sweepEvents is how many events are handed on at once, about.
 	sweepEvents = 4096
 )
@@ -18,6 +21,7 @@ const (
 // in chunks.
 type sweepReader struct {
 	engine      *Engine
+	after       eventstore.StreamID
 	generations map[*feeder][]Generation
 	out         func(context.Context, chunk) error
 	next        chunk
@@ -33,7 +37,9 @@ type chunk struct {
 	behind     int
 	damaged    []damagedStream
 	ahead      []*AheadError
-	err        error
+	// done is the last stream that is in it, or in an earlier one, to its head.
+	done eventstore.StreamID
+	err  error
 }
 
 // damagedStream is one that could not be read.
@@ -51,7 +57,7 @@ func (r *sweepReader) flush(ctx context.Context) error {
 func (r *sweepReader) readAll(ctx context.Context) error {
 	for _, category := range r.categories() {
 		var streams []eventstore.StreamID
-		for stream, err := range r.engine.source.Streams(ctx, category, eventstore.StreamID{}) {
+		for stream, err := range r.engine.source.Streams(ctx, category, r.behind(category)) {
 			if err != nil {
 				return err
 			}
@@ -69,18 +75,22 @@ func (r *sweepReader) readAll(ctx context.Context) error {
 	return r.flush(ctx)
 }
 
+// categories returns those that are to be read, in the order of their streams.
 func (r *sweepReader) categories() []string {
 	var categories []string
-	seen := map[string]bool{}
 	for _, f := range r.engine.feeders {
-		for _, c := range f.projection.categories {
-			if !seen[c] {
-				seen[c] = true
-				categories = append(categories, c)
-			}
-		}
+		categories = append(categories, f.projection.categories...)
 	}
-	return categories
+	slices.Sort(categories)
+	return slices.DeleteFunc(slices.Compact(categories), func(c string) bool { return !r.after.IsZero() && c < r.after.Category() })
+}
+
+// behind returns the stream behind which a category is read.
+func (r *sweepReader) behind(category string) (after eventstore.StreamID) {
+	if !r.after.IsZero() && category == r.after.Category() {
+		return r.after
+	}
+	return after
 }
 
 // place is where the generations stand in a stream.
@@ -102,12 +112,15 @@ func (r *sweepReader) readStreams(ctx context.Context, category string, streams 
 	}
 	for i, stream := range streams {
 		r.next.streams++
-		if places[i].waiting {
-			continue
+		if !places[i].waiting {
+			if err := r.readStream(ctx, stream, places[i]); err != nil {
+				return err
+			}
 		}
-		if err := r.readStream(ctx, stream, places[i]); err != nil {
-			return err
-		}
+		r.next.done = stream
+	}
+	if len(r.next.deliveries) == 0 || r.next.streams >= sweepAtOnce {
+		return r.flush(ctx) // an interrupted sweep goes on from here
 	}
 	return nil
 }

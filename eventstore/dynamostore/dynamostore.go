@@ -80,13 +80,17 @@ func Open(ctx context.Context, client *dynamodb.Client, prefix string, opts Opti
 	return s, nil
 }
 
+// Table returns the name of its table.
+func (s *Store) Table() string { return s.table }
+
 // ProvisionOptions says how the table is made. The zero value is right for production.
 type ProvisionOptions struct {
 	// DirectorySlices is among how many partitions of the directory's index the streams
 	// of a category are divided; a table that exists keeps its number. Each takes about
 	// 1,000 new streams a second, and a listing asks each. Defaults to 16, at the most 256.
 	DirectorySlices int
-	// NoStream leaves out the DynamoDB Stream, which feeds live projections.
+	// NoStream leaves out the DynamoDB Stream, which feeds live projections, and leaves
+	// an existing table's stream as it is.
 	NoStream bool
 	// Unprotected leaves out deletion protection and point-in-time recovery, and leaves
 	// both as they are on a table that exists: for tests.
@@ -97,11 +101,12 @@ type ProvisionOptions struct {
 // ready: on demand, with its stream, protected from deletion, with point-in-time
 // recovery.
 //
-// To a table that exists it adds, unless Unprotected is set, protection from deletion and
-// point-in-time recovery where they are off. It changes nothing else of it and switches
-// nothing off: stream, slices and billing stay as they are. A table of another program is
-// an [ErrForeign], and not changed at all. So Provision may be repeated, also after one
-// that died halfway, and run by several processes at once.
+// To a table that exists it adds a stream, unless NoStream is set, and protection from
+// deletion and point-in-time recovery, unless Unprotected is, where they are off. It
+// changes nothing else of it and switches nothing off. A table of another program is an
+// [ErrForeign], and not changed at all; so is a stream that shows no new images, since it
+// may be somebody else's. So Provision may be repeated, also after one that died halfway,
+// and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	if opts.DirectorySlices == 0 {
 		opts.DirectorySlices = defaultSlices

@@ -39,12 +39,12 @@ func Contend(t *testing.T, store eventstore.Store, writers, rounds int) (failure
 	}
 	require.NoError(t, err)
 	assertWhole(t, commits, 1, eventstore.Version(len(commits)))
-	require.GreaterOrEqual(t, len(commits), rounds, "nobody comes through any more")
 	stored := make(slots, len(commits))
 	for i, commit := range commits {
 		stored[i] = commit.ID
 	}
 	assert.NoError(t, explained(c.operations, stored))
+	assert.GreaterOrEqual(t, len(stored), rounds)
 	t.Logf("%d writers: %d appends stored, %d conflicts, %d heads and reads, %d outcomes unknown at first, %d failures, in %s", writers,
 		len(stored), c.conflicts.Load(), c.looks.Load(), c.unknown.Load(), c.failures.Load(), time.Since(begun).Round(time.Millisecond))
 	return int(c.failures.Load())

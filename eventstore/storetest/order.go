@@ -18,7 +18,8 @@ import (
 // A stream only grows, and what is stored says in which order. So each answer says what
 // the head was at some moment of its call: after an append its own version, and the one
 // before it just before; of a head that version; of a conflict at least the winner's.
-// There is an order exactly if nobody knew less than somebody whose call was over before.
+// There is an order exactly if nobody knew less than somebody whose call was over before;
+// on small histories a test lets porcupine say the same.
 func explained(operations []porcupine.Operation, stored slots) error {
 	told := slots(make([]string, len(stored)))
 	var ends []knowledge

@@ -67,7 +67,7 @@ var readClauses = []clause{
 	{"large commits are read whole, both ways, also where the head is one", func(t *fixture) {
 		at := eventstore.NoStream
 		var commits []eventstore.Commit
-		for _, size := range []int{1 << 20, 10, 1_500_000, 700_000, 700_000, 2, 2_000_000} {
+		for _, size := range []int{1 << 20, 10, 1_500_000, 700_000, 700_000, 2, 350_000, 350_000, 350_000, 350_000, 2_000_000} {
 			w := writeAt(at, t.stream("1"), "A")
 			w.Events = append(w.Events, weighing(size))
 			c := t.must(w)
@@ -80,7 +80,7 @@ var readClauses = []clause{
 			assertSame(t, commits[:i+1], backward)
 		}
 		assert.Empty(t, t.read(t.stream("1"), at.Version()+1), "beyond a head of two megabytes")
-		assertSame(t, commits[6:], t.readBackward(t.stream("1"), at.Version()+1)[:1])
+		assertSame(t, commits[len(commits)-1:], t.readBackward(t.stream("1"), at.Version()+1)[:1])
 	}},
 }
 

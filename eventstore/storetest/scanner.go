@@ -68,6 +68,21 @@ var scannerClauses = []clause{
 		t.fill(t.stream("1"), 700)
 		assert.Len(t, t.scanned(eventstore.Cursor{}), 700)
 	}},
+	{"large commits are scanned whole, once each, and resumed behind", func(t *fixture) {
+		var commits []eventstore.Commit
+		for i, size := range []int{350_000, 350_000, 1_500_000, 350_000, 2, 350_000, 700_000} {
+			w := writeAt(eventstore.NoStream, t.stream(fmt.Sprint(i)), "A")
+			w.Events = append(w.Events, weighing(size))
+			commits = append(commits, t.must(w))
+		}
+		whole := t.scanned(eventstore.Cursor{})
+		require.Len(t, whole, len(commits))
+		for k, s := range whole {
+			i := slices.IndexFunc(commits, func(c eventstore.Commit) bool { return c.Stream == s.Commit.Stream })
+			assertSame(t, commits[i:i+1], commitsOf(whole[k:k+1]))
+			assert.ElementsMatch(t, revisionsOf(whole[k+1:]), revisionsOf(t.scanned(s.Cursor)))
+		}
+	}},
 	{"a scan may be abandoned, and stops no append", func(t *fixture) {
 		t.manyStreams(40)
 		seen := 0
@@ -119,4 +134,12 @@ func commitsOf(scanned []eventstore.ScannedCommit) []eventstore.Commit {
 		commits[i] = s.Commit
 	}
 	return commits
+}
+
+func revisionsOf(scanned []eventstore.ScannedCommit) []eventstore.Revision {
+	revisions := make([]eventstore.Revision, len(scanned))
+	for i, s := range scanned {
+		revisions[i] = s.Commit.Revision
+	}
+	return revisions
 }

@@ -29,7 +29,7 @@ type Backend struct {
 	Scanner   eventstore.Scanner
 	// Feed returns the feed of a consumer, which goes on where that consumer's
 	// last feed ended. It is nil where feeds of the store are another package, whose
-	// own tests run the suite with it.
+	// own tests call [RunFeed].
 	Feed func(consumer string) eventstore.Feed
 	// Reopen closes the store and opens it again, with everything in it. A store
 	// that ends with its process returns itself.
@@ -49,31 +49,43 @@ type clause struct {
 // Run looks for goroutines that were left behind, so the test that calls it is
 // not a parallel one. A failure of the random tests prints the seed that repeats it.
 func Run(t *testing.T, open func(t testing.TB) Backend) {
+	sections := []section{
+		{"append", appendClauses},
+		{"the same commit again", repetitionClauses},
+		{"unknown outcome", outcomeClauses},
+		{"time", timeClauses},
+		{"metadata", metadataClauses},
+		{"limits", limitClauses},
+		{"memory", memoryClauses},
+		{"context", contextClauses},
+		{"read", readClauses},
+		{"read while", readWhileClauses},
+		{"directory", directoryClauses},
+		{"scanner", scannerClauses},
+		{"reopen", reopenClauses},
+		{"random", randomClauses},
+	}
+	if open(t).Feed != nil {
+		sections = append(sections, feedSection)
+	}
+	run(t, open, sections...)
+}
+
+// RunFeed holds the feed of a store alone to the contract. The store passes [Run] in a
+// package of its own; here open may return the same store again.
+func RunFeed(t *testing.T, open func(t testing.TB) Backend) { run(t, open, feedSection) }
+
+// section is a part of the contract.
+type section struct {
+	name    string
+	clauses []clause
+}
+
+var feedSection = section{"feed", feedClauses}
+
+func run(t *testing.T, open func(t testing.TB) Backend, sections ...section) {
 	before := goleak.IgnoreCurrent()
 	t.Run("contract", func(t *testing.T) {
-		type section struct {
-			name    string
-			clauses []clause
-		}
-		sections := []section{
-			{"append", appendClauses},
-			{"the same commit again", repetitionClauses},
-			{"unknown outcome", outcomeClauses},
-			{"time", timeClauses},
-			{"metadata", metadataClauses},
-			{"limits", limitClauses},
-			{"memory", memoryClauses},
-			{"context", contextClauses},
-			{"read", readClauses},
-			{"read while", readWhileClauses},
-			{"directory", directoryClauses},
-			{"scanner", scannerClauses},
-			{"reopen", reopenClauses},
-			{"random", randomClauses},
-		}
-		if open(t).Feed != nil {
-			sections = append(sections, section{"feed", feedClauses})
-		}
 		for _, section := range sections {
 			t.Run(section.name, func(t *testing.T) {
 				for _, c := range section.clauses {

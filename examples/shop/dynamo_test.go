@@ -29,7 +29,7 @@ func dynamoData(tb testing.TB) retailtest.Data {
 func onDynamoDB(tb testing.TB, endpoint string) *shop {
 	s := newShop(tb)
 	s.store = "dynamodb:" + dynamotest.NewPrefix()
-	s.env = []string{"AWS_ENDPOINT_URL_DYNAMODB=" + endpoint, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+	s.env = []string{"AWS_ENDPOINT_URL_DYNAMODB=" + endpoint, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS=" + endpoint, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_EC2_METADATA_DISABLED=true"}
 	require.Equal(tb, "the tables of "+s.store+" are ready\n", s.must("provision"))
 	return s
@@ -99,7 +99,7 @@ func TestOnDynamoDBThreeThatProjectAndAreKilledMakeTheSameViews(t *testing.T) {
 	want := expect(t, data)
 	s.must("load", data.Path)
 	proxy := dynamotest.NewProxy(t, endpoint, lies())
-	s.env[0] = "AWS_ENDPOINT_URL_DYNAMODB=" + proxy.URL
+	s.env = append(s.env, "AWS_ENDPOINT_URL_DYNAMODB="+proxy.URL) // the last one holds
 	killed := 0
 	for round := range 6 {
 		var processes []*process

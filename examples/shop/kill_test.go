@@ -39,19 +39,25 @@ const (
 
 func soak() bool { return os.Getenv("LEFTFOLD_SOAK") != "" }
 
-// newKilling loads and projects once without a disturbance.
-func newKilling(tb testing.TB) *killing {
+// newRandom makes the choices of a test, and says how to make them again.
+func newRandom(tb testing.TB) *rand.Rand {
 	tb.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("LEFTFOLD_SEED"), 10, 64)
 	if err != nil {
 		seed = uint64(time.Now().UnixNano())
 	}
 	tb.Logf("run it again with LEFTFOLD_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// newKilling loads and projects once without a disturbance.
+func newKilling(tb testing.TB) *killing {
+	tb.Helper()
 	invoices := killInvoices
 	if soak() {
 		invoices *= 4
 	}
-	k := &killing{TB: tb, random: rand.New(rand.NewPCG(seed, 0)), data: retailtest.Open(tb).First(tb, invoices), undisturbed: newShop(tb)}
+	k := &killing{TB: tb, random: newRandom(tb), data: retailtest.Open(tb).First(tb, invoices), undisturbed: newShop(tb)}
 	k.want = expect(tb, k.data)
 	k.undisturbed.must("load", k.data.Path)
 	copyFile(tb, k.undisturbed.path("shop.db"), k.undisturbed.path("loaded.db"))

@@ -28,9 +28,11 @@ type mailbox struct {
 	logger *slog.Logger
 }
 
+const mailsReaction = "mails"
+
 // reaction writes a mail for each big purchase.
 func (m mailbox) reaction() *projection.Reaction {
-	return projection.MustNewReaction("mails", Events, projection.Follow(customerCategory), projection.React(m.thank))
+	return projection.MustNewReaction(mailsReaction, Events, projection.Follow(customerCategory), projection.React(m.thank))
 }
 
 func (m mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) error {
@@ -82,18 +84,27 @@ func (o mailOptions) open(ctx context.Context, s *Service, logger *slog.Logger) 
 	if o.from == "" {
 		return reaction, nil
 	}
+	return reaction, startFrom(ctx, s, reaction, "--mails-from", o.from)
+}
+
+// startFrom names the start of a reaction, as a flag gives it.
+func startFrom(ctx context.Context, s *Service, reaction *projection.Reaction, flag, from string) error {
 	var start time.Time
-	if o.from != "beginning" {
+	switch from {
+	case "beginning":
+	case "now":
+		start = time.Now()
+	default:
 		var err error
-		if start, err = time.Parse(time.RFC3339, o.from); err != nil {
-			return nil, &spokenError{class: errUsage, text: fmt.Sprintf("--mails-from %q is neither 'beginning' nor a time", o.from), hint: "write it as in 2026-01-31T00:00:00Z"}
+		if start, err = time.Parse(time.RFC3339, from); err != nil {
+			return &spokenError{class: errUsage, text: fmt.Sprintf("%s %q is neither 'beginning' nor 'now' nor a time", flag, from), hint: "write it as in 2026-01-31T00:00:00Z"}
 		}
 	}
 	err := reaction.Start(ctx, s.Views, start)
 	if errors.Is(err, projection.ErrChanged) {
-		return nil, &spokenError{class: errUsage, text: err.Error(), hint: "leave out --mails-from: mails that were due have been written"}
+		return &spokenError{class: errUsage, text: err.Error(), hint: "leave out " + flag + ": what was due has been done"}
 	}
-	return reaction, err
+	return err
 }
 
 func (a *app) mailsCommand() *cobra.Command {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -32,6 +33,9 @@ const (
 )
 
 func main() {
+	if name := os.Getenv("_HANDLER"); name != "" { // Lambda has started it
+		os.Exit(serve(name, os.Stderr))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -90,7 +94,8 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, errUsage), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, projection.ErrCursor):
 		return exitUsage
-	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist), errors.Is(err, dynamostore.ErrMissing):
+	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist), errors.Is(err, dynamostore.ErrMissing),
+		errors.Is(err, eventbridge.ErrNoBus):
 		return exitNotFound
 	}
 	return 1
@@ -130,7 +135,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{
-		a.loadCommand(), a.projectCommand(), a.mailsCommand(),
+		a.loadCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand(),
 		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
 		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(), a.explainCommand(),
 	} {

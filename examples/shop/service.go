@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/leftfold/leftfold/aggregate"
-	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -18,7 +17,7 @@ import (
 type Service struct {
 	Store     Store
 	Views     projection.ViewStore
-	Feed      func(consumer string) eventstore.Feed // nil where the store has none
+	Feed      openFeed
 	Customers *aggregate.Repository[Customer, CustomerEvent]
 	close     func() error
 }
@@ -66,11 +65,16 @@ func viewConsumers() []projection.Consumer {
 }
 
 func workerOptions(logger *slog.Logger) projection.Options {
+	return projection.Options{Name: workerName(), Build: build(), Logger: logger}
+}
+
+// workerName tells this process from others, to people.
+func workerName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return projection.Options{Name: fmt.Sprintf("%s/%d", host, os.Getpid()), Build: build(), Logger: logger}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
 // build names the program's version as far as the toolchain knows it.

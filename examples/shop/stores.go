@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamofeed"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 	"github.com/leftfold/leftfold/projection"
@@ -29,9 +31,13 @@ type Store interface {
 type stores struct {
 	store Store
 	views projection.ViewStore
-	feed  func(consumer string) eventstore.Feed // nil where there is none
+	feed  openFeed
 	close func() error
 }
+
+// openFeed opens the feed of a consumer: one that has a position of its own, and shares
+// the work with the other workers of its name.
+type openFeed func(ctx context.Context, consumer string, logger *slog.Logger) (eventstore.Feed, error)
 
 // openStores opens what a URL names, such as sqlite:shop.db. This is the one place that
 // knows which stores there are.
@@ -62,15 +68,18 @@ func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error
 	if err != nil {
 		return stores{}, errors.Join(err, store.Close())
 	}
-	return stores{store, views, func(consumer string) eventstore.Feed { return store.Feed(consumer) },
-		func() error { return errors.Join(views.Close(), store.Close()) }}, nil
+	feed := func(_ context.Context, consumer string, _ *slog.Logger) (eventstore.Feed, error) {
+		return store.Feed(consumer), nil
+	}
+	return stores{store, views, feed, func() error { return errors.Join(views.Close(), store.Close()) }}, nil
 }
 
 func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
-	client, err := dynamoClient(ctx)
+	settings, err := awsSettings(ctx, "your tables are")
 	if err != nil {
 		return stores{}, err
 	}
+	client := dynamostore.NewClient(settings)
 	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{})
 	if err != nil {
 		return stores{}, err
@@ -79,20 +88,24 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 	if err != nil {
 		return stores{}, err
 	}
-	return stores{store, views, nil, func() error { return nil }}, nil
+	feed := func(ctx context.Context, consumer string, logger *slog.Logger) (eventstore.Feed, error) {
+		return dynamofeed.Open(ctx, client, dynamofeed.NewClient(settings), prefix, consumer, dynamofeed.Options{Name: workerName(), Logger: logger})
+	}
+	return stores{store, views, feed, func() error { return nil }}, nil
 }
 
-// dynamoClient takes account, Region and endpoint from the SDK's own variables and files.
-func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+// awsSettings are those of the SDK's own variables and files. The Region is where
+// something is.
+func awsSettings(ctx context.Context, something string) (aws.Config, error) {
 	// The SDK would write to stderr what it puts right by itself; errors come as errors.
 	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return nil, fmt.Errorf("read the settings of AWS: %w", err)
+		return aws.Config{}, fmt.Errorf("read the settings of AWS: %w", err)
 	}
 	if settings.Region == "" {
-		return nil, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where your tables are"}
+		return aws.Config{}, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where " + something}
 	}
-	return dynamostore.NewClient(settings), nil
+	return settings, nil
 }
 
 // provisionStores makes what a store needs before its first use.
@@ -101,12 +114,16 @@ func provisionStores(ctx context.Context, url string) error {
 	if !ok {
 		return usageErrorf("shop provision makes DynamoDB tables, and %s has none: it is made by the first write", url)
 	}
-	client, err := dynamoClient(ctx)
+	settings, err := awsSettings(ctx, "your tables are")
 	if err != nil {
 		return err
 	}
+	client := dynamostore.NewClient(settings)
 	if err := dynamostore.Provision(ctx, client, prefix, dynamostore.ProvisionOptions{}); err != nil {
 		return err
 	}
-	return dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{})
+	if err := dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{}); err != nil {
+		return err
+	}
+	return dynamofeed.Provision(ctx, client, prefix, dynamofeed.ProvisionOptions{})
 }

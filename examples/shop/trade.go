@@ -33,7 +33,11 @@ func (a *app) trade(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed("demo"), workerOptions(nil), viewConsumers()...)
+	feed, err := s.Feed(ctx, "demo", nil)
+	if err != nil {
+		return err
+	}
+	worker, err := projection.NewWorker(s.Store, s.Views, feed, workerOptions(nil), viewConsumers()...)
 	if err != nil {
 		return err
 	}

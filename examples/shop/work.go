@@ -83,13 +83,17 @@ type parkedStream struct {
 
 func parkedStreams(ctx context.Context, s *Service) ([]parkedStream, error) {
 	var parked []parkedStream
+	names := []string{mailsReaction, busReaction}
 	for _, p := range projections() {
-		state, err := s.Views.State(ctx, p.Name())
+		names = append(names, p.Name())
+	}
+	for _, name := range names {
+		state, err := s.Views.State(ctx, name)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range state.Generations {
-			id := projection.GenerationID{Projection: p.Name(), Number: g.Number}
+			id := projection.GenerationID{Projection: name, Number: g.Number}
 			for c, err := range s.Views.AllCheckpoints(ctx, id, true) {
 				if err != nil {
 					return nil, err
@@ -98,7 +102,7 @@ func parkedStreams(ctx context.Context, s *Service) ([]parkedStream, error) {
 					continue // left over from a retry: whoever meets it next removes it
 				}
 				parked = append(parked, parkedStream{
-					Projection: p.Name(), Generation: g.Number, Stream: c.Stream.String(), Version: uint64(c.Parked.Version),
+					Projection: name, Generation: g.Number, Stream: c.Stream.String(), Version: uint64(c.Parked.Version),
 					Type: c.Parked.Type, Error: c.Parked.Error, Build: c.Parked.Build, Attempts: c.Parked.Attempts, Since: c.Parked.Since,
 				})
 			}

@@ -30,9 +30,6 @@ func (a *app) worker(ctx context.Context, mails mailOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if s.Feed == nil {
-		return &spokenError{class: errUsage, text: "shop worker has no feed of " + a.store + " yet", hint: a.command("project") + " brings the views up to date, as often as it is run"}
-	}
 	if mails.dir == "" && mails.from != "" {
 		return &spokenError{class: errUsage, text: "shop worker: --mails-from needs --mails", hint: "name the directory of the mails: " + a.command("worker", "--mails", "mails")}
 	}
@@ -68,7 +65,12 @@ func together(ctx context.Context, runs ...func(context.Context) error) error {
 
 // react runs a reaction until ctx ends.
 func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reaction) error {
-	worker, err := projection.NewWorker(s.Store, s.Views, s.Feed(reaction.Name()), workerOptions(a.logger()), reaction)
+	opts := workerOptions(a.logger())
+	feed, err := s.Feed(ctx, reaction.Name(), opts.Logger)
+	if err != nil {
+		return err
+	}
+	worker, err := projection.NewWorker(s.Store, s.Views, feed, opts, reaction)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,11 @@ func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reacti
 func (a *app) follow(ctx context.Context, s *Service) error {
 	opts := workerOptions(a.logger())
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}
-	worker, err := projection.NewWorker(s.Store, views, s.Feed("worker"), opts, viewConsumers()...)
+	feed, err := s.Feed(ctx, "worker", opts.Logger)
+	if err != nil {
+		return err
+	}
+	worker, err := projection.NewWorker(s.Store, views, feed, opts, viewConsumers()...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,7 +88,9 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 	defer file.Close()
 	synctest.Test(t, func(t *testing.T) {
 		store, views := memstore.New(), &countedBeats{ViewStore: memviews.New(memviews.Options{})}
-		s := &Service{Store: store, Views: views, Feed: func(name string) eventstore.Feed { return store.Feed(name) }}
+		s := &Service{Store: store, Views: views, Feed: func(_ context.Context, name string, _ *slog.Logger) (eventstore.Feed, error) {
+			return store.Feed(name), nil
+		}}
 		customers := aggregate.NewRepository(store, Customers, aggregate.Options{})
 		buy := func(user string) {
 			_, err := customers.Execute(t.Context(), user, Purchase("1", time.Now(), []Line{{ProductID: "p", Quantity: 1, UnitPrice: money.Pence(100)}}))

@@ -59,8 +59,10 @@ var thirdParty = []struct {
 }{
 	{uuid, func(p string) bool { return !under(p, "examples") }},
 	{"modernc.org/sqlite", func(p string) bool { return short(p) == "internal/sqlitefile" }},
-	{"github.com/aws/aws-sdk-go-v2", usesDynamoDB},
-	{"github.com/aws/smithy-go", usesDynamoDB}, // the errors of the SDK
+	{"github.com/aws/aws-sdk-go-v2/service/eventbridge", usesEventBridge},
+	{"github.com/aws/aws-sdk-go-v2", usesAWS},
+	{"github.com/aws/smithy-go", usesAWS}, // the errors of the SDK
+	{"github.com/aws/aws-lambda-go", func(p string) bool { return under(p, "handlers", "examples", "cmd") }},
 	{"github.com/klauspost/compress", func(p string) bool { return short(p) == "eventstore/dynamostore" }},
 	{"github.com/spf13/cobra", hasCommands},
 	{"github.com/spf13/pflag", hasCommands}, // the flags of cobra
@@ -72,10 +74,14 @@ var thirdParty = []struct {
 	{"github.com/anishathalye/porcupine", isKit},
 }
 
-// usesDynamoDB holds for the packages named for DynamoDB, and for programs, which choose
-// the credentials.
-func usesDynamoDB(p string) bool {
-	return strings.HasPrefix(path.Base(p), "dynamo") || under(p, "examples", "cmd")
+// usesAWS holds for the packages named for one of its services, or for its streams, and
+// for programs, which choose the credentials.
+func usesAWS(p string) bool {
+	return strings.HasPrefix(path.Base(p), "dynamo") || under(p, "handlers/streams") || usesEventBridge(p)
+}
+
+func usesEventBridge(p string) bool {
+	return strings.HasPrefix(path.Base(p), "eventbridge") || under(p, "examples", "cmd")
 }
 
 func hasCommands(p string) bool { return under(p, "examples", "cmd", "operator") }

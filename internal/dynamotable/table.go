@@ -38,7 +38,8 @@ type Spec struct {
 	// Check, if not nil, refuses a table that exists and is none of ours, although its
 	// key is as ours: that layout is usual.
 	Check func(*types.TableDescription) error
-	// Stream makes the table announce the new image of each change.
+	// Stream makes the table announce the new image of each change, also one that is
+	// there without a stream.
 	Stream bool
 	// Protected tables can not be deleted before the protection is taken off, and can
 	// be restored to any second of the last 35 days.
@@ -74,7 +75,7 @@ func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}}
 	}
 	if s.Stream {
-		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+		in.StreamSpecification = newImages()
 	}
 	if s.Protected {
 		in.DeletionProtectionEnabled = aws.Bool(true)
@@ -89,6 +90,9 @@ func Provision(ctx context.Context, client *dynamodb.Client, s Spec) error {
 	table, err := Inspect(ctx, client, s.Name, s.SortKey) // it may have been there
 	if err == nil && s.Check != nil {
 		err = s.Check(table)
+	}
+	if err == nil && s.Stream {
+		err = s.stream(ctx, client, table)
 	}
 	if err != nil {
 		return err

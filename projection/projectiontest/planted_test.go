@@ -58,7 +58,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a batch is acknowledged although it was not applied",
-		Edits: []planted.Edit{{File: "projection/engine.go", Old: "o.undone[i]; undone {", New: "o.undone[i]; undone && len(failed) > 1000 {"}},
+		Edits: []planted.Edit{{File: "projection/deliver.go", Old: "if undone {", New: "if undone && len(all) > 1000 {"}},
 	},
 	{
 		Name: "a park record is removed before the stream was read to its head",

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(endpoint, err)
 		select {}
 	}
-	os.Exit(m.Run())
+	server.Main(m)
 }
 
 func TestNobodyIsLeftToKillAServerThatHasEndedByItself(t *testing.T) {

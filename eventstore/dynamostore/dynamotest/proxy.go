@@ -52,10 +52,16 @@ const (
 	// CutInside: the connection is cut within the answer, when the server has carried
 	// the request out.
 	CutInside
+	// Expired: a GetRecords is refused with an ExpiredIteratorException. Other requests go
+	// through.
+	Expired
+	// Trimmed: a GetRecords or GetShardIterator is refused with a
+	// TrimmedDataAccessException. Other requests go through.
+	Trimmed
 )
 
 var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
-	"unprocessed", "cut inside"}
+	"unprocessed", "cut inside", "expired", "trimmed"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -169,7 +175,8 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 	}
 	fault := p.plan(call)
 	if (fault == Partial || fault == Unprocessed) && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
-		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 {
+		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 ||
+		fault == Expired && operation != "GetRecords" || fault == Trimmed && operation != "GetRecords" && operation != "GetShardIterator" {
 		fault = None
 	}
 	p.counts[fault]++
@@ -196,6 +203,10 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		conflict(w, operation, body)
 	case Failed:
 		fail(w)
+	case Expired:
+		refuse(w, http.StatusBadRequest, "ExpiredIteratorException", "Iterator expired.")
+	case Trimmed:
+		refuse(w, http.StatusBadRequest, "TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a shard.")
 	case CutBefore:
 		cut(w)
 	case FailedAfter, CutAfter, CutInside:

@@ -1,0 +1,182 @@
+package dynamofeed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/internal/dynamotable"
+)
+
+// scripted is a stream of some shards, whose pages a function makes, and its leases.
+type scripted struct {
+	*network
+	answer func(shard string, n int) ([]record, error) // the n-th read of a shard, from 1
+
+	mu    sync.Mutex // guards asked
+	asked map[string][]time.Duration
+	began time.Time
+}
+
+func script(shards int, answer func(shard string, n int) ([]record, error)) *scripted {
+	w := newWorld(0)
+	w.healthy, w.shards = true, nil
+	for range shards {
+		w.addShard(nil, nil)
+	}
+	return &scripted{network: &network{world: w, worker: "me"}, answer: answer, asked: map[string][]time.Duration{}, began: time.Now()}
+}
+
+func (s *scripted) iterator(_ context.Context, shard string, _ place) (string, error) {
+	return shard, nil
+}
+
+func (s *scripted) records(_ context.Context, iterator string) ([]record, string, error) {
+	s.mu.Lock()
+	s.asked[iterator] = append(s.asked[iterator], time.Since(s.began))
+	n := len(s.asked[iterator])
+	s.mu.Unlock()
+	records, err := s.answer(iterator, n)
+	return records, iterator, err
+}
+
+// reads returns how many reads there were.
+func (s *scripted) reads() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.asked {
+		n += len(at)
+	}
+	return n
+}
+
+// run runs the feed for a while, with a handler that does nothing unless given.
+func (s *scripted) run(d time.Duration, handle func(context.Context, eventstore.Batch)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return newFeed(s, s.network, Options{}).Run(ctx, func(ctx context.Context, b eventstore.Batch) []eventstore.Announcement {
+		if handle != nil {
+			handle(ctx, b)
+		}
+		return nil
+	})
+}
+
+func some(n, from int) (records []record) {
+	for i := range n {
+		records = append(records, record{sequence: sequenceOf(from + i), announcement: named(fmt.Sprintf("%d@1", from+i))})
+	}
+	return records
+}
+
+func TestAShardIsReadAtThePaceOfItsLimitAndMoreSlowlyWhenItIsEmpty(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(_ string, n int) ([]record, error) {
+			if n <= 4 {
+				return some(1000, 1000*n), nil
+			}
+			return nil, nil
+		})
+		require.NoError(t, s.run(10*time.Second, nil))
+		at := s.asked["shard00"]
+		ms := time.Millisecond
+		var pauses []time.Duration
+		for i := 1; i < len(at); i++ {
+			pauses = append(pauses, at[i]-at[i-1])
+		}
+		assert.Equal(t, []time.Duration{250 * ms, 250 * ms, 250 * ms, 250 * ms, 500 * ms, 500 * ms, 500 * ms}, pauses[:7])
+	})
+}
+
+func TestAShardThatCanNotBeReadIsAskedLessAndLess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(string, int) ([]record, error) { return nil, dynamotable.ErrThrottled })
+		require.NoError(t, s.run(time.Minute, nil))
+		at := s.asked["shard00"]
+		assert.Equal(t, errorPause, at[len(at)-1]-at[len(at)-2])
+		assert.InDelta(t, 10, len(at), 2)
+	})
+}
+
+func TestARunEndsWithTheErrorThatDoesNotGoAway(t *testing.T) {
+	t.Parallel()
+	for _, lasting := range []error{dynamotable.ErrDenied, dynamotable.ErrMissing, dynamotable.ErrForeign} {
+		synctest.Test(t, func(t *testing.T) {
+			s := script(1, func(string, int) ([]record, error) { return nil, lasting })
+			assert.ErrorIs(t, s.run(time.Hour, nil), lasting)
+			assert.Equal(t, mostStrikes, len(s.asked["shard00"]))
+			for _, l := range s.leases {
+				assert.Empty(t, l.owner, "given back all the same")
+			}
+		})
+	}
+}
+
+func TestWhileHandleIsBusyNoMoreThanSoManyPagesAreRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const shards = mostPages + 20
+		s := script(shards, func(_ string, n int) ([]record, error) { return some(10, 10*n), nil })
+		busy := make(chan struct{})
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.run(time.Minute, func(ctx context.Context, _ eventstore.Batch) {
+				select {
+				case busy <- struct{}{}:
+				case <-ctx.Done():
+				}
+				<-ctx.Done()
+			})
+		}()
+		<-busy
+		synctest.Wait()
+		time.Sleep(30 * time.Second)
+		assert.LessOrEqual(t, s.reads(), mostPages)
+		require.NoError(t, <-ended)
+	})
+}
+
+func TestABatchHoldsThePagesOfSeveralShards(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(10, func(_ string, n int) ([]record, error) { return some(300, 300*n), nil })
+		largest := 0
+		require.NoError(t, s.run(20*time.Second, func(ctx context.Context, b eventstore.Batch) {
+			largest = max(largest, len(b.Announcements))
+			sleep(ctx, time.Second)
+		}))
+		assert.GreaterOrEqual(t, largest, batchSize)
+		assert.Less(t, largest, batchSize+300, "a page is not divided, and no other is added")
+	})
+}
+
+func TestAReadThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &hanging{scripted: script(1, nil)}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+		require.NoError(t, newFeed(s, s.network, Options{}).Run(ctx, func(context.Context, eventstore.Batch) []eventstore.Announcement { return nil }))
+		assert.Greater(t, s.reads(), 5)
+	})
+}
+
+type hanging struct{ *scripted }
+
+func (h *hanging) records(ctx context.Context, iterator string) ([]record, string, error) {
+	h.mu.Lock()
+	h.asked[iterator] = append(h.asked[iterator], 0)
+	h.mu.Unlock()
+	<-ctx.Done()
+	return nil, "", errors.New("the connection hangs")
+}

@@ -1,0 +1,114 @@
+package dynamostore_test
+
+import (
+	"testing"
+
+	"github.com/leftfold/leftfold/internal/planted"
+)
+
+const (
+	appendFile = "eventstore/dynamostore/append.go"
+	readFile   = "eventstore/dynamostore/read.go"
+	scanFile   = "eventstore/dynamostore/scan.go"
+	schemaFile = "eventstore/dynamostore/schema.go"
+	sendFile   = "internal/dynamotable/send.go"
+	batchFile  = "internal/dynamotable/batch.go"
+)
+
+// faults are the mistakes of a store whose writes are single requests to a service that
+// throttles, forgets to answer and hands out pages.
+var faults = []planted.Fault{
+	{
+		Name: "an own lost answer is taken for a conflict",
+		Edits: []planted.Edit{{File: appendFile, Old: "\treturn eventstore.Settle(w, winner)\n",
+			New: "\treturn eventstore.Commit{}, &eventstore.ConflictError{Stream: w.Stream, Expected: w.Revision, Actual: winner.Revision, Winner: winner}\n"}},
+		Test: "^TestUnitsOfALostAnswer$",
+	},
+	{
+		Name:  "a commit is put without the condition that its slot is free",
+		Edits: []planted.Edit{{File: schemaFile, Old: "ConditionExpression: new(conditionFree),\n\t\tReturnValues", New: "\n\t\tReturnValues"}},
+		Test:  "^TestSixteenWritersOfOneStreamAreLinearizable$",
+	},
+	{
+		Name:  "an unknown outcome is reported as a failure",
+		Edits: []planted.Edit{{File: appendFile, Old: "ok && failed.Unknown {", New: "ok && failed.Unknown && w.Stream.IsZero() {"}},
+		Test:  "^TestWhatNobodyCanKnowIsAnUnknownOutcomeAndARefusalIsNone$",
+	},
+	{
+		Name:    "what an attempt may have done is forgotten when the next one is refused",
+		Edits:   []planted.Edit{{File: sendFile, Old: "w.unknown = w.unknown || mayBeCarriedOut(err)", New: "w.unknown = mayBeCarriedOut(err)"}},
+		Package: "internal/dynamotable", Test: "^TestAnErrorKnowsWhetherOneOfTheAttemptsMayHaveBeenCarriedOut$",
+	},
+	{
+		Name:    "a transaction is given up while others are in its way",
+		Edits:   []planted.Edit{{File: sendFile, Old: "!ok || !onlyInTheWay(canceled) ||", New: "!ok || onlyInTheWay(canceled) ||"}},
+		Package: "internal/dynamotable", Test: "^TestATransactionThatOthersAreInTheWayOfIsSentAgain$",
+	},
+	{
+		Name:    "the keys that a batch leaves over are taken for absent",
+		Edits:   []planted.Edit{{File: batchFile, Old: "left := out.UnprocessedKeys[table].Keys", New: "left := out.UnprocessedKeys[\"\"].Keys"}},
+		Package: "internal/dynamotable", Test: "^TestWhatABatchLeavesOverIsSentUntilNothingIsLeft$",
+	},
+	{
+		Name:    "the items that a batch leaves over are taken for written",
+		Edits:   []planted.Edit{{File: batchFile, Old: "left := out.UnprocessedItems[table]", New: "left := out.UnprocessedItems[\"\"]"}},
+		Package: "internal/dynamotable", Test: "^TestWhatABatchLeavesOverIsSentUntilNothingIsLeft$",
+	},
+	{
+		Name:  "a hole is damage at once",
+		Edits: []planted.Edit{{File: readFile, Old: "if asked == next {", New: "if asked <= next {"}},
+		Test:  "^TestACommitThatAQueryHasPassedIsAskedForAgain$",
+	},
+	{
+		Name:  "a hole is passed over",
+		Edits: []planted.Edit{{File: readFile, Old: "missing = c.First > next ||", New: "missing = false ||"}},
+		Test:  "^TestACommitThatIsMissingIsDamageInBothDirections$",
+	},
+	{
+		Name:  "a read ends with its first page",
+		Edits: []planted.Edit{{File: readFile, Old: "|| len(out.LastEvaluatedKey) == 0 {", New: "|| len(out.LastEvaluatedKey) >= 0 {"}},
+		Test:  "^TestStore$/^contract$/^read$/^large_commits",
+	},
+	{
+		Name:  "a scan ends with its first page",
+		Edits: []planted.Edit{{File: scanFile, Old: "if len(out.LastEvaluatedKey) == 0 {", New: "if len(out.LastEvaluatedKey) >= 0 {"}},
+		Test:  "^TestStore$/^contract$/^scanner$/^large_commits",
+	},
+	{
+		Name:  "a scan takes payload items for commits",
+		Edits: []planted.Edit{{File: scanFile, Old: "return !strings.HasPrefix(r.String(attrPK), reserved) &&", New: "return (reserved != \"\" || strings.Contains(reserved, \"?\")) &&"}},
+		Test:  "^TestStore$/^contract$/^scanner$/^large_commits",
+	},
+	{
+		Name:  "a decision is made on a read that is only eventually consistent",
+		Edits: []planted.Edit{{File: readFile, Old: "ConsistentRead: new(true)", New: "ConsistentRead: new(false)"}},
+		Test:  "^TestUnitsOfALongStream$",
+	},
+	{
+		Name: "the parts of a commit are written before its slot is won",
+		Edits: []planted.Edit{{
+			File: appendFile,
+			Old:  "\t\tin.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})\n",
+			New:  "\t\tif err := dynamotable.BatchPut(ctx, s.attempts, s.client, s.table, []dynamotable.Item{item}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n",
+		}},
+		Test: "^TestACommitOf1114EventsAndOneOfTwoMegabytesGoInAtOnce$",
+	},
+	{
+		Name:  "a missing part of a commit is damage at once",
+		Edits: []planted.Edit{{File: "eventstore/dynamostore/parts.go", Old: "if asked == timesToAsk {", New: "if asked <= timesToAsk {"}},
+		Test:  "^TestAReaderWaitsForThePartsOfACommitUnderWay$",
+	},
+}
+
+func TestPlantedFaultsAreFound(t *testing.T) {
+	endpoint := "AWS_ENDPOINT_URL_DYNAMODB=" + server.Endpoint(t)
+	for _, f := range faults {
+		if f.Package == "" {
+			f.Package = "eventstore/dynamostore"
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			planted.MustBeFound(t, f, endpoint)
+		})
+	}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/handlers/streams"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// functions are what Lambda can run of the shop, by the name that is the function's
+// handler in Lambda. Each connects when it is first invoked.
+func functions(c cloud) map[string]any {
+	views := streams.Connect(c.views, streams.Options{Logger: c.logger})
+	bus := streams.Connect(c.publishing, streams.Options{Logger: c.logger})
+	return map[string]any{
+		"projector":         views.Handle,
+		"sweeper":           views.Sweep,
+		"publisher":         bus.Handle,
+		"publisher-sweeper": bus.Sweep,
+		"receiver":          c.receive(),
+	}
+}
+
+// cloud is the shop as Lambda runs it.
+type cloud struct {
+	store  string // as --store
+	bus    string // as --bus
+	logger *slog.Logger
+}
+
+// storeVariable says which store a function works on, and busVariable on which bus it
+// publishes.
+const (
+	storeVariable = "SHOP_STORE"
+	busVariable   = "SHOP_BUS"
+)
+
+// serve answers the invocations of a function, for as long as Lambda wants. It returns
+// only what is wrong at its start.
+func serve(name string, stderr io.Writer) int {
+	c := cloud{store: os.Getenv(storeVariable), bus: os.Getenv(busVariable), logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	all := functions(c)
+	var err error
+	if !strings.HasPrefix(c.store, "dynamodb:") {
+		err = &spokenError{class: errUsage, text: fmt.Sprintf("%s=%s: a function works on DynamoDB", storeVariable, c.store), hint: "set it to the prefix of the tables, for example dynamodb:shop"}
+	}
+	if all[name] == nil {
+		err = &spokenError{class: errUsage, text: fmt.Sprintf("there is no function %q", name), hint: "the handler is one of " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "error: %s\nhint: %s\n", err, eventstore.Hint(err))
+		return exitCode(err)
+	}
+	lambda.Start(all[name])
+	return 0
+}
+
+// views connects with the stores, and with an engine that keeps the views.
+func (c cloud) views(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
+	return c.feed(ctx, viewConsumers()...)
+}
+
+// publishing connects with the stores and the bus, and with an engine that publishes.
+func (c cloud) publishing(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
+	if c.bus == "" {
+		return nil, nil, withHint(fmt.Errorf("%s is not set", busVariable), "set it to the name or the ARN of the bus")
+	}
+	publisher, err := openBus(ctx, c.bus)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.feed(ctx, publishing(publisher))
+}
+
+func (c cloud) feed(ctx context.Context, consumers ...projection.Consumer) (*dynamostore.Store, *projection.Engine, error) {
+	s, err := openService(ctx, c.store, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(c.logger), consumers...)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s.Store.(*dynamostore.Store), engine, nil // as serve has made sure
+}
+
+// receive returns what takes an event of the bus. It connects with the first one.
+func (c cloud) receive() func(context.Context, json.RawMessage) error {
+	var mu sync.Mutex
+	var receiver *eventbridge.Receiver
+	connected := func(ctx context.Context) (*eventbridge.Receiver, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if receiver != nil {
+			return receiver, nil
+		}
+		s, err := openService(ctx, c.store, true)
+		if err == nil {
+			receiver, err = s.receiver()
+		}
+		return receiver, err
+	}
+	return func(ctx context.Context, message json.RawMessage) error {
+		r, err := connected(ctx)
+		if err != nil {
+			return err
+		}
+		return r.HandleMessage(ctx, message)
+	}
+}
