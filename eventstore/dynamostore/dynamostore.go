@@ -101,12 +101,12 @@ type ProvisionOptions struct {
 // ready: on demand, with its stream, protected from deletion, with point-in-time
 // recovery.
 //
-// To a table that exists it adds, unless NoStream is set, the stream where there is none,
-// and, unless Unprotected is set, protection from deletion and point-in-time recovery where
-// they are off. It changes nothing else of it and switches nothing off: slices and billing
-// stay as they are. A table of another program, and a stream that shows no new images and
-// may be somebody else's, is an [ErrForeign], and nothing is changed. So Provision may be
-// repeated, also after one that died halfway, and run by several processes at once.
+// To a table that exists it adds a stream, unless NoStream is set, and protection from
+// deletion and point-in-time recovery, unless Unprotected is, where they are off. It
+// changes nothing else of it and switches nothing off. A table of another program is an
+// [ErrForeign], and not changed at all; so is a stream that shows no new images, since it
+// may be somebody else's. So Provision may be repeated, also after one that died halfway,
+// and run by several processes at once.
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	if opts.DirectorySlices == 0 {
 		opts.DirectorySlices = defaultSlices

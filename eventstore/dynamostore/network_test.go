@@ -35,9 +35,7 @@ func TestTheContractHoldsBehindANetworkThatLies(t *testing.T) {
 	for _, proxy := range proxies {
 		calls += proxy.Calls()
 		for fault := dynamotest.Throttled; fault <= dynamotest.CutInside; fault++ {
-			if fault != dynamotest.Expired && fault != dynamotest.Trimmed { // those of streams
-				suffered[fault] += proxy.Count(fault)
-			}
+			suffered[fault] += proxy.Count(fault)
 		}
 	}
 	t.Logf("of %d calls: %v", calls, suffered)

@@ -42,7 +42,7 @@ func (s *Store) whole(ctx context.Context, item dynamotable.Item, stream eventst
 const (
 	// A read beside a transaction may see the commit before its parts.
 	timesToAsk = 8
-	askAfter   = 5 * time.Millisecond // then twice as long, and so on: about a second in all
+	askAfter   = 5 * time.Millisecond // then twice as long, and so on: 1.3 s in all
 )
 
 // parts returns the bytes of a commit's payload items.

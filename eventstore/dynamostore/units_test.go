@@ -145,6 +145,29 @@ func TestUnitsOfALongStream(t *testing.T) {
 	}, 1, 0, 8)
 }
 
+// The sizes of docs/dynamodb.md: what else is in an item takes a part of its first KB.
+func TestUnitsOfPayloadsThatDoNotPack(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	const id = "0190b5a4-7c3e-7d11-9f2a-3c1d5e6f7a8b"
+	meta := eventstore.Metadata{CorrelationID: id, CausationID: id, Actor: "user-17850", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	at := m.must(eventstore.Write{Stream: stream(t, "17850"), Events: events(1, 1)}).Revision
+	for _, test := range []struct {
+		bytes int
+		meta  eventstore.Metadata
+		units float64
+	}{{850, eventstore.Metadata{}, 1}, {950, eventstore.Metadata{}, 2}, {650, meta, 1}, {750, meta, 2}} {
+		m.cost(fmt.Sprint(test.bytes, " bytes"), func() {
+			at = m.must(eventstore.Write{Stream: stream(t, "17850"), Revision: at, Events: []eventstore.Event{noise(test.bytes)}, Metadata: test.meta}).Revision
+		}, 1, test.units, 0)
+	}
+	m.must(eventstore.Write{Stream: stream(t, "2"), Events: []eventstore.Event{noise(20_000)}})
+	m.cost("a conflict with a large commit", func() {
+		_, err := m.Append(t.Context(), eventstore.Write{Stream: stream(t, "2"), Events: events(1, 1)})
+		require.ErrorIs(t, err, eventstore.ErrConflict)
+	}, 1, 20, 0)
+}
+
 func TestUnitsOfALookAtTheDirectory(t *testing.T) {
 	t.Parallel()
 	var meter dynamometer.Meter

@@ -153,7 +153,13 @@ func oneByOne(ctx context.Context, engine *projection.Engine, sample *memstore.S
 		if err != nil {
 			return err
 		}
-		engine.Handle(ctx, eventstore.Batch{Announcements: []eventstore.Announcement{eventstore.Announce(&s.Commit)}})
+		failed := engine.Handle(ctx, eventstore.Batch{Announcements: []eventstore.Announcement{eventstore.Announce(&s.Commit)}})
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if len(failed) > 0 {
+			return fmt.Errorf("explain: %s could not be applied: what it costs is not known", s.Commit.EventID(0))
+		}
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
+	"github.com/leftfold/leftfold/projection/memviews"
 )
 
 // What explain says of each projection, fed in each way, is what the same work takes on
@@ -50,6 +53,28 @@ func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 			assert.InEpsilon(t, said.Projections[i].ReadUnits, used["BatchGetItem"].ReadUnits/n, 0.02)
 			i++
 		}
+	}
+}
+
+// refusing is a view store that takes nothing.
+type refusing struct{ projection.ViewStore }
+
+func (refusing) Apply(context.Context, projection.Slice) error { return errors.New("it takes nothing") }
+
+func TestExplainSaysNothingOfWhatCouldNotBeApplied(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.must("load", s.data(20))
+	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, service.Close()) }()
+	_, sample, err := takeSample(t.Context(), service.Store, 10)
+	require.NoError(t, err)
+	for _, way := range ways {
+		engine, err := projection.NewEngine(sample, refusing{memviews.New(memviews.Options{})}, projection.Options{}, projections()[0])
+		require.NoError(t, err)
+		require.NoError(t, engine.Prepare(t.Context()))
+		assert.Error(t, way.feed(t.Context(), engine, sample), way.name)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestTheComposeFileStartsWhatTheDocumentsSay(t *testing.T) {
 	for _, service := range []string{"dynamodb", "dynamodbstreams", "events", "lambda", "secretsmanager"} {
 		assert.Contains(t, strings.Split(s.Environment["SERVICES"], ","), service)
 	}
-	assert.NotEmpty(t, s.Healthcheck.Test, "make localstack waits for it")
+	assertHealthy(t, s.Healthcheck.Test)
 	mounted := map[string]string{}
 	for _, volume := range s.Volumes {
 		parts := strings.Split(volume, ":")
@@ -63,6 +63,28 @@ func TestTheComposeFileStartsWhatTheDocumentsSay(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "http://localhost:4566", "the port that is published")
 	assert.Contains(t, string(text), "4.14.0")
+}
+
+// assertHealthy runs the health check on what LocalStack says of the init scripts: tables
+// are there when they have ended, not when it answers.
+func assertHealthy(t *testing.T, check []string) {
+	t.Helper()
+	require.Len(t, check, 2)
+	assert.Equal(t, "CMD-SHELL", check[0])
+	const asks = "curl --fail --silent http://localhost:4566/_localstack/init/ready |"
+	read, found := strings.CutPrefix(check[1], asks)
+	require.True(t, found, check[1])
+	for state, healthy := range map[string]bool{
+		`{"completed": true, "scripts": [{"stage": "READY", "name": "10-tables.sh", "state": "SUCCESSFUL"}]}`: true,
+		`{"completed": true, "scripts": [{"stage": "READY", "name": "10-tables.sh", "state": "ERROR"}]}`:      false,
+		`{"completed": false, "scripts": [{"stage": "READY", "name": "10-tables.sh", "state": "RUNNING"}]}`:   false,
+		`{"completed": false, "scripts": []}`: false,
+		``:                                    false,
+	} {
+		shell := exec.Command("sh", "-c", read)
+		shell.Stdin = strings.NewReader(state)
+		assert.Equal(t, healthy, shell.Run() == nil, state)
+	}
 }
 
 // command is a line of a script that runs a program.

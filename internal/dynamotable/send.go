@@ -38,16 +38,10 @@ type Request[In, Out any] func(context.Context, *In, ...func(*dynamodb.Options))
 // transaction holds the item. The error is an [*Error], which knows whether one of the
 // attempts may have been carried out; or ctx's cause, and then none was.
 func Send[In, Out any](ctx context.Context, attempts int, operation string, request Request[In, Out], in *In) (*Out, error) {
-	w := watch(operation, attempts)
-	out, err := send(ctx, w, request, in)
-	if err != nil {
-		return nil, w.failure(ctx, err)
-	}
-	return out, nil
+	return Try(ctx, attempts, operation, func(retryer aws.Retryer) (*Out, error) { return send(ctx, retryer, request, in) })
 }
 
-// Try is Send for a request of another client of the SDK, to which it passes the retryer.
-// Whether an attempt was sent is not known there: the error takes it for one.
+// Try is Send for a request of any client of the SDK, to which it passes the retryer.
 func Try[Out any](ctx context.Context, attempts int, operation string, request func(aws.Retryer) (*Out, error)) (*Out, error) {
 	w := watch(operation, attempts)
 	out, err := request(w)
@@ -57,10 +51,10 @@ func Try[Out any](ctx context.Context, attempts int, operation string, request f
 	return out, nil
 }
 
-// send sends a request, as often as its watcher lets it, and returns the SDK's error.
-func send[In, Out any](ctx context.Context, w *watcher, request Request[In, Out], in *In) (*Out, error) {
+// send sends a request, as often as its retryer lets it, and returns the SDK's error.
+func send[In, Out any](ctx context.Context, retryer aws.Retryer, request Request[In, Out], in *In) (*Out, error) {
 	return request(ctx, in, func(o *dynamodb.Options) {
-		o.Retryer = w
+		o.Retryer = retryer
 		o.APIOptions = append(o.APIOptions, MarkUnsent)
 	})
 }

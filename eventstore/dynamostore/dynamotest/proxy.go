@@ -46,22 +46,22 @@ const (
 	// answer waits for [Proxy.Delay], so that there are such reads. Other requests go
 	// through.
 	HalfVisible
-	// Expired: a GetRecords is refused with an ExpiredIteratorException. Other requests go
-	// through.
-	Expired
-	// Trimmed: a GetRecords or GetShardIterator is refused with a
-	// TrimmedDataAccessException. Other requests go through.
-	Trimmed
 	// Unprocessed: of a batch nothing is carried out; the answer names all of it as
 	// unprocessed. Other requests go through.
 	Unprocessed
 	// CutInside: the connection is cut within the answer, when the server has carried
 	// the request out.
 	CutInside
+	// Expired: a GetRecords is refused with an ExpiredIteratorException. Other requests go
+	// through.
+	Expired
+	// Trimmed: a GetRecords or GetShardIterator is refused with a
+	// TrimmedDataAccessException. Other requests go through.
+	Trimmed
 )
 
 var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
-	"expired", "trimmed", "unprocessed", "cut inside"}
+	"unprocessed", "cut inside", "expired", "trimmed"}
 
 func (f Fault) String() string { return faultNames[f] }
 
