@@ -106,6 +106,7 @@ type Feed struct {
 	source source
 	leases leaseTable
 	opts   Options
+	kept   time.Duration // for which the stream keeps a record
 
 	trimmed, corrupt atomic.Int64
 	current          atomic.Pointer[run]
@@ -145,7 +146,7 @@ func Open(ctx context.Context, client *dynamodb.Client, streams *dynamodbstreams
 }
 
 func newFeed(source source, leases leaseTable, opts Options) *Feed {
-	return &Feed{source: source, leases: leases, opts: opts.withDefaults()}
+	return &Feed{source: source, leases: leases, opts: opts.withDefaults(), kept: 24 * time.Hour}
 }
 
 // Run implements [eventstore.Feed]: it is a worker of the consumer until ctx ends. Then it

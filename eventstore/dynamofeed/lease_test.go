@@ -160,12 +160,12 @@ func TestAConsumerThatWasNeverThereMissesNothingUnlessItComesTooLate(t *testing.
 	t.Parallel()
 	now := time.Unix(1_000_000, 0)
 	for age, want := range map[time.Duration]bool{0: true, 11 * time.Hour: true, 13 * time.Hour: false, -time.Hour: true} {
-		begins, recent := begin(now.Add(-age)).fromBegin(now)
+		begins, recent := begin(now.Add(-age)).fromBegin(now, 24*time.Hour)
 		assert.True(t, begins)
 		assert.Equal(t, want, recent, "%s", age)
 	}
-	begins, _ := after("1").fromBegin(now)
+	begins, _ := after("1").fromBegin(now, time.Hour)
 	assert.False(t, begins)
-	_, recent := place("begin soon").fromBegin(now)
+	_, recent := place("begin soon").fromBegin(now, time.Hour)
 	assert.False(t, recent)
 }

@@ -42,7 +42,7 @@ var faults = []planted.Fault{
 	{
 		Name: "a lease lapses by the time that its owner wrote into it",
 		Edits: []planted.Edit{
-			{File: dir + "lease.go", Old: "\t\"context\"\n\n\t\"github.com/google/uuid\"\n", New: "\t\"context\"\n\t\"sync/atomic\"\n\t\"time\"\n"},
+			{File: dir + "lease.go", Old: "\t\"time\"\n\n\t\"github.com/google/uuid\"\n", New: "\t\"sync/atomic\"\n\t\"time\"\n"},
 			{File: dir + "lease.go", Old: "func newNonce() string { return uuid.NewString() }", New: `var written atomic.Int64
 
 // newNonce is the time, on machines whose clocks differ by seconds.

@@ -37,7 +37,7 @@ type reader struct {
 func newReader(r *run, l lease, t *track) *reader {
 	rd := &reader{run: r, shard: l.shard, track: t, from: l.place, reached: mark{place: l.place}}
 	rd.sequence, _ = l.place.number(afterPrefix)
-	if begins, recent := l.place.fromBegin(time.Now()); recent {
+	if begins, recent := l.place.fromBegin(time.Now(), r.kept); recent {
 		rd.from = horizon
 	} else if begins {
 		rd.from = lost

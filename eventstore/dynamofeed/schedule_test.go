@@ -101,6 +101,13 @@ type simWorker struct {
 	ended  chan error
 }
 
+func (w *simWorker) begin() {
+	feed := newFeed(w.network, w.network, simOptions)
+	feed.kept = simKept
+	w.run = newRun(feed)
+	w.run.worker = w.worker
+}
+
 func newSchedule(seed uint64) *schedule {
 	return &schedule{world: newWorld(seed), poison: map[eventstore.StreamID]time.Time{}, ctx: context.Background()}
 }
@@ -121,6 +128,9 @@ func (s *schedule) pass(most time.Duration) {
 
 // play lets eight minutes go by, or more.
 func (s *schedule) play() {
+	if s.draw(3) == 0 {
+		s.idle(30)
+	}
 	for range 1 + s.draw(3) {
 		s.start()
 	}
@@ -151,8 +161,7 @@ func (s *schedule) start() {
 	s.made++
 	ctx, cancel := context.WithCancel(s.ctx)
 	w := &simWorker{network: &network{world: s.world, worker: fmt.Sprint("worker", s.made)}, cancel: cancel, ended: make(chan error, 1)}
-	w.run = newRun(newFeed(w.network, w.network, simOptions))
-	w.run.worker = w.worker
+	w.begin()
 	s.workers = append(s.workers, w)
 	s.say("%s begins", w.worker)
 	var running atomic.Bool
@@ -183,8 +192,7 @@ func (s *schedule) renew(w *simWorker) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts["could not begin"]++
-	w.run = newRun(newFeed(w.network, w.network, simOptions))
-	w.run.worker = w.worker
+	w.begin()
 }
 
 func (s *schedule) say(format string, args ...any) {
@@ -278,17 +286,22 @@ func (s *schedule) outage() {
 	for len(s.workers) > 0 {
 		s.end(s.draw(2) == 0)
 	}
+	s.idle(50)
+	s.mu.Lock()
+	s.counts["outage"]++
+	s.mu.Unlock()
+	s.start()
+}
+
+// idle lets some time go by without workers.
+func (s *schedule) idle(most int) {
 	s.say("nobody works")
-	for range s.draw(50) {
+	for range s.draw(most) {
 		s.pass(12 * time.Second)
 		if s.append(); s.draw(4) == 0 {
 			s.roll()
 		}
 	}
-	s.mu.Lock()
-	s.counts["outage"]++
-	s.mu.Unlock()
-	s.start()
 }
 
 // check lets everything come to rest, and looks at what is left.

@@ -207,10 +207,11 @@ func (r *simRecord) trimmed() bool { return time.Since(r.created) >= simKept }
 
 // covered reports whether a record was taken care of, or lost and reported: after it was
 // trimmed, or shortly before, since a sweep finds all that was appended before it began.
-// What may have been trimmed at a consumer's first run was never its own.
+// What is older than the consumer by half of the time for which records are kept may be
+// trimmed before its first read, and was never its own.
 func (w *world) covered(r *simRecord) bool {
 	const shortly = time.Minute
-	if r.acked || r.created.Before(w.first.Add(beginWithin-simKept)) {
+	if r.acked || r.created.Before(w.first.Add(-simKept/2)) {
 		return true
 	}
 	for _, at := range w.reports {

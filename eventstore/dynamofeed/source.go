@@ -83,15 +83,14 @@ func after(sequence string) place { return place(afterPrefix + sequence) }
 // and none of the earlier ones are missed.
 func begin(now time.Time) place { return place(beginPrefix + strconv.FormatInt(now.Unix(), 10)) }
 
-// fromBegin reports whether p is such a place, and one from which nothing has been
-// trimmed since: records stay for 24 hours, and clocks do not differ by half of that.
-func (p place) fromBegin(now time.Time) (ok, recent bool) {
+// fromBegin reports whether p is such a place, and one that was made so short a time ago
+// that only what is older than the consumer can have been trimmed since. Clocks do not
+// differ by half of the time for which records are kept.
+func (p place) fromBegin(now time.Time, kept time.Duration) (ok, recent bool) {
 	text, ok := strings.CutPrefix(string(p), beginPrefix)
 	seconds, err := strconv.ParseInt(text, 10, 64)
-	return ok, ok && err == nil && now.Sub(time.Unix(seconds, 0)) < beginWithin
+	return ok, ok && err == nil && now.Sub(time.Unix(seconds, 0)) < kept/2
 }
-
-const beginWithin = 12 * time.Hour
 
 // number returns the sequence number of a place that begins so.
 func (p place) number(prefix string) (sequence string, ok bool) {
