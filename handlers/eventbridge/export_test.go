@@ -15,8 +15,8 @@ func (p *Publisher) Waiting() int {
 // Hold keeps everybody from sending until it is released.
 func (p *Publisher) Hold() (release func()) {
 	held := []chan struct{}{p.turn}
-	for range cap(p.full) {
-		held = append(held, p.full)
+	for range cap(p.beside) {
+		held = append(held, p.beside)
 	}
 	for _, right := range held {
 		right <- struct{}{}

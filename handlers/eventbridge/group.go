@@ -12,8 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 )
 
-// maxEntries is how many entries a PutEvents takes.
-const maxEntries = 10
+const (
+	// maxEntries is how many entries a PutEvents takes.
+	maxEntries = 10
+	// enough entries do not wait for the request that is on its way. With ten instead, 16
+	// streams fall into step, as two groups of eight that wait for each other.
+	enough = 5
+)
 
 const (
 	// The pause after the n-th failure of an event is random, up to firstPause * 2^(n-1).
@@ -57,10 +62,10 @@ const (
 // send waits until the entry was sent, by another caller or in a group that this one
 // leads, and returns what became of it. When ctx ends it does not wait any longer.
 func (p *Publisher) send(ctx context.Context, x *entry) answer {
-	if p.enqueue(x) >= maxEntries {
+	if p.enqueue(x) >= enough {
 		select {
-		case p.full <- struct{}{}:
-			p.leadFor(ctx, x, p.full)
+		case p.beside <- struct{}{}:
+			p.leadFor(ctx, x, p.beside)
 		default:
 		}
 	}

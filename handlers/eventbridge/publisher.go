@@ -45,7 +45,7 @@ type PublisherOptions struct {
 	// alone may have 1 KB less, for what the bus writes around it. Defaults to 1 MB.
 	MaxBytes int
 	// Requests is how many requests are on their way at once at the most: one with whatever
-	// waits, and others only with 10 events each. Defaults to 4.
+	// waits, and others only where 5 events or more wait. Defaults to 4.
 	Requests int
 	// Attempts is how often an event is sent before [Publisher.Publish] gives up. Between
 	// them are pauses of up to 25 ms, 50 ms, … 2 s. Defaults to 10; the SDK's own number
@@ -99,9 +99,9 @@ type Publisher struct {
 	source string
 	opts   PublisherOptions
 
-	// turn is held, by sending into it, by the one caller that sends what waits at the
-	// moment; full by those that send a full group meanwhile.
-	turn, full chan struct{}
+	// turn is held, by sending into it, by the one caller that sends whatever waits at the
+	// moment; beside by those that send meanwhile, since enough wait.
+	turn, beside chan struct{}
 
 	mu      sync.Mutex
 	waiting []*entry // guarded by mu; in the order in which they came
@@ -125,7 +125,7 @@ func OpenPublisher(ctx context.Context, client *sdk.Client, source string, opts 
 	if err := errors.Join(checkSource(source), opts.validate()); err != nil {
 		return nil, fmt.Errorf("eventbridge: publisher: %w", err)
 	}
-	p := &Publisher{client: client, source: source, opts: opts, turn: make(chan struct{}, 1), full: make(chan struct{}, opts.Requests-1)}
+	p := &Publisher{client: client, source: source, opts: opts, turn: make(chan struct{}, 1), beside: make(chan struct{}, opts.Requests-1)}
 	if opts.Unchecked {
 		return p, nil
 	}
