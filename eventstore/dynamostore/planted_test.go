@@ -45,6 +45,26 @@ var faults = []planted.Fault{
 		Package: "internal/dynamotable", Test: "^TestATransactionThatOthersAreInTheWayOfIsSentAgain$",
 	},
 	{
+		Name:    "a transaction that may have been carried out is sent again under another token",
+		Edits:   []planted.Edit{{File: sendFile, Old: "\t\tif !w.unknown {\n\t\t\tnext", New: "\t\tif !w.unknown || w.unknown {\n\t\t\tnext"}},
+		Package: "internal/dynamotable", Test: "^TestATransactionHasATokenOfItsOwnUntilOneMayHaveBeenCarriedOut$",
+	},
+	{
+		Name:    "an attempt that had a connection is taken for one that was never sent",
+		Edits:   []planted.Edit{{File: "internal/dynamotable/unsent.go", Old: "(w.connected.Load() || !w.asked.Load())", New: "w.connected.Load() && !w.asked.Load()"}},
+		Package: "internal/dynamotable", Test: "^TestWhatWasNotSentIsNotUnknown$",
+	},
+	{
+		Name:    "a table with the usual key is taken for ours",
+		Edits:   []planted.Edit{{File: "internal/dynamotable/table.go", Old: "err == nil && s.Check != nil", New: "err != nil && s.Check != nil"}},
+		Package: "internal/dynamotable", Test: "^TestATableWithOurKeyThatIsNotOursIsLeftAsItIs$",
+	},
+	{
+		Name:  "our own commit that can not be read is taken for another's",
+		Edits: []planted.Edit{{File: appendFile, Old: "r.String(attrID) != id && r.Err == nil", New: "r.String(attrID) == id || r.Err == nil"}},
+		Test:  "^TestTheSlotOfADamagedCommitIsKnownByItsID$",
+	},
+	{
 		Name:    "the keys that a batch leaves over are taken for absent",
 		Edits:   []planted.Edit{{File: batchFile, Old: "left := out.UnprocessedKeys[table].Keys", New: "left := out.UnprocessedKeys[\"\"].Keys"}},
 		Package: "internal/dynamotable", Test: "^TestWhatABatchLeavesOverIsSentUntilNothingIsLeft$",
