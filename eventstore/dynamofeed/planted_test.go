@@ -97,7 +97,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.Name, func(t *testing.T) {
 			f.Package, f.Test = "eventstore/dynamofeed", "TestWhateverHappensNothingIsForgotten"
-			planted.MustBeFound(t, f)
+			planted.MustBeFoundInTurn(t, f)
 		})
 	}
 }
@@ -110,7 +110,7 @@ func TestPlantedFaultsOfTheTableAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			edit.File = dir + "leasetable.go"
-			planted.MustBeFound(t, planted.Fault{Name: name, Edits: []planted.Edit{edit}, Package: "eventstore/dynamofeed", Test: "TestLeasesInDynamoDBKeepTheContract"})
+			planted.MustBeFoundInTurn(t, planted.Fault{Name: name, Edits: []planted.Edit{edit}, Package: "eventstore/dynamofeed", Test: "TestLeasesInDynamoDBKeepTheContract"})
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package dynamostore_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -13,7 +15,15 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) { server.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv("LEFTFOLD_SOAK") == "" {
+		// Each call of a model is a request here: a quarter of its sequences is enough for a day.
+		if err := flag.Set("rapid.checks", "25"); err != nil {
+			panic(err)
+		}
+	}
+	server.Main(m)
+}
 
 // bare is how tests make tables: streams make a server slower with every table.
 var bare = dynamostore.ProvisionOptions{NoStream: true, Unprotected: true}

@@ -128,7 +128,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			planted.MustBeFound(t, f, endpoint)
+			planted.MustBeFoundInTurn(t, f, endpoint)
 		})
 	}
 }

@@ -1,6 +1,8 @@
 package dynamoviews_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +15,15 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) { server.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv("LEFTFOLD_SOAK") == "" {
+		// Each call of a model is a request here: a quarter of its sequences is enough for a day.
+		if err := flag.Set("rapid.checks", "25"); err != nil {
+			panic(err)
+		}
+	}
+	server.Main(m)
+}
 
 // provisioned returns the prefix of a new table.
 func provisioned(t testing.TB) string {

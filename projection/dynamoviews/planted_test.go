@@ -116,7 +116,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		f.Package = "projection/dynamoviews"
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			planted.MustBeFound(t, f, endpoint)
+			planted.MustBeFoundInTurn(t, f, endpoint)
 		})
 	}
 }

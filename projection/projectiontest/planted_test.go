@@ -31,7 +31,10 @@ var faults = []planted.Fault{
 			File: "projection/slice.go",
 			Old:  "if err := a.views.Apply(ctx, slice); err != nil {",
 			New: `rows := slice
-	rows.Moves, slice.Writes = nil, nil
+	rows.Moves = nil
+	own := func(w RowWrite) bool { return IsPerStream(w.Row.ID.View) }
+	rows.Writes = slices.DeleteFunc(slices.Clone(slice.Writes), own)
+	slice.Writes = slices.DeleteFunc(slices.Clone(slice.Writes), func(w RowWrite) bool { return !own(w) })
 	if err := a.views.Apply(ctx, rows); err != nil {
 		return err
 	}
