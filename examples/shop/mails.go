@@ -70,7 +70,7 @@ func writeOnce(name, text string) (err error) {
 type mailOptions struct{ dir, from string }
 
 func (o *mailOptions) flags(c *cobra.Command, dir string) {
-	c.Flags().StringVar(&o.dir, dir, "", "write a mail for each big purchase, a file each, into this directory")
+	c.Flags().StringVar(&o.dir, dir, "", "write a mail for each purchase of "+bigPurchase.String()+" or more, a file each, into this directory")
 	c.Flags().StringVar(&o.from, "mails-from", "", "where the first mails begin: 'beginning', or a time as in 2026-01-31T00:00:00Z.\n"+
 		"Without it, with what is purchased from now on; in a new store, with everything")
 }
@@ -141,6 +141,9 @@ func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
 	report, err := engine.Sweep(ctx, nil)
 	if err != nil {
 		return err
+	}
+	if a.json {
+		return printJSON(a.stdout, projectAnswer{report.Streams, report.Behind, report.Events, report.Took.Seconds()})
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s behind; looked at %s\n", counted(report.Behind, "stream was", "streams were"), counted(report.Events, "event"))
 	return err

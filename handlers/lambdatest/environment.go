@@ -18,6 +18,7 @@ import (
 type environment struct {
 	timeout time.Duration
 	server  *http.Server
+	serving sync.WaitGroup // the server and its connections, which outlive its Close
 	process *exec.Cmd
 	ended   chan struct{}    // closed when the process has ended
 	exit    error            // how, once it is closed
@@ -54,7 +55,14 @@ func start(path string, opts Options, n int) (*environment, error) {
 		return nil, err
 	}
 	e := &environment{timeout: opts.Timeout, ended: make(chan struct{}), next: make(chan *invocation), failed: make(chan *Error, 1)}
-	e.server = &http.Server{Handler: e.api()}
+	e.server = &http.Server{Handler: e.api(), ConnState: func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			e.serving.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			e.serving.Done()
+		}
+	}}
 	e.process = exec.Command(path)
 	e.process.Stdout, e.process.Stderr = opts.Output, opts.Output
 	e.process.Env = append([]string{
@@ -68,7 +76,7 @@ func start(path string, opts Options, n int) (*environment, error) {
 	if err := e.process.Start(); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	go func() { _ = e.server.Serve(listener) }() // until it is closed
+	e.serving.Go(func() { _ = e.server.Serve(listener) }) // until it is closed
 	go func() {
 		defer close(e.ended)
 		e.exit = e.process.Wait()
@@ -93,6 +101,7 @@ func (e *environment) kill() {
 
 func (e *environment) close() error {
 	e.kill()
+	defer e.serving.Wait()
 	return e.server.Close()
 }
 
