@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,22 +123,44 @@ func TestNothingIsLostOnANetworkThatLies(t *testing.T) {
 
 func TestTrimmedRecordsAreReportedAndTheOthersAnnounced(t *testing.T) {
 	t.Parallel()
-	tables, category, heard := shared(t), newCategory(), newHeard()
-	for _, operation := range []string{"GetShardIterator", "GetRecords"} {
-		var once atomic.Bool
-		proxy := dynamotest.NewProxy(t, tables.endpoint, func(c dynamotest.Call) dynamotest.Fault {
-			if c.Operation == operation && once.CompareAndSwap(false, true) {
-				return dynamotest.Trimmed
+	tables, heard := shared(t), newHeard()
+	for name, faults := range map[string][]dynamotest.Fault{
+		"at the next read":                         {dynamotest.Trimmed},
+		"after the iterator expired":               {dynamotest.Expired, dynamotest.Trimmed},
+		"again, at the oldest record that is left": {dynamotest.Trimmed, dynamotest.Trimmed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			category := newCategory()
+			var mu sync.Mutex
+			var coming []dynamotest.Fault
+			proxy := dynamotest.NewProxy(t, tables.endpoint, func(c dynamotest.Call) dynamotest.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(coming) == 0 || c.Operation != "GetRecords" && (coming[0] != dynamotest.Trimmed || c.Operation != "GetShardIterator") {
+					return dynamotest.None
+				}
+				fault := coming[0]
+				coming = coming[1:]
+				return fault
+			})
+			l := listen(t, tables.at(t, proxy.URL).feed(category, quick), category, heard)
+			tables.append(category, 0, 10)
+			hear(t, heard, category, 0, 10)
+			mu.Lock()
+			coming = slices.Clone(faults)
+			mu.Unlock()
+			losses := 0
+			for _, fault := range faults {
+				if fault == dynamotest.Trimmed {
+					losses++
+				}
 			}
-			return dynamotest.None
+			eventually(t, func() bool { return l.losses.Load() == int64(losses) }, "reported")
+			tables.append(category, 10, 20)
+			hear(t, heard, category, 10, 20)
+			assert.Equal(t, losses, l.feed.Status().Trimmed)
+			l.stop()
 		})
-		l := listen(t, tables.at(t, proxy.URL).feed(category+operation, quick), category, heard)
-		i := map[string]int{"GetShardIterator": 0, "GetRecords": 10}[operation]
-		tables.append(category, i, i+10)
-		hear(t, heard, category, i, i+10)
-		eventually(t, func() bool { return l.losses.Load() == 1 }, "reported")
-		assert.Equal(t, 1, l.feed.Status().Trimmed)
-		l.stop()
 	}
 }
 

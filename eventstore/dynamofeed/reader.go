@@ -92,6 +92,9 @@ func (rd *reader) step(ctx context.Context) (*page, error) {
 	case errors.Is(err, errExpired):
 		rd.iterator = ""
 		return nil, nil
+	case errors.Is(err, errTrimmed) && rd.untouched():
+		rd.iterator = ""
+		return nil, nil
 	case errors.Is(err, errTrimmed):
 		return rd.trimmed(), nil
 	case errors.Is(err, errGone):
@@ -115,6 +118,14 @@ func (rd *reader) records(ctx context.Context) (records []record, next string, e
 		}
 	}
 	return rd.run.source.records(ctx, rd.iterator)
+}
+
+// untouched reports whether all that can have been trimmed is older than the consumer:
+// it begins here and has read nothing yet. The oldest record may change between asking for
+// its iterator and reading, and DynamoDB Local says so too where a shard was empty then.
+func (rd *reader) untouched() bool {
+	_, recent := rd.reached.place.fromBegin(time.Now(), rd.run.kept)
+	return recent
 }
 
 // trimmed goes on with the oldest record that is left.

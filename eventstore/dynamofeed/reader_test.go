@@ -145,6 +145,43 @@ func TestALossThatIsReportedToAWorkerThatEndsIsReportedAgain(t *testing.T) {
 	})
 }
 
+// Between asking for the oldest record and reading it, another one became the oldest.
+func TestWhatIsTrimmedBeforeANewConsumerHasReadIsNoLoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(_ string, n int) ([]record, error) {
+			switch {
+			case n == 4:
+				return some(10, 10), nil
+			case n <= 3 || n == 6:
+				return nil, errTrimmed
+			}
+			return nil, nil
+		})
+		var came []bool
+		require.NoError(t, s.run(time.Minute, func(_ context.Context, b eventstore.Batch) {
+			came = append(came, b.Trimmed)
+		}))
+		assert.Equal(t, []bool{false, true}, came, "records first, and then a loss")
+	})
+}
+
+func TestANewConsumerThatReadsNothingForHalfADayHearsOfALoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, nil)
+		s.answer = func(string, int) ([]record, error) {
+			if time.Since(s.began) < 13*time.Hour {
+				return nil, nil
+			}
+			return nil, errTrimmed
+		}
+		lost := false
+		require.NoError(t, s.run(14*time.Hour, func(_ context.Context, b eventstore.Batch) { lost = lost || b.Trimmed }))
+		assert.True(t, lost)
+	})
+}
+
 func TestWhileHandleIsBusyNoMoreThanSoManyPagesAreRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
