@@ -57,7 +57,7 @@ var readClauses = []clause{
 		const n = 2_500
 		t.fill(t.stream("1"), n)
 		assertWhole(t, t.read(t.stream("1"), 0), 1, n)
-		for _, from := range []eventstore.Version{2, 255, 256, 257, 511, 1024, n - 1, n} {
+		for _, from := range []eventstore.Version{2, 256, n / 2, n} {
 			assertWhole(t, t.read(t.stream("1"), from), from, n)
 			backward := t.readBackward(t.stream("1"), from)
 			slices.Reverse(backward)
@@ -73,7 +73,7 @@ var readClauses = []clause{
 			c := t.must(w)
 			commits, at = append(commits, c), c.Revision
 		}
-		for i := range commits {
+		for _, i := range []int{0, 1, 3, 6, len(commits) - 1} {
 			assertSame(t, commits[i:], t.read(t.stream("1"), commits[i].Last()))
 			backward := t.readBackward(t.stream("1"), commits[i].First)
 			slices.Reverse(backward)
