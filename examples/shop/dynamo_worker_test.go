@@ -3,9 +3,14 @@ package main
 import (
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -85,4 +90,71 @@ func TestOnDynamoDBWorkersThatAreKilledLeaveTheViewsRight(t *testing.T) {
 	}
 	s.requireViews(want)
 	t.Logf("killed %d workers; %d mails", killed, len(big))
+}
+
+// Whoever holds the lease of the shard is killed while there is always something to read.
+func TestOnDynamoDBAnotherWorkerTakesOverFromOneThatWasKilled(t *testing.T) {
+	t.Parallel()
+	data := dynamoData(t)
+	want := expect(t, data)
+	s := onDynamoDB(t, server.Endpoint(t))
+	workers := map[string]*process{}
+	begin := func() {
+		w := s.start("worker")
+		workers[strconv.Itoa(w.Process.Pid)] = w
+	}
+	for range 3 {
+		begin()
+	}
+	ended := make(chan answer, 1)
+	load := s.start("load", data.Path)
+	go func() { ended <- load.wait() }()
+	kills := 1
+	if soak() {
+		kills = 5
+	}
+	var took []time.Duration
+	holder := s.holder("", workers)
+	for range kills {
+		killed := holder
+		require.NoError(t, workers[killed].Process.Kill())
+		began := time.Now()
+		require.Equal(t, -1, workers[killed].wait().code)
+		delete(workers, killed)
+		begin()
+		holder = s.holder(killed, workers)
+		took = append(took, time.Since(began).Round(100*time.Millisecond))
+	}
+	require.Equal(t, 0, (<-ended).code)
+	s.requireSoon(want)
+	for _, w := range workers {
+		require.NoError(t, w.Process.Signal(os.Interrupt))
+		assert.Equal(t, 0, w.wait().code)
+	}
+	s.requireViews(want)
+	t.Logf("taken over after %v", took)
+}
+
+// holder waits until a worker that runs holds the lease of a shard, and another than one
+// did. Workers go by the number of their process.
+func (s *shop) holder(not string, workers map[string]*process) (id string) {
+	s.Helper()
+	client := dynamotest.NewClient(s, server.Endpoint(s))
+	require.Eventually(s, func() bool {
+		out, err := client.Query(s.Context(), &dynamodb.QueryInput{TableName: aws.String(s.prefix() + "-leases"), ConsistentRead: aws.Bool(true),
+			KeyConditionExpression: aws.String("PK = :consumer"), ExpressionAttributeValues: map[string]types.AttributeValue{":consumer": &types.AttributeValueMemberS{Value: "worker"}}})
+		require.NoError(s, err)
+		for _, item := range out.Items {
+			owner, held := item["owner"].(*types.AttributeValueMemberS)
+			if !held {
+				continue
+			}
+			id = strings.Split(owner.Value, "/")[1]
+			if workers[id] != nil && id != not {
+				return true
+			}
+		}
+		return false
+	}, time.Minute, 50*time.Millisecond, "a worker that runs holds a lease")
+	return id
 }

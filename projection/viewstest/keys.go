@@ -116,8 +116,8 @@ func longKeys(t *testing.T, f *fixture) {
 func placesDoNotMeet(t *testing.T, f *fixture) {
 	name := f.generation.Projection
 	var places []*fixture
-	for _, suffix := range []string{"", "1", "-1", "_1", "-", "-v", "-1-v"} {
-		for _, number := range []uint64{1, 2, 11, 1<<32 + 1, math.MaxInt64 - 1, math.MaxInt64} {
+	for _, suffix := range []string{"", "1", "-1", "_1", "-1-v"} {
+		for _, number := range []uint64{1, 11, 1<<32 + 1, math.MaxInt64} {
 			places = append(places, f.of(projection.GenerationID{Projection: name + suffix, Number: number}))
 		}
 	}
@@ -136,13 +136,21 @@ func placesDoNotMeet(t *testing.T, f *fixture) {
 		require.Len(t, held[i].Checkpoints, 2)
 	}
 	for i, p := range places {
-		require.Equal(t, held[i], p.contents(t, views...), p.generation)
-		p.must(t, moves(move(stream("1"), eventstore.Version(10*i+1)+1, eventstore.Version(10*i+1)+2)), p.remove(row(views[0], "p", "s")))
-		held[i] = p.contents(t, views...)
+		at := eventstore.Version(10*i + 2)
+		p.must(t, moves(move(stream("1"), at, at+1)), p.remove(row(views[0], "p", "s")))
+		held[i].Rows = slices.DeleteFunc(held[i].Rows, func(r projection.Row) bool { return r.ID == row(views[0], "p", "s") })
+		for j := range held[i].Checkpoints {
+			if c := &held[i].Checkpoints[j]; c.Stream == stream("1") {
+				c.Version = at + 1
+			}
+		}
 	}
 	for i, p := range places {
 		require.Equal(t, held[i], p.contents(t, views...), p.generation)
 		require.Len(t, p.get(t, row("v", "1", ""), row("v", "p", "s"), row("1", "p", "s")), 2)
-		require.Equal(t, parked(eventstore.Version(10*i+1)+1), p.checkpoint(t, stream("a")).Parked)
+		waiting := collect(t, p.views.AllCheckpoints(t.Context(), p.generation, true))
+		require.Len(t, waiting, 1)
+		require.Equal(t, p.checkpoint(t, stream("a")), waiting[0])
+		require.Equal(t, parked(eventstore.Version(10*i+1)+1), waiting[0].Parked)
 	}
 }

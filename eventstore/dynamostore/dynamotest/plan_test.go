@@ -3,6 +3,9 @@ package dynamotest
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -34,9 +37,33 @@ func TestAPlanIsToldTheNumberOfEachCallAndOfEachWrite(t *testing.T) {
 	require.NoError(t, err)
 	_, err = n.batchPut("c")
 	require.NoError(t, err)
-	assert.Equal(t, []Call{{1, "PutItem", 1}, {2, "Query", 0}, {3, "TransactWriteItems", 2}, {4, "BatchGetItem", 0}, {5, "BatchWriteItem", 3}}, told)
+	assert.Equal(t, []Call{{N: 1, Operation: "PutItem", Writes: 1}, {N: 2, Operation: "Query"}, {N: 3, Operation: "TransactWriteItems", Writes: 2}, {N: 4, Operation: "BatchGetItem"}, {N: 5, Operation: "BatchWriteItem", Writes: 3}}, told)
 	assert.Equal(t, 5, n.proxy.Calls())
 	assert.Equal(t, 5, n.proxy.Count(None))
+}
+
+func TestReadersOfAStreamAreRefusedAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	for fault, code := range map[Fault]string{Expired: "ExpiredIteratorException", Trimmed: "TrimmedDataAccessException", Gone: "ResourceNotFoundException"} {
+		var told []Call
+		n := newNetwork(t, func(c Call) Fault {
+			told = append(told, c)
+			return fault
+		})
+		require.NoError(t, n.put("a"))
+		streams := NewStreamsClient(t, n.proxy.URL)
+		_, err := streams.GetShardIterator(t.Context(), &dynamodbstreams.GetShardIteratorInput{StreamArn: aws.String("arn:aws:dynamodb:ddblocal:000000000000:table/x/stream/2026-11-22T20:00:00.000"),
+			ShardId: aws.String("shardId-00000000000000000001-aaaaaaaa"), ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
+		require.Error(t, err)
+		if fault == Expired {
+			assert.NotContains(t, err.Error(), code, "an iterator that is asked for has not expired")
+		} else {
+			assert.ErrorContains(t, err, code)
+		}
+		_, err = streams.GetRecords(t.Context(), &dynamodbstreams.GetRecordsInput{ShardIterator: aws.String("x")})
+		assert.ErrorContains(t, err, code)
+		assert.Equal(t, "shardId-00000000000000000001-aaaaaaaa", told[1].Shard)
+	}
 }
 
 func TestEverySuffersTheNthWriteAndNoRead(t *testing.T) {
@@ -77,9 +104,9 @@ func TestPlansIsTheFirstThatHasSomethingAndAsksEach(t *testing.T) {
 func TestEveryFaultHasAName(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for fault := None; fault <= HalfVisible; fault++ {
+	for fault := None; fault <= Gone; fault++ {
 		assert.False(t, seen[fault.String()], fault)
 		seen[fault.String()] = true
 	}
-	assert.Equal(t, "half visible", HalfVisible.String())
+	assert.Equal(t, "gone", Gone.String())
 }

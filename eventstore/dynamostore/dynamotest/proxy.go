@@ -58,10 +58,13 @@ const (
 	// Trimmed: a GetRecords or GetShardIterator is refused with a
 	// TrimmedDataAccessException. Other requests go through.
 	Trimmed
+	// Gone: a GetRecords or GetShardIterator is refused with a ResourceNotFoundException,
+	// as if the stream had no such shard. Other requests go through.
+	Gone
 )
 
 var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
-	"unprocessed", "cut inside", "expired", "trimmed"}
+	"unprocessed", "cut inside", "expired", "trimmed", "gone"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -73,6 +76,8 @@ type Call struct {
 	Operation string
 	// Writes counts the requests that write, from 1; 0 for one that reads.
 	Writes int
+	// Shard is that of a GetShardIterator.
+	Shard string
 }
 
 // Plan says what happens to a call. It is called for one call at a time.
@@ -169,6 +174,11 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 	defer p.mu.Unlock()
 	p.calls++
 	call := Call{N: p.calls, Operation: operation}
+	if operation == "GetShardIterator" {
+		var in struct{ ShardID string }
+		_ = json.Unmarshal(body, &in) // what is none, the server will say
+		call.Shard = in.ShardID
+	}
 	if isWrite[operation] {
 		p.writes++
 		call.Writes = p.writes
@@ -176,7 +186,7 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 	fault := p.plan(call)
 	if (fault == Partial || fault == Unprocessed) && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
 		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 ||
-		fault == Expired && operation != "GetRecords" || fault == Trimmed && operation != "GetRecords" && operation != "GetShardIterator" {
+		fault == Expired && operation != "GetRecords" || (fault == Trimmed || fault == Gone) && operation != "GetRecords" && operation != "GetShardIterator" {
 		fault = None
 	}
 	p.counts[fault]++
@@ -207,6 +217,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "ExpiredIteratorException", "Iterator expired.")
 	case Trimmed:
 		refuse(w, http.StatusBadRequest, "TrimmedDataAccessException", "The operation attempted to read past the oldest stream record in a shard.")
+	case Gone:
+		refuse(w, http.StatusBadRequest, "ResourceNotFoundException", "Requested resource not found: the shard is not there.")
 	case CutBefore:
 		cut(w)
 	case FailedAfter, CutAfter, CutInside:
