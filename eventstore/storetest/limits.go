@@ -63,6 +63,24 @@ var limitClauses = []clause{
 		assert.Equal(t, []eventstore.Commit{c}, t.read(stream, 0))
 		t.listed(t.category, stream)
 	}},
+	{"a commit that exhausts all limits at once is stored", func(t *fixture) {
+		t.category += strings.Repeat("x", eventstore.MaxCategoryBytes-len(t.category))
+		w := writeAt(eventstore.NoStream, t.stream(strings.Repeat("y", eventstore.MaxIDBytes)), "A")
+		w.ID = strings.Repeat("z", eventstore.MaxCommitIDBytes)
+		// Characters of which each may take the most wherever metadata is text.
+		w.Metadata = eventstore.Metadata{Extra: map[string]string{"k": strings.Repeat("\x01", eventstore.MaxMetadataBytes-1)}}
+		w.Events = make([]eventstore.Event, eventstore.MaxCommitEvents)
+		for i := range w.Events {
+			w.Events[i] = eventstore.Event{Type: fmt.Sprintf("%0*d", eventstore.MaxEventTypeBytes, i%eventstore.MaxCommitTypes), Schema: 1, Payload: []byte("1")}
+		}
+		w.Events[0].Payload = weighing(eventstore.MaxCommitBytes).Payload
+		_, err := eventstore.Prepare(t.Context(), "", w)
+		over, ok := errors.AsType[*eventstore.LimitError](err)
+		require.True(t, ok)
+		w.Events[0].Payload = weighing(2*eventstore.MaxCommitBytes - over.Size).Payload
+		c := t.must(w)
+		assertSame(t, []eventstore.Commit{c}, t.read(w.Stream, 0))
+	}},
 	{"a write that can not be is refused before anything is sent", func(t *fixture) {
 		for fault, spoil := range map[string]func(*eventstore.Write){
 			"no stream":                     func(w *eventstore.Write) { w.Stream = eventstore.StreamID{} },

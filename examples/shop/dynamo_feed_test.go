@@ -27,6 +27,8 @@ import (
 // it costs. It makes no sweep but the first and those that its feed asks for.
 type follower struct {
 	*projection.Worker
+	store  *dynamostore.Store
+	views  *dynamoviews.Views
 	meter  dynamometer.Meter
 	feed   *dynamofeed.Feed
 	handed atomic.Int64 // announcements
@@ -36,19 +38,20 @@ type follower struct {
 }
 
 // follow starts a worker on the tables of s, whose stream is read through an endpoint.
-func follow(t testing.TB, s *shop, streams, consumer string) *follower {
+func follow(t testing.TB, s *shop, streams, consumer string, opts dynamofeed.Options) *follower {
 	t.Helper()
 	endpoint, prefix := server.Endpoint(t), s.prefix()
 	f := &follower{swept: make(chan projection.SweepReport, 100), ended: make(chan error, 1)}
 	client := dynamotest.NewClient(t, endpoint, f.meter.Attach)
-	store, err := dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
+	var err error
+	f.store, err = dynamostore.Open(t.Context(), client, prefix, dynamostore.Options{})
 	require.NoError(t, err)
-	views, err := dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
+	f.views, err = dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
 	require.NoError(t, err)
-	f.feed, err = dynamofeed.Open(t.Context(), client, dynamotest.NewStreamsClient(t, streams), prefix, consumer, dynamofeed.Options{Name: consumer, ListEvery: time.Second})
+	f.feed, err = dynamofeed.Open(t.Context(), client, dynamotest.NewStreamsClient(t, streams), prefix, consumer, opts)
 	require.NoError(t, err)
 	heard := hearing{f.feed, &f.handed}
-	f.Worker, err = projection.NewWorker(store, views, heard, projection.Options{Name: consumer, Logger: slog.New(sweepLog{slog.DiscardHandler, f.swept})}, viewConsumers()...)
+	f.Worker, err = projection.NewWorker(f.store, f.views, heard, projection.Options{Name: consumer, Logger: slog.New(sweepLog{slog.DiscardHandler, f.swept})}, viewConsumers()...)
 	require.NoError(t, err)
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(t.Context())
@@ -150,7 +153,7 @@ func TestOnDynamoDBAFeedThatHasLostADayIsRepairedByTheSweepThatItAsksFor(t *test
 		}
 		return dynamotest.None
 	})
-	f := follow(t, s, proxy.URL, "worker")
+	f := follow(t, s, proxy.URL, "worker", dynamofeed.Options{ListEvery: time.Second})
 	<-f.swept
 	before := data.First(t, 10)
 	read := expect(t, before)
@@ -188,7 +191,7 @@ func TestOnDynamoDBTwoWorkersOnOneShardAreHarmless(t *testing.T) {
 	want := expect(t, data)
 	endpoint := server.Endpoint(t)
 	s := onDynamoDB(t, endpoint)
-	both := []*follower{follow(t, s, endpoint, "one"), follow(t, s, endpoint, "other")}
+	both := []*follower{follow(t, s, endpoint, "one", dynamofeed.Options{}), follow(t, s, endpoint, "other", dynamofeed.Options{})}
 	for _, f := range both {
 		<-f.swept
 	}
