@@ -65,4 +65,4 @@ localstack: ## Start AWS on this machine with Docker; localstack/README.md says 
 	docker compose up --detach --wait
 
 build: ## Build the examples into bin/
-	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/shop
+	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/ondynamodb ./examples/shop

@@ -80,7 +80,11 @@ func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
 			return
 		case err != nil:
 			again = min(again, sweepAgain)
-			w.opts.Logger.ErrorContext(ctx, "sweep failed", "error", err, "hint", eventstore.Hint(err))
+			attributes := []any{"error", err}
+			if hint := eventstore.Hint(err); hint != "" {
+				attributes = append(attributes, "hint", hint)
+			}
+			w.opts.Logger.ErrorContext(ctx, "sweep failed", attributes...)
 		default:
 			if report.Parked > 0 {
 				w.opts.Logger.WarnContext(ctx, "streams are parked and wait for a retry", "streams", report.Parked)

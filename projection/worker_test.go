@@ -1,7 +1,11 @@
 package projection_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"iter"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,6 +106,43 @@ func TestAWorkerSweepsAtItsStartThenNowAndThenAndWhenTheFeedHasLostSomething(t *
 		synctest.Wait()
 		require.Equal(t, []string{"x=111"}, w.rows(t), "every hour")
 	})
+}
+
+// unlisted is a store that can not list its streams.
+type unlisted struct {
+	projection.Source
+	err error
+}
+
+func (u unlisted) Streams(context.Context, string, eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
+	return func(yield func(eventstore.StreamID, error) bool) { yield(eventstore.StreamID{}, u.err) }
+}
+
+// hinted is an error that knows what to do.
+type hinted struct{ error }
+
+func (hinted) Hint() string { return "do it" }
+
+func TestASweepThatFailedIsLoggedWithAHintWhereThereIsOne(t *testing.T) {
+	for logged, err := range map[string]error{
+		"level=ERROR msg=\"sweep failed\" error=cut\n":                errors.New("cut"),
+		"level=ERROR msg=\"sweep failed\" error=cut hint=\"do it\"\n": hinted{errors.New("cut")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(memviews.Options{})
+			w.engine(t)
+			var log bytes.Buffer // the worker's, until it has stopped
+			worker, failed := projection.NewWorker(unlisted{w.store, err}, w.views, silent{}, projection.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, w.p)
+			require.NoError(t, failed)
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- worker.Run(ctx) }()
+			synctest.Wait()
+			cancel()
+			require.NoError(t, <-ended)
+			require.Contains(t, log.String(), logged)
+		})
+	}
 }
 
 func TestAWorkerReturnsWhatKeepsItFromStarting(t *testing.T) {

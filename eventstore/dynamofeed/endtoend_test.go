@@ -279,3 +279,49 @@ func TestACommitThatIsChangedOrRemovedIsReportedAndNeverAnnounced(t *testing.T) 
 		assert.Contains(t, logged.String(), text)
 	}
 }
+
+// What docs/operations.md says of a commit that was changed or removed: its item is put
+// back as it was.
+func TestACommitThatIsPutBackIsWholeAgain(t *testing.T) {
+	t.Parallel()
+	tables, category, heard := provision(t), newCategory(), newHeard()
+	l := listen(t, tables.feed(category, quick), category, heard)
+	c := tables.append(category, 0, 1)[0]
+	hear(t, heard, category, 0, 1)
+	table := tables.store.Table()
+	key := dynamotable.Item{"PK": dynamotable.S(c.Stream.String()), "SK": dynamotable.N(1)}
+	kept, err := tables.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key, ConsistentRead: aws.Bool(true)})
+	require.NoError(t, err)
+	corrupt := func(n int) {
+		t.Helper()
+		eventually(t, func() bool { return l.feed.Status().Corrupt == n }, "told")
+	}
+	whole := func() {
+		t.Helper()
+		for read, err := range tables.store.Read(t.Context(), c.Stream, 0) {
+			require.NoError(t, err)
+			require.Equal(t, c.Events, read.Events)
+			return
+		}
+		require.Fail(t, "there is nothing")
+	}
+
+	_, err = tables.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: key})
+	require.NoError(t, err)
+	corrupt(1)
+	_, err = tables.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: kept.Item, ConditionExpression: aws.String("attribute_not_exists(PK)")})
+	require.NoError(t, err)
+	hear(t, heard, category, 0, 1)
+	whole()
+
+	_, err = tables.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key, UpdateExpression: aws.String("SET events = :x"),
+		ExpressionAttributeValues: dynamotable.Item{":x": dynamotable.S("[]")}})
+	require.NoError(t, err)
+	corrupt(2)
+	_, err = tables.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: kept.Item})
+	require.NoError(t, err)
+	corrupt(3)
+	whole()
+	l.stop()
+	assert.Empty(t, heard)
+}

@@ -204,5 +204,9 @@ func (r *run) failing(ctx context.Context, what string, err error, s *strikes, a
 			return
 		}
 	}
-	r.opts.Logger.WarnContext(ctx, "the feed could not "+what+" and tries again", append(attributes, "error", err, "hint", eventstore.Hint(err))...)
+	attributes = append(attributes, "error", err)
+	if hint := eventstore.Hint(err); hint != "" {
+		attributes = append(attributes, "hint", hint)
+	}
+	r.opts.Logger.WarnContext(ctx, "the feed could not "+what+" and tries again", attributes...)
 }

@@ -61,6 +61,9 @@ func main() {
 func must[T any](v T, err error) T {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
+		if hint := eventstore.Hint(err); hint != "" {
+			fmt.Fprintln(os.Stderr, "hint:", hint)
+		}
 		os.Exit(1)
 	}
 	return v

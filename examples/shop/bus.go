@@ -66,18 +66,7 @@ func (a *app) publish(ctx context.Context, opts busOptions) (err error) {
 	if err := a.startPublishing(ctx, s, reaction, opts); err != nil {
 		return err
 	}
-	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), reaction)
-	if err != nil {
-		return err
-	}
-	if err := engine.Prepare(ctx); err != nil {
-		return err
-	}
-	p := newProgress(a.stderr)
-	report, err := engine.Sweep(ctx, func(r projection.SweepReport) {
-		p.show("%s events of %s streams, %s", thousands(r.Events), thousands(r.Streams), perSecond(r.Events, r.Took))
-	})
-	p.end()
+	report, err := a.sweep(ctx, s, a.logger(reaction.Name()), reaction)
 	if err != nil {
 		return err
 	}

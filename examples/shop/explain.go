@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +29,7 @@ func (a *app) explainCommand() *cobra.Command {
 	commits := 0
 	c := &cobra.Command{
 		Use:   "explain",
-		Short: "Say what each projection costs on DynamoDB, and why",
+		Short: "Say what each projection and reaction costs on DynamoDB, and why",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.explain(cmd.Context(), commits) },
 	}
 	c.Flags().IntVar(&commits, "commits", 1000, "how many commits of the store to look at")
@@ -36,12 +38,12 @@ func (a *app) explainCommand() *cobra.Command {
 
 // explainAnswer is what a sample of the store would have cost.
 type explainAnswer struct {
-	Commits     int           `json:"commits"`
-	Events      int           `json:"events"`
-	Bytes       int           `json:"bytes"`
-	WriteUnits  int           `json:"writeUnits"`
-	Projections []explained   `json:"projections"`
-	Prices      explainPrices `json:"prices"`
+	Commits    int           `json:"commits"`
+	Events     int           `json:"events"`
+	Bytes      int           `json:"bytes"`
+	WriteUnits int           `json:"writeUnits"`
+	Consumers  []explained   `json:"consumers"`
+	Prices     explainPrices `json:"prices"`
 }
 
 type explainPrices struct {
@@ -50,9 +52,9 @@ type explainPrices struct {
 	Read  float64 `json:"perMillionReadUnits"`
 }
 
-// explained is one way to bring one projection up to date.
+// explained is one way to bring one projection or reaction up to date.
 type explained struct {
-	Projection string  `json:"projection"`
+	Consumer   string  `json:"consumer"`
 	Way        string  `json:"way"`
 	WriteUnits float64 `json:"writeUnitsPerEvent"`
 	ReadUnits  float64 `json:"readUnitsPerEvent"`
@@ -60,7 +62,18 @@ type explained struct {
 	why        dynamoviews.Estimate
 }
 
-// ways are how a projection is fed: at the worst and at the best.
+// explainedConsumers are the projections, and stand-ins for the reactions, which move
+// checkpoints and do nothing else: what a mail costs, or an event on a bus, is another bill.
+func explainedConsumers() []projection.Consumer {
+	nothing := projection.ReactAny(func(context.Context, projection.Event[eventstore.Event]) error { return nil })
+	consumers := viewConsumers()
+	for _, name := range []string{mailsReaction, busReaction} {
+		consumers = append(consumers, projection.MustNewReaction(name, Events, projection.Follow(customerCategory), nothing))
+	}
+	return consumers
+}
+
+// ways are how a consumer is fed: at the worst and at the best.
 var ways = []struct {
 	name string
 	feed func(context.Context, *projection.Engine, *memstore.Store) error
@@ -78,14 +91,14 @@ func (a *app) explain(ctx context.Context, most int) error {
 		if answer.Events == 0 {
 			return notFoundf(a.command("load", "FILE")+" brings some", "the store has no events to explain anything by")
 		}
-		for _, p := range projections() {
+		for _, c := range explainedConsumers() {
 			for _, way := range ways {
-				e, err := estimate(ctx, p, sample, way.feed)
+				e, err := estimate(ctx, c, sample, way.feed)
 				if err != nil {
 					return err
 				}
 				n := float64(answer.Events)
-				answer.Projections = append(answer.Projections, explained{Projection: p.Name(), Way: way.name, WriteUnits: e.WriteUnits / n, ReadUnits: e.ReadUnits / n,
+				answer.Consumers = append(answer.Consumers, explained{Consumer: c.Name(), Way: way.name, WriteUnits: e.WriteUnits / n, ReadUnits: e.ReadUnits / n,
 					Dollars: e.WriteUnits/n*writePrice + e.ReadUnits/n*readPrice, why: e})
 			}
 		}
@@ -128,18 +141,30 @@ func takeSample(ctx context.Context, from Store, most int) (answer explainAnswer
 }
 
 // estimate lets the engine work on views in memory, and counts.
-func estimate(ctx context.Context, p *projection.Projection, sample *memstore.Store,
+func estimate(ctx context.Context, c projection.Consumer, sample *memstore.Store,
 	feed func(context.Context, *projection.Engine, *memstore.Store) error,
 ) (dynamoviews.Estimate, error) {
 	views := dynamoviews.NewEstimator(memviews.New(memviews.Options{}))
-	engine, err := projection.NewEngine(sample, views, projection.Options{}, p)
-	if err == nil {
-		err = engine.Prepare(ctx)
-	}
+	engine, err := prepared(ctx, c, sample, views)
 	if err == nil {
 		err = feed(ctx, engine, sample)
 	}
 	return views.Estimate(), err
+}
+
+// prepared returns an engine that has everything before it: a reaction starts at the
+// beginning.
+func prepared(ctx context.Context, c projection.Consumer, sample *memstore.Store, views projection.ViewStore) (*projection.Engine, error) {
+	if r, ok := c.(*projection.Reaction); ok {
+		if err := r.Start(ctx, views, time.Time{}); err != nil {
+			return nil, err
+		}
+	}
+	engine, err := projection.NewEngine(sample, views, projection.Options{}, c)
+	if err != nil {
+		return nil, err
+	}
+	return engine, engine.Prepare(ctx)
 }
 
 func sweepAll(ctx context.Context, engine *projection.Engine, _ *memstore.Store) error {
@@ -173,19 +198,44 @@ func (a *app) printExplain(e explainAnswer) error {
 	fmt.Fprintf(a.stdout, "An append takes %.2f write units: %.1f events in an item of %.1f KB, one unit for each KB;\nthe first commit of a stream one more for the directory. A million appends: $%.2f\n\n",
 		float64(e.WriteUnits)/commits, float64(e.Events)/commits, float64(e.Bytes)/commits/1024, float64(e.WriteUnits)/commits*writePrice)
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROJECTION\tFED\tWRITE UNITS/EVENT\tREAD UNITS/EVENT\tA MILLION EVENTS")
-	for _, p := range e.Projections {
-		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t$%.2f\n", p.Projection, p.Way, p.WriteUnits, p.ReadUnits, p.Dollars)
+	fmt.Fprintln(w, "CONSUMER\tFED\tWRITE UNITS/EVENT\tREAD UNITS/EVENT\tA MILLION EVENTS")
+	for _, c := range e.Consumers {
+		fmt.Fprintf(w, "%s\t%s\t%.3f\t%.3f\t$%.2f\n", c.Consumer, c.Way, c.WriteUnits, c.ReadUnits, c.Dollars)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	for _, p := range e.Projections {
-		slices := float64(max(1, p.why.Slices))
-		fmt.Fprintf(a.stdout, "%s, %s: %s; on average a transaction of %.1f checkpoints and %.1f rows, each twice a unit for each KB\n",
-			p.Projection, p.Way, counted(p.why.Slices, "slice"), float64(p.why.Checkpoints)/slices, float64(p.why.Rows)/slices)
+	for _, c := range e.Consumers {
+		fmt.Fprintf(a.stdout, "%s, %s: %s\n", c.Consumer, c.Way, unitsText(c.why))
 	}
-	_, err := fmt.Fprintf(a.stdout, "\nPrices are those of %s: $%.3f for a million write units, $%.3f for a million read units.\n", e.Prices.Of, e.Prices.Write, e.Prices.Read)
+	_, err := fmt.Fprintf(a.stdout, `
+A slice is a transaction, in which each checkpoint and each row takes two units for each KB; a checkpoint
+alone is none, and takes one. A stream's own row lies in the item of its checkpoint. %s and %s are
+reactions: they have checkpoints and no rows. What a mail costs, or an event on a bus, is not in here.
+
+Prices are those of %s: $%.3f for a million write units, $%.3f for a million read units.
+`, mailsReaction, busReaction, e.Prices.Of, e.Prices.Write, e.Prices.Read)
 	return err
+}
+
+// unitsText says what the write units of an estimate are for: they add up.
+func unitsText(e dynamoviews.Estimate) string {
+	parts := []string{fmt.Sprintf("%s for %s", thousands(int(e.CheckpointUnits)), counted(e.Checkpoints, "checkpoint"))}
+	if e.Alone > 0 {
+		parts[0] += fmt.Sprintf(", %s of them alone", thousands(e.Alone))
+	}
+	if e.OwnRows > 0 {
+		parts[0] += fmt.Sprintf(", %s with an own row", thousands(e.OwnRows))
+	}
+	for _, of := range []struct {
+		units float64
+		n     int
+		what  string
+	}{{e.RowUnits, e.Rows, "row"}, {e.InsertUnits, e.Inserts, "insert"}, {e.ParkUnits, e.Parks, "park record"}} {
+		if of.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s for %s", thousands(int(of.units)), counted(of.n, of.what)))
+		}
+	}
+	return fmt.Sprintf("%s write units in %s: %s", thousands(int(e.WriteUnits)), counted(e.Slices, "slice"), strings.Join(parts, "; "))
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +19,7 @@ import (
 	"github.com/leftfold/leftfold/projection/memviews"
 )
 
-// What explain says of each projection, fed in each way, is what the same work takes on
+// What explain says of each consumer, fed in each way, is what the same work takes on
 // DynamoDB by the meter.
 func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 	t.Parallel()
@@ -24,7 +27,7 @@ func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 	s := newShop(t)
 	s.must("load", s.data(20))
 	said := decode[explainAnswer](t, s.must("explain", "--json"))
-	require.Equal(t, 2*len(projections()), len(said.Projections))
+	require.Equal(t, 2*len(explainedConsumers()), len(said.Consumers))
 	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, service.Close()) }()
@@ -32,25 +35,25 @@ func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 	require.NoError(t, err)
 
 	i := 0
-	for _, p := range projections() {
+	for _, c := range explainedConsumers() {
 		for _, way := range ways {
 			var meter dynamometer.Meter
 			client, prefix := dynamotest.NewClient(t, endpoint, meter.Attach), dynamotest.NewPrefix()
 			require.NoError(t, dynamoviews.Provision(t.Context(), client, prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
 			views, err := dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
 			require.NoError(t, err)
-			engine, err := projection.NewEngine(sample, views, projection.Options{}, p)
+			engine, err := prepared(t.Context(), c, sample, views)
 			require.NoError(t, err)
-			require.NoError(t, engine.Prepare(t.Context()))
 			meter.Reset()
 			require.NoError(t, way.feed(t.Context(), engine, sample))
 			used := meter.Operations()
 			n := float64(said.Events)
-			writes := (used["TransactWriteItems"].WriteUnits + used["UpdateItem"].WriteUnits + used["PutItem"].WriteUnits + used["BatchWriteItem"].WriteUnits) / n
-			t.Logf("%s, %s: said %.3f and %.3f units an event, counted %.3f and %.3f", p.Name(), way.name,
-				said.Projections[i].WriteUnits, said.Projections[i].ReadUnits, writes, used["BatchGetItem"].ReadUnits/n)
-			assert.InEpsilon(t, said.Projections[i].WriteUnits, writes, 0.02)
-			assert.InEpsilon(t, said.Projections[i].ReadUnits, used["BatchGetItem"].ReadUnits/n, 0.02)
+			// What is put by itself are states.
+			writes := (used["TransactWriteItems"].WriteUnits + used["UpdateItem"].WriteUnits + used["BatchWriteItem"].WriteUnits) / n
+			t.Logf("%s, %s: said %.3f and %.3f units an event, counted %.3f and %.3f", c.Name(), way.name,
+				said.Consumers[i].WriteUnits, said.Consumers[i].ReadUnits, writes, used["BatchGetItem"].ReadUnits/n)
+			assert.InEpsilon(t, said.Consumers[i].WriteUnits, writes, 0.02)
+			assert.InEpsilon(t, said.Consumers[i].ReadUnits, used["BatchGetItem"].ReadUnits/n, 0.02)
 			i++
 		}
 	}
@@ -78,6 +81,36 @@ func TestExplainSaysNothingOfWhatCouldNotBeApplied(t *testing.T) {
 	}
 }
 
+var (
+	explainedEvents = regexp.MustCompile(`with ([\d,]+) events`)
+	explainedRow    = regexp.MustCompile(`(?m)^(\S+)  +(as it happens|swept)  +([\d.]+)`)
+	explainedWhy    = regexp.MustCompile(`(?m)^(\S+), (as it happens|swept): ([\d,]+) write units in [\d,]+ slices?: (.*)$`)
+	explainedPart   = regexp.MustCompile(`([\d,]+) for `)
+)
+
+// requireSums computes the table from the lines that explain it: the parts of each add up
+// to its units, and those, by event, are the table's.
+func (s *shop) requireSums(said string) {
+	s.Helper()
+	events, err := strconv.ParseFloat(strings.ReplaceAll(explainedEvents.FindStringSubmatch(said)[1], ",", ""), 64)
+	require.NoError(s, err)
+	rows := explainedRow.FindAllStringSubmatch(said, -1)
+	whys := explainedWhy.FindAllStringSubmatch(said, -1)
+	require.Len(s, rows, 2*len(explainedConsumers()))
+	require.Len(s, whys, len(rows))
+	for i, why := range whys {
+		require.Equal(s, rows[i][1:3], why[1:3])
+		sum := 0
+		for _, part := range explainedPart.FindAllStringSubmatch(why[4], -1) {
+			n, err := strconv.Atoi(strings.ReplaceAll(part[1], ",", ""))
+			require.NoError(s, err)
+			sum += n
+		}
+		assert.Equal(s, why[3], thousands(sum), why[0])
+		assert.Equal(s, rows[i][3], fmt.Sprintf("%.3f", float64(sum)/events), why[0])
+	}
+}
+
 func TestExplainReadsWell(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -86,6 +119,7 @@ func TestExplainReadsWell(t *testing.T) {
 	assert.Contains(t, said, "An append takes ")
 	assert.Contains(t, said, "product-stats     swept")
 	assert.Contains(t, said, "Prices are those of "+pricesOf)
+	s.requireSums(said)
 	for line := range strings.SplitSeq(said, "\n") {
 		assert.LessOrEqual(t, len(line), 160)
 	}

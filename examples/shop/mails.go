@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,18 +25,19 @@ var bigPurchase = money.MustParse("500")
 // a mail that is sent again is known again: here by the file, elsewhere by the ID that
 // goes with the mail.
 type mailbox struct {
-	dir    string
-	logger *slog.Logger
+	dir     string
+	logger  *slog.Logger
+	written atomic.Int64 // mails, by this process
 }
 
 const mailsReaction = "mails"
 
 // reaction writes a mail for each big purchase.
-func (m mailbox) reaction() *projection.Reaction {
+func (m *mailbox) reaction() *projection.Reaction {
 	return projection.MustNewReaction(mailsReaction, Events, projection.Follow(customerCategory), projection.React(m.thank))
 }
 
-func (m mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) error {
+func (m *mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) error {
 	if e.Data.Amount.Cmp(bigPurchase) < 0 {
 		return nil
 	}
@@ -49,6 +51,7 @@ func (m mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) er
 	if err != nil {
 		return projection.Transient(err) // a full disk, a directory that is gone
 	}
+	m.written.Add(1)
 	return nil
 }
 
@@ -69,22 +72,22 @@ func writeOnce(name, text string) (err error) {
 // mailOptions say where mails go and from when on they are written.
 type mailOptions struct{ dir, from string }
 
-func (o *mailOptions) flags(c *cobra.Command, dir string) {
-	c.Flags().StringVar(&o.dir, dir, "", "write a mail for each purchase of "+bigPurchase.String()+" or more, a file each, into this directory")
+func (o *mailOptions) flags(c *cobra.Command, dir, more string) {
+	c.Flags().StringVar(&o.dir, dir, "", "write a mail for each purchase of "+bigPurchase.String()+" or more, a file each, into this directory"+more)
 	c.Flags().StringVar(&o.from, "mails-from", "", "where the first mails begin: 'beginning', or a time as in 2026-01-31T00:00:00Z.\n"+
 		"Without it, with what is purchased from now on; in a new store, with everything")
 }
 
 // open makes the directory, and names the start of the reaction where one is asked for.
-func (o mailOptions) open(ctx context.Context, s *Service, logger *slog.Logger) (*projection.Reaction, error) {
+func (o mailOptions) open(ctx context.Context, s *Service, logger *slog.Logger) (*mailbox, error) {
 	if err := os.MkdirAll(o.dir, 0o777); err != nil {
 		return nil, err
 	}
-	reaction := mailbox{o.dir, logger}.reaction()
+	m := &mailbox{dir: o.dir, logger: logger}
 	if o.from == "" {
-		return reaction, nil
+		return m, nil
 	}
-	return reaction, startFrom(ctx, s, reaction, "--mails-from", o.from)
+	return m, startFrom(ctx, s, m.reaction(), "--mails-from", o.from)
 }
 
 // startFrom names the start of a reaction, as a flag gives it.
@@ -114,7 +117,7 @@ func (a *app) mailsCommand() *cobra.Command {
 		Short: "Write the mails that are due, then exit; shop worker --mails does so while it runs",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.mails(cmd.Context(), opts) },
 	}
-	opts.flags(c, "dir")
+	opts.flags(c, "dir", "")
 	return c
 }
 
@@ -127,24 +130,32 @@ func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	reaction, err := opts.open(ctx, s, a.logger())
+	logger := a.logger(mailsReaction)
+	box, err := opts.open(ctx, s, logger)
 	if err != nil {
 		return err
 	}
-	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), reaction)
+	report, err := a.sweep(ctx, s, logger, box.reaction())
 	if err != nil {
 		return err
 	}
-	if err := engine.Prepare(ctx); err != nil {
+	if err := a.printMails(opts.dir, int(box.written.Load()), report); err != nil {
 		return err
 	}
-	report, err := engine.Sweep(ctx, nil)
-	if err != nil {
-		return err
-	}
+	return a.hintParked(ctx, s)
+}
+
+// mailsAnswer is what a sweep did, and how many mails came of it.
+type mailsAnswer struct {
+	Mails int `json:"mails"`
+	projectAnswer
+}
+
+func (a *app) printMails(dir string, written int, r projection.SweepReport) error {
 	if a.json {
-		return printJSON(a.stdout, projectAnswer{report.Streams, report.Behind, report.Events, report.Took.Seconds()})
+		return printJSON(a.stdout, mailsAnswer{written, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()}})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s behind; looked at %s\n", counted(report.Behind, "stream was", "streams were"), counted(report.Events, "event"))
+	_, err := fmt.Fprintf(a.stdout, "wrote %s to %s; %s behind; looked at %s\n", counted(written, "mail"), dir,
+		counted(r.Behind, "stream was", "streams were"), counted(r.Events, "event"))
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +62,12 @@ func TestAWorkerWritesAMailForEachBigPurchaseWhileTheyAreMade(t *testing.T) {
 	want := s.big()
 	assert.Eventually(t, func() bool { return slices.Equal(want, s.mails("mails")) }, time.Minute, 20*time.Millisecond)
 	require.NoError(t, worker.Process.Signal(os.Interrupt))
-	assert.Equal(t, 0, worker.wait().code)
+	a := worker.wait()
+	assert.Equal(t, 0, a.code)
+	assert.Contains(t, a.stderr, " feeds 2 projections, and the reaction mails, from sqlite:shop.db; interrupt it to stop\n")
+	for _, consumer := range []string{"worker", "mails"} {
+		assert.Contains(t, a.stderr, `msg="sweep ended" consumer=`+consumer+" ", "whose it is")
+	}
 	s.must("mails", "--dir", "mails") // what it had not come to has no big purchases
 	assert.Equal(t, want, s.mails("mails"))
 }
@@ -95,8 +101,10 @@ func TestMailsOfAnOldStoreCanBeAskedFor(t *testing.T) {
 	s.must("load", data.Path)
 	s.must("project")
 	assert.Equal(t, 2, s.run("mails", "--dir", "mails", "--mails-from", "yesterday").code)
-	s.must("mails", "--dir", "mails", "--mails-from", "beginning")
+	n := len(s.big())
+	assert.Contains(t, s.must("mails", "--dir", "mails", "--mails-from", "beginning"), fmt.Sprintf("wrote %d mails to mails; ", n))
 	assert.Equal(t, s.big(), s.mails("mails"))
+	assert.Contains(t, s.must("mails", "--dir", "mails", "--json"), `{"mails":0,"streams":`)
 }
 
 // Workers are killed again and again while purchases are made.
@@ -127,7 +135,7 @@ func TestNoMailIsLostOrWrittenTwiceWhenWorkersAreKilled(t *testing.T) {
 		s.must("mails", "--dir", "mails")
 		assert.Equal(t, want, s.mails("mails"))
 		// What was thanked for is behind the checkpoints: nothing is done again.
-		assert.Equal(t, "0 streams were behind; looked at 0 events\n", s.must("mails", "--dir", "mails"))
+		assert.Equal(t, "wrote 0 mails to mails; 0 streams were behind; looked at 0 events\n", s.must("mails", "--dir", "mails"))
 	}
 	t.Logf("killed %d workers; %d mails", killed, len(want))
 	require.Greater(t, killed, 4*trials)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,20 +19,25 @@ func (a *app) projectCommand() *cobra.Command {
 	}
 }
 
+// sweep brings consumers to the head of every stream, and shows on the way how far it is.
+func (a *app) sweep(ctx context.Context, s *Service, logger *slog.Logger, consumers ...projection.Consumer) (report projection.SweepReport, err error) {
+	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(logger), consumers...)
+	if err != nil {
+		return report, err
+	}
+	if err := engine.Prepare(ctx); err != nil {
+		return report, err
+	}
+	p := newProgress(a.stderr)
+	defer p.end()
+	return engine.Sweep(ctx, func(r projection.SweepReport) {
+		p.show("%s events of %s streams, %s", thousands(r.Events), thousands(r.Streams), perSecond(r.Events, r.Took))
+	})
+}
+
 func (a *app) project(ctx context.Context) error {
 	return a.with(ctx, func(s *Service) error {
-		engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(a.logger()), viewConsumers()...)
-		if err != nil {
-			return err
-		}
-		if err := engine.Prepare(ctx); err != nil {
-			return err
-		}
-		p := newProgress(a.stderr)
-		report, err := engine.Sweep(ctx, func(r projection.SweepReport) {
-			p.show("%s events of %s streams, %s", thousands(r.Events), thousands(r.Streams), perSecond(r.Events, r.Took))
-		})
-		p.end()
+		report, err := a.sweep(ctx, s, a.logger(viewsConsumer), viewConsumers()...)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,9 @@ func (a *app) workerCommand() *cobra.Command {
 		Short: "Keep the views up to date until interrupted",
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.worker(cmd.Context(), mails) },
 	}
-	mails.flags(c, "mails")
+	mails.flags(c, "mails", ".\n"+
+		"On DynamoDB it follows the stream of the table as a consumer of its own, beside the views: these are\n"+
+		"the two readers that a stream has room for")
 	return c
 }
 
@@ -34,16 +36,18 @@ func (a *app) worker(ctx context.Context, mails mailOptions) (err error) {
 		return &spokenError{class: errUsage, text: "shop worker: --mails-from needs --mails", hint: "name the directory of the mails: " + a.command("worker", "--mails", "mails")}
 	}
 	if mails.dir == "" {
-		return a.follow(ctx, s)
+		return a.follow(ctx, s, "")
 	}
-	reaction, err := mails.open(ctx, s, a.logger())
+	logger := a.logger(mailsReaction)
+	box, err := mails.open(ctx, s, logger)
 	if err != nil {
 		return err
 	}
+	reaction := box.reaction()
 	// Mails have a worker of their own, so that a slow disk holds up no view.
 	return together(ctx,
-		func(ctx context.Context) error { return a.follow(ctx, s) },
-		func(ctx context.Context) error { return a.react(ctx, s, reaction) })
+		func(ctx context.Context) error { return a.follow(ctx, s, ", and the reaction "+reaction.Name()+",") },
+		func(ctx context.Context) error { return a.react(ctx, s, reaction, logger) })
 }
 
 // together runs all until they have ended; where one fails, the others are told to end.
@@ -64,8 +68,8 @@ func together(ctx context.Context, runs ...func(context.Context) error) error {
 }
 
 // react runs a reaction until ctx ends.
-func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reaction) error {
-	opts := workerOptions(a.logger())
+func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reaction, logger *slog.Logger) error {
+	opts := workerOptions(logger)
 	feed, err := s.Feed(ctx, reaction.Name(), opts.Logger)
 	if err != nil {
 		return err
@@ -77,11 +81,15 @@ func (a *app) react(ctx context.Context, s *Service, reaction *projection.Reacti
 	return worker.Run(ctx)
 }
 
-// follow keeps the views of a service up to date until ctx ends.
-func (a *app) follow(ctx context.Context, s *Service) error {
-	opts := workerOptions(a.logger())
+// viewsConsumer is whom the feed announces to what the views need.
+const viewsConsumer = "worker"
+
+// follow keeps the views of a service up to date until ctx ends. What else the process
+// feeds is said beside them.
+func (a *app) follow(ctx context.Context, s *Service, beside string) error {
+	opts := workerOptions(a.logger(viewsConsumer))
 	views := &loggedViews{ViewStore: s.Views, logger: opts.Logger, logged: map[string]uint64{}}
-	feed, err := s.Feed(ctx, "worker", opts.Logger)
+	feed, err := s.Feed(ctx, viewsConsumer, opts.Logger)
 	if err != nil {
 		return err
 	}
@@ -89,7 +97,7 @@ func (a *app) follow(ctx context.Context, s *Service) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "worker %s feeds %d projections from %s; interrupt it to stop\n", opts.Name, len(projections()), a.store)
+	fmt.Fprintf(a.stderr, "worker %s feeds %d projections%s from %s; interrupt it to stop\n", opts.Name, len(projections()), beside, a.store)
 	err = worker.Run(ctx)
 	for _, b := range worker.Heartbeats(time.Now()) {
 		views.log(ctx, b) // what came after the last one
@@ -97,8 +105,9 @@ func (a *app) follow(ctx context.Context, s *Service) error {
 	return err
 }
 
-func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+// logger returns a log whose lines say which consumer they are about.
+func (a *app) logger(consumer string) *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("consumer", consumer)
 }
 
 // loggedViews logs what each heartbeat of a worker tells, as far as it is new: each

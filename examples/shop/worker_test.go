@@ -56,7 +56,7 @@ func TestWorkersKeepTheViewsUpToDateUntilTheyAreInterrupted(t *testing.T) {
 	s.requireSound(want)
 }
 
-var appliedLine = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg="events applied" projection=(\S+) events=(\d+) waiting=\d+$`)
+var appliedLine = regexp.MustCompile(`(?m)^time=\S+ level=INFO msg="events applied" consumer=worker projection=(\S+) events=(\d+) waiting=\d+$`)
 
 // applied adds up what a log says of each projection.
 func applied(tb testing.TB, log string) map[string]int {
@@ -106,7 +106,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- (&app{stderr: file}).follow(ctx, s) }()
+		go func() { ended <- (&app{stderr: file}).follow(ctx, s, "") }()
 		synctest.Wait()
 
 		<-time.After(time.Minute + time.Second) // of the bubble's own time
@@ -160,7 +160,7 @@ func TestAWorkerMakesTheStoreAndLogsWhatItAppliesAndParks(t *testing.T) {
 	s.append(user, "LOYALTY_LEFT", "{}")
 	until("it says what it parked", func() bool { return strings.Count(log(), "level=WARN") == 2 })
 	for _, name := range []string{"product-stats", "purchase-history"} {
-		assert.Regexp(t, fmt.Sprintf(`(?m)^time=\S+ level=WARN msg="projection parked a stream" generation=%s#1 event=%s type=LOYALTY_JOINED error=`, name, bad.EventID(0)), log())
+		assert.Regexp(t, fmt.Sprintf(`(?m)^time=\S+ level=WARN msg="projection parked a stream" consumer=worker generation=%s#1 event=%s type=LOYALTY_JOINED error=`, name, bad.EventID(0)), log())
 	}
 
 	require.NoError(t, worker.Process.Signal(os.Interrupt))

@@ -116,9 +116,19 @@ func classifyEntry(r types.PutEventsResultEntry) answer {
 	return a
 }
 
+// isElsewhere reports whether who answered knows no operation of EventBridge: DynamoDB
+// Local, for one, where an endpoint is set for every service.
+func isElsewhere(code string) bool {
+	return code == "InvalidAction" || code == "UnknownOperationException"
+}
+
+const elsewhere = "what answers there is no EventBridge: AWS_ENDPOINT_URL is for every service, AWS_ENDPOINT_URL_EVENTBRIDGE for this one alone"
+
 // hintFor says what an operator can do about an answer.
 func hintFor(a answer) string {
 	switch {
+	case isElsewhere(a.code):
+		return elsewhere
 	case errors.Is(a.err, eventstore.ErrTooLarge):
 		return "set PublisherOptions.Deposit, which keeps large payloads elsewhere, then retry the stream"
 	case a.verdict == forbidden:
@@ -136,6 +146,8 @@ func describeError(a answer) error {
 	switch {
 	case a.code == "ResourceNotFoundException":
 		return &busError{fmt.Errorf("%w: %w", ErrNoBus, a.err), "create it, in this account and Region, or correct its name"}
+	case isElsewhere(a.code):
+		return &busError{a.err, elsewhere}
 	case a.verdict == forbidden:
 		return &busError{a.err, "allow events:DescribeEventBus, or set PublisherOptions.Unchecked if you are sure that the bus exists"}
 	}

@@ -202,15 +202,33 @@ func (u *unreliable) Do(r *http.Request) (*http.Response, error) {
 func TestWithoutTheRightToLookAtTheBusTheHintSaysSo(t *testing.T) {
 	t.Parallel()
 	server := eventbridgetest.NewServer(t, eventbridgetest.Options{})
-	client := server.Client(t, func(o *sdk.Options) { o.HTTPClient = denying{} })
+	client := server.Client(t, func(o *sdk.Options) { o.HTTPClient = refusing("AccessDeniedException") })
 	_, err := eventbridge.OpenPublisher(t.Context(), client, "shop", eventbridge.PublisherOptions{})
 	require.Error(t, err)
 	assert.Contains(t, eventstore.Hint(err), "events:DescribeEventBus")
 }
 
-// denying answers as EventBridge does where a right is missing.
-type denying struct{}
+// An endpoint that is set for every service may be that of a server with only one.
+func TestAServerWithoutEventBridgeIsSaid(t *testing.T) {
+	t.Parallel()
+	server := eventbridgetest.NewServer(t, eventbridgetest.Options{})
+	for _, code := range []string{"InvalidAction", "UnknownOperationException"} {
+		client := server.Client(t, func(o *sdk.Options) { o.HTTPClient = refusing(code) })
+		_, err := eventbridge.OpenPublisher(t.Context(), client, "shop", eventbridge.PublisherOptions{})
+		require.Error(t, err)
+		assert.Contains(t, eventstore.Hint(err), "is no EventBridge")
+		p, err := eventbridge.OpenPublisher(t.Context(), client, "shop", eventbridge.PublisherOptions{Unchecked: true})
+		require.NoError(t, err)
+		err = p.Publish(t.Context(), purchase(t, "user-1", 1))
+		require.Error(t, err)
+		assert.Contains(t, eventstore.Hint(err), "is no EventBridge")
+	}
+}
 
-func (denying) Do(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"X-Amzn-Errortype": {"AccessDeniedException"}}, Body: http.NoBody, Request: r}, nil
+// refusing answers every request as EventBridge does where a right is missing, or another
+// server: with a code.
+type refusing string
+
+func (code refusing) Do(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"X-Amzn-Errortype": {string(code)}}, Body: http.NoBody, Request: r}, nil
 }

@@ -145,3 +145,24 @@ func members(e ast.Expr) (names []string) {
 	}
 	return names
 }
+
+// logLine is a row of a table of what programs log.
+var logLine = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (warning|error|information) \\|")
+
+func TestTheLogLinesInTheDocumentsAreLogged(t *testing.T) {
+	t.Parallel()
+	calls := map[string]string{"warning": "WarnContext", "error": "ErrorContext", "information": "InfoContext"}
+	named := 0
+	for _, p := range pages(t) {
+		for _, row := range logLine.FindAllStringSubmatch(p.text, -1) {
+			named++
+			call := calls[row[2]] + "(ctx, " + strconv.Quote(row[1])
+			found := false
+			for name, text := range sources(t) {
+				found = found || !strings.HasSuffix(name, "_test.go") && strings.Contains(text, call)
+			}
+			assert.True(t, found, "%s says that %q is logged as %s", p.name, row[1], row[2])
+		}
+	}
+	assert.Greater(t, named, 10)
+}

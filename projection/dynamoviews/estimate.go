@@ -14,9 +14,15 @@ import (
 // Estimate is what views would have cost on DynamoDB. Units are those of on-demand
 // capacity; see docs/dynamodb.md.
 type Estimate struct {
-	// Slices were written, which moved so many checkpoints and wrote so many rows;
-	// inserted rows go beside them.
-	Slices, Checkpoints, Rows, Inserts int
+	// Slices were written, which moved so many Checkpoints. OwnRows lie in the items of
+	// those, as projection.PerStream makes them; Rows are items beside them, of the same
+	// transaction; Inserts go by themselves, unless a stream has a park record.
+	Slices, Checkpoints, OwnRows, Rows, Inserts int
+	// Alone are the slices that are one checkpoint and no row beside it: no transaction,
+	// and half as dear.
+	Alone int
+	// Parks is how often a stream was parked, or its park record removed.
+	Parks int
 	// RowBytes is the size of the rows and inserts as items, keys and all.
 	RowBytes int
 	// Requests is the least number: without repetitions.
@@ -24,6 +30,9 @@ type Estimate struct {
 	// WriteUnits and ReadUnits are for rows and checkpoints. States and heartbeats are
 	// not in them: they do not grow with the events.
 	WriteUnits, ReadUnits float64
+	// CheckpointUnits, with own rows, RowUnits, InsertUnits and ParkUnits are what
+	// WriteUnits is the sum of.
+	CheckpointUnits, RowUnits, InsertUnits, ParkUnits float64
 }
 
 // Estimator is a view store that counts what it would cost on DynamoDB, while another
@@ -61,35 +70,53 @@ func (e *Estimator) Apply(ctx context.Context, s projection.Slice) error {
 
 func (e *Estimator) count(s projection.Slice) {
 	items, inserts := new(Views).itemsOf(s)
-	units := 0
-	for _, item := range items {
+	alone := len(items) == 1 && len(s.Moves) == 1
+	rows := 0
+	for _, w := range s.Writes {
+		e.sum.RowBytes += dynamotable.SizeOf(rowItem(s.Generation, w.Row))
+		switch {
+		case w.Insert:
+			e.sum.Inserts++
+		case projection.IsPerStream(w.Row.ID.View):
+			e.sum.OwnRows++
+		default:
+			rows++
+		}
+	}
+	for i, item := range items {
 		size := sizeOfWrite(item)
-		units += dynamotable.WriteUnits(size)
+		units := float64(dynamotable.WriteUnits(size))
+		if !alone { // a transaction
+			units *= 2
+		}
+		e.sum.WriteUnits += units
+		switch { // in this order they come
+		case i < len(s.Moves):
+			e.sum.CheckpointUnits += units
+		case i < len(s.Moves)+rows:
+			e.sum.RowUnits += units
+		default:
+			e.sum.InsertUnits += units
+		}
 		if item.Update != nil && size > 1 {
 			e.own[nameOf(item.Update.Key)] = size
 		}
+	}
+	for _, item := range inserts {
+		units := float64(dynamotable.WriteUnits(dynamotable.SizeOf(item)))
+		e.sum.WriteUnits += units
+		e.sum.InsertUnits += units
 	}
 	e.sum.Requests += (len(inserts) + dynamotable.MaxBatchWriteItems - 1) / dynamotable.MaxBatchWriteItems
 	if len(items) > 0 {
 		e.sum.Requests++
 	}
-	if len(items) > 1 || len(s.Moves) == 0 { // a transaction
-		units *= 2
-	}
-	for _, item := range inserts {
-		units += dynamotable.WriteUnits(dynamotable.SizeOf(item))
+	if alone {
+		e.sum.Alone++
 	}
 	e.sum.Slices++
-	e.sum.WriteUnits += float64(units)
 	e.sum.Checkpoints += len(s.Moves)
-	for _, w := range s.Writes {
-		e.sum.RowBytes += dynamotable.SizeOf(rowItem(s.Generation, w.Row))
-		if w.Insert {
-			e.sum.Inserts++
-		} else {
-			e.sum.Rows++
-		}
-	}
+	e.sum.Rows += rows
 }
 
 // sizeOfWrite is what a write is charged by. What is deleted is taken to be small, and so
@@ -110,7 +137,9 @@ func sizeOfWrite(item types.TransactWriteItem) int {
 func (e *Estimator) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
 	e.mu.Lock()
 	e.sum.Requests++
-	e.sum.WriteUnits += 3 // with its entry in the index
+	e.sum.Parks++
+	e.sum.ParkUnits += 3 // with its entry in the index
+	e.sum.WriteUnits += 3
 	e.mu.Unlock()
 	return e.ViewStore.Park(ctx, g, stream, at, p)
 }

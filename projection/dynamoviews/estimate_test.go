@@ -91,6 +91,12 @@ func TestWhatIsEstimatedIsWhatTheMeterCounts(t *testing.T) {
 	estimate, _ := estimateAndCount(t, newTotals)
 	assert.Positive(t, estimate.Inserts)
 	assert.Positive(t, estimate.Rows)
+	assert.Zero(t, estimate.OwnRows)
+	assert.Zero(t, estimate.Alone)
+	assert.InDelta(t, 2*estimate.Checkpoints, estimate.CheckpointUnits, 0, "in transactions")
+	assert.InDelta(t, 2*estimate.Rows, estimate.RowUnits, 0)
+	assert.InDelta(t, estimate.Inserts, estimate.InsertUnits, 0)
+	assert.InDelta(t, estimate.CheckpointUnits+estimate.RowUnits+estimate.InsertUnits, estimate.WriteUnits, 0)
 }
 
 func TestARowThatLiesWithItsCheckpointIsWrittenForOneUnit(t *testing.T) {
@@ -98,6 +104,8 @@ func TestARowThatLiesWithItsCheckpointIsWrittenForOneUnit(t *testing.T) {
 	estimate, counted := estimateAndCount(t, newBuyers)
 	assert.Equal(t, 40, estimate.Slices)
 	assert.InDelta(t, 40, estimate.WriteUnits, 0)
+	assert.Equal(t, []int{40, 40, 40, 0, 0}, []int{estimate.Alone, estimate.Checkpoints, estimate.OwnRows, estimate.Rows, estimate.Inserts})
+	assert.InDelta(t, 40, estimate.CheckpointUnits, 0)
 	assert.Equal(t, 40, counted["UpdateItem"].Requests)
 	assert.InDelta(t, 40, counted["UpdateItem"].WriteUnits, 0)
 	assert.Zero(t, counted["TransactWriteItems"].Requests)

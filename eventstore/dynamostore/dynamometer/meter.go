@@ -2,9 +2,11 @@
 // capacity units and the throttles of each operation.
 //
 //	var meter dynamometer.Meter
-//	client := dynamodb.NewFromConfig(config, meter.Attach)
+//	client := dynamostore.NewClient(settings, meter.Attach)
 //	…
-//	fmt.Println(meter.Total())
+//	for operation, used := range meter.Operations() {
+//		fmt.Printf("%s: %d requests, %.0f write units, %.1f read units\n", operation, used.Requests, used.WriteUnits, used.ReadUnits)
+//	}
 package dynamometer
 
 import (
@@ -47,8 +49,8 @@ type Meter struct {
 	all map[string]Usage
 }
 
-// Attach makes a client count: it is an option of dynamodb.New and NewFromConfig. Each
-// request then asks for the capacity that it consumed, which costs nothing.
+// Attach makes a client count: it is an option of dynamostore.NewClient, and of the SDK's
+// own dynamodb.New and NewFromConfig. Each request then asks for the capacity that it consumed, which costs nothing.
 func (m *Meter) Attach(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 		if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("LeftfoldMeterInput", keepInput), middleware.Before); err != nil {
