@@ -121,7 +121,9 @@ func (e *IDReusedError) Is(target error) bool { return target == ErrIDReused }
 // once, and the answer is the first result. It is an [ErrOutcomeUnknown].
 type OutcomeUnknownError struct {
 	Write Write
-	Err   error
+	// With is what is to be sent again instead where it was a transaction: Write is its first.
+	With *Transaction
+	Err  error
 }
 
 func (e *OutcomeUnknownError) Error() string {

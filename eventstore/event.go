@@ -62,9 +62,12 @@ type Commit struct {
 	Digest Digest
 	// Time is in UTC, in whole microseconds, and never before the time of the
 	// stream's preceding commit.
-	Time     time.Time
-	Metadata Metadata
-	Events   []Event
+	Time time.Time
+	// Strict, Claims and Releases are those of the write.
+	Strict           bool
+	Claims, Releases []Claim
+	Metadata         Metadata
+	Events           []Event
 	// Revision is the stream's revision right after this commit.
 	Revision Revision
 }

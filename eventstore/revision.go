@@ -65,6 +65,13 @@ func (r Revision) Time() time.Time {
 // IsAny reports whether r is [Any].
 func (r Revision) IsAny() bool { return r.any }
 
+// Is is for implementations of [Store]: it reports whether a stream's head, as the store
+// has just read it, is what r stands for. Version and time must agree: a store that was
+// restored may have come to the same version by other events.
+func (r Revision) Is(head Revision) bool {
+	return r.any || r.version == head.version && r.micros == head.micros
+}
+
 // String describes the revision for people.
 func (r Revision) String() string {
 	switch {

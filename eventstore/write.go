@@ -29,6 +29,9 @@ const maxYear = 9999
 // eventOverhead is what the frame of a commit adds to an event, at the most.
 const eventOverhead = 8
 
+// claimOverhead is what a store adds to a claim: names and the event that took it.
+const claimOverhead = MaxCategoryBytes + MaxIDBytes + 64
+
 // Digest tells contents apart: the first half of a SHA-256.
 type Digest [16]byte
 
@@ -55,6 +58,11 @@ type Write struct {
 	// where it is before it: time never runs backwards within a stream. The
 	// year is 1 to 9999.
 	Time time.Time
+	// Strict claims the ID too: the same ID is recognised at any later revision of the
+	// stream as well, for ever. The first result is then returned, whatever the revision.
+	Strict bool
+	// Claims are taken by the commit, and Releases given up; see [Transactor].
+	Claims, Releases []Claim
 	// Metadata is laid over that of the context.
 	Metadata Metadata
 	// Events are what happened, at least one. Append does not keep them.
@@ -83,8 +91,11 @@ func Prepare(ctx context.Context, store string, w Write) (Write, error) {
 	if n := w.size(); n > MaxCommitBytes {
 		return Write{}, &LimitError{Stream: w.Stream, What: "commit bytes", Size: n, Limit: MaxCommitBytes}
 	}
+	if err := w.checkClaims(); err != nil {
+		return Write{}, err
+	}
 	if w.Digest == (Digest{}) {
-		w.Digest = digestEvents(w.Events)
+		w.Digest = w.digest()
 	}
 	if w.Time.IsZero() {
 		w.Time = time.Now()
@@ -96,19 +107,12 @@ func Prepare(ctx context.Context, store string, w Write) (Write, error) {
 	return w, nil
 }
 
-// Expects reports whether the stream's head, as the store has just read it, is what
-// the prepared write was decided on. Version and time must agree: a store that was
-// restored may have come to the same version by other events.
-func (w Write) Expects(head Revision) bool {
-	return w.Revision.any || w.Revision.version == head.version && w.Revision.micros == head.micros
-}
-
 // CommitAt returns the commit that a prepared write becomes when it is stored
 // after the boundary head of the store's own stream.
 func (w Write) CommitAt(store string, head Revision) Commit {
 	c := Commit{
 		Stream: w.Stream, First: head.Version() + 1, ID: w.ID, Digest: w.Digest,
-		Time: later(w.Time, head.Time()), Metadata: w.Metadata, Events: w.Events,
+		Time: later(w.Time, head.Time()), Strict: w.Strict, Claims: w.Claims, Releases: w.Releases, Metadata: w.Metadata, Events: w.Events,
 	}
 	c.Revision = NewRevision(store, w.Stream, c.Last(), c.Time)
 	return c
@@ -185,6 +189,9 @@ func (w Write) size() int {
 	for _, e := range w.Events {
 		n += len(e.Type) + len(e.Payload) + eventOverhead
 	}
+	for _, c := range append(w.Taken(), w.Releases...) { // in the commit, and by itself
+		n += 2 * (len(c.Scope) + len(c.Key) + claimOverhead)
+	}
 	return n
 }
 
@@ -210,16 +217,28 @@ func checkEventType(name string) error {
 	return nil
 }
 
-func digestEvents(events []Event) Digest {
+// digest is that of the events, and of the claims where there are some.
+func (w Write) digest() Digest {
 	h := sha256.New()
 	var n []byte
-	for _, e := range events {
-		n = binary.AppendUvarint(n[:0], uint64(len(e.Type)))
-		n = append(n, e.Type...)
+	add := func(text string) {
+		n = append(binary.AppendUvarint(n, uint64(len(text))), text...)
+	}
+	for _, e := range w.Events {
+		n = n[:0]
+		add(e.Type)
 		n = binary.AppendUvarint(n, uint64(e.Schema))
 		n = binary.AppendUvarint(n, uint64(len(e.Payload)))
 		h.Write(n)
 		h.Write(e.Payload)
+	}
+	for i, list := range [][]Claim{w.Claims, w.Releases} {
+		for _, c := range list {
+			n = binary.AppendUvarint(n[:0], uint64(i))
+			add(c.Scope)
+			add(c.Key)
+			h.Write(n)
+		}
 	}
 	return Digest(h.Sum(nil)[:16])
 }

@@ -14,7 +14,8 @@ import (
 
 // Append implements [eventstore.Store]: one PutItem, of one write unit for each KB, and
 // one unit more for the first commit of a stream. A commit over 400 KB is a transaction
-// of its parts, at twice the price. At Any it reads the head first, and an unknown
+// of its parts, at twice the price, and so is one with claims, each of which is an item.
+// At Any it reads the head first, and an unknown
 // outcome names the slot that it tried: there the write may be sent again.
 func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
 	w, err := eventstore.Prepare(ctx, s.identity, w)
@@ -27,6 +28,9 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 	b, err := newBody(w)
 	if err != nil {
 		return eventstore.Commit{}, err
+	}
+	if w.Strict || len(w.Claims)+len(w.Releases) > 0 {
+		return s.appendClaiming(ctx, w, b)
 	}
 	if w.Revision.IsAny() {
 		return s.appendAny(ctx, w, b)
@@ -109,41 +113,71 @@ func (s *Store) write(ctx context.Context, c *eventstore.Commit, b body) (taken 
 	return failed.Item, nil
 }
 
+// transact puts a commit whose payloads lie in items of their own.
 func (s *Store) transact(ctx context.Context, put *dynamodb.PutItemInput, c *eventstore.Commit, b body) (taken dynamotable.Item, err error) {
-	in := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{
-		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
-		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
-	}}}}
-	for i, part := range b.parts {
-		item := payloadItem(c.Stream, c.First, i, part)
-		in.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})
-	}
-	err = dynamotable.Transact(ctx, s.attempts, s.client, in)
-	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-	if !ok || len(canceled.CancellationReasons) == 0 {
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: s.putsOf(put, c, b)}
+	failed, err := s.send(ctx, in)
+	if err != nil || failed == nil || failed[0] == nil {
 		return nil, err
 	}
-	reason := canceled.CancellationReasons[0]
-	if reason.Code == nil || *reason.Code != "ConditionalCheckFailed" {
-		return nil, err
-	}
-	if len(reason.Item) == 0 {
+	if len(failed[0].Item) == 0 {
 		return s.get(ctx, c.Stream, c.First)
 	}
-	return reason.Item, nil
+	return failed[0].Item, nil
+}
+
+// putsOf are the items of a commit in a transaction, first that which wins the slot.
+func (s *Store) putsOf(put *dynamodb.PutItemInput, c *eventstore.Commit, b body) []types.TransactWriteItem {
+	items := []types.TransactWriteItem{{Put: &types.Put{
+		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
+		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
+	}}}
+	for i, part := range b.parts {
+		items = append(items, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: payloadItem(c.Stream, c.First, i, part)}})
+	}
+	return items
+}
+
+// send carries a transaction out. Where conditions failed it returns the reasons of those,
+// nil for the items whose condition held.
+func (s *Store) send(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (failed []*types.CancellationReason, err error) {
+	err = dynamotable.Transact(ctx, s.attempts, s.client, in)
+	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok || len(canceled.CancellationReasons) != len(in.TransactItems) {
+		return nil, err
+	}
+	any := false
+	failed = make([]*types.CancellationReason, len(in.TransactItems))
+	for i, reason := range canceled.CancellationReasons {
+		if reason.Code != nil && *reason.Code == "ConditionalCheckFailed" {
+			failed[i], any = &reason, true
+		}
+	}
+	if !any {
+		return nil, err
+	}
+	return failed, nil
 }
 
 // get reads the commit at a slot that is known to be taken: for servers that do not
 // return it with the failed condition.
 func (s *Store) get(ctx context.Context, stream eventstore.StreamID, first eventstore.Version) (dynamotable.Item, error) {
-	out, err := dynamotable.Send(ctx, s.attempts, "GetItem", s.client.GetItem,
-		&dynamodb.GetItemInput{TableName: &s.table, Key: keyOf(stream, first), ConsistentRead: new(true)})
-	if err == nil && len(out.Item) == 0 {
+	item, err := s.item(ctx, keyOf(stream, first))
+	if err == nil && len(item) == 0 {
 		err = damaged(stream, int64(first), errors.New("the commit at a taken slot is not there"))
 	}
 	if err != nil {
 		// Whether it is our own is not known.
 		return nil, &dynamotable.Error{Operation: "GetItem", Unknown: true, Err: err}
+	}
+	return item, nil
+}
+
+// item reads one item, strongly consistent; it is empty where there is none.
+func (s *Store) item(ctx context.Context, key dynamotable.Item) (dynamotable.Item, error) {
+	out, err := dynamotable.Send(ctx, s.attempts, "GetItem", s.client.GetItem, &dynamodb.GetItemInput{TableName: &s.table, Key: key, ConsistentRead: new(true)})
+	if err != nil {
+		return nil, err
 	}
 	return out.Item, nil
 }

@@ -50,9 +50,10 @@ type Store struct {
 }
 
 var (
-	_ eventstore.Store     = (*Store)(nil)
-	_ eventstore.Directory = (*Store)(nil)
-	_ eventstore.Scanner   = (*Store)(nil)
+	_ eventstore.Store      = (*Store)(nil)
+	_ eventstore.Transactor = (*Store)(nil)
+	_ eventstore.Directory  = (*Store)(nil)
+	_ eventstore.Scanner    = (*Store)(nil)
 )
 
 // Open looks at the table PREFIX-events, with one DescribeTable. The table's ID is the

@@ -2,6 +2,7 @@ package dynamostore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -42,6 +43,15 @@ func newBody(w eventstore.Write) (body, error) {
 			return body{}, fmt.Errorf("append to %q: metadata: %w", w.Stream, err)
 		}
 		b.item[attrMeta] = dynamotable.S(string(meta))
+	}
+	if w.Strict {
+		b.item[attrStrict] = &types.AttributeValueMemberBOOL{Value: true}
+	}
+	if len(w.Claims) > 0 {
+		b.item[attrClaims] = dynamotable.L(eventstore.ClaimTexts(w.Claims))
+	}
+	if len(w.Releases) > 0 {
+		b.item[attrGave] = dynamotable.L(eventstore.ClaimTexts(w.Releases))
 	}
 	name, content := contentOf(text, dynamotable.SizeOf(b.item)+len(w.Stream.String())+len(attrPK)+len(attrSK)+16)
 	b.item[name] = content
@@ -161,6 +171,9 @@ func (s *Store) commit(item dynamotable.Item, stream eventstore.StreamID, parts 
 		return fail(fmt.Errorf("the digest has %d bytes", len(digest)))
 	}
 	c.Digest = eventstore.Digest(digest)
+	if err := claimsOf(&r, &c); err != nil {
+		return fail(err)
+	}
 	if r.Has(attrMeta) {
 		meta := r.String(attrMeta)
 		if r.Err != nil {
@@ -171,6 +184,17 @@ func (s *Store) commit(item dynamotable.Item, stream eventstore.StreamID, parts 
 		}
 	}
 	return c, nil
+}
+
+func claimsOf(r *dynamotable.Reader, c *eventstore.Commit) (err error) {
+	c.Strict = r.Has(attrStrict)
+	if r.Has(attrClaims) {
+		c.Claims, err = eventstore.ParseClaims(r.Strings(attrClaims))
+	}
+	if err == nil && r.Has(attrGave) {
+		c.Releases, err = eventstore.ParseClaims(r.Strings(attrGave))
+	}
+	return errors.Join(r.Err, err)
 }
 
 // textOf returns the payloads, from the item or from its parts.

@@ -1,6 +1,7 @@
 package dynamostore
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -28,6 +29,9 @@ import (
 //	meta    S  JSON, absent where there is none
 //	sum     B  tells another content under the same ID
 //	dir     S  category#slice, in the first commit of a stream only: the directory
+//	strict  BOOL  true where the commit has claimed its ID
+//	claims  L  the claims that it took, and
+//	gave    L  those that it released: "scope:key"
 //
 // A payload item lies outside of any stream's name, which begins with a letter, a
 // digit, '_' or '.':
@@ -35,6 +39,13 @@ import (
 //	PK      S  !payload|version|stream
 //	SK      N  number of the part, from 0
 //	part    B  bytes
+//
+// A claim that is held is an item, with the first event of the commit that took it:
+//
+//	PK      S  !claim|scope|key
+//	SK      N  0
+//	stream  S
+//	version N
 //
 // Other keys that begin with '!', and sort keys below 1, are kept for what is written
 // together with commits. A reader of streams never meets them, a scan passes over them.
@@ -53,9 +64,16 @@ const (
 	attrDigest = "sum"
 	attrDir    = dynamotable.DirectoryKey
 	attrPart   = "part"
+	attrStrict = "strict"
+	attrClaims = "claims"
+	attrGave   = "gave"
+
+	attrStream  = "stream"
+	attrVersion = "version"
 
 	reserved      = "!"
 	payloadPrefix = reserved + "payload|"
+	claimPrefix   = reserved + "claim|"
 
 	// The index of the directory says in its name among how many slices the streams of
 	// a category are divided: a slice takes about 1,000 new streams a second.
@@ -78,6 +96,30 @@ func payloadItem(stream eventstore.StreamID, first eventstore.Version, part int,
 	item := payloadKey(stream, first, part)
 	item[attrPart] = dynamotable.B(bytes)
 	return item
+}
+
+func claimKey(c eventstore.Claim) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(claimPrefix + c.Scope + "|" + c.Key), attrSK: dynamotable.N(0)}
+}
+
+func claimItem(c eventstore.Claim, holder eventstore.EventID) dynamotable.Item {
+	item := claimKey(c)
+	item[attrStream], item[attrVersion] = dynamotable.S(holder.Stream.String()), dynamotable.N(holder.Version)
+	return item
+}
+
+// holderOf returns the event that the item of a claim names.
+func holderOf(c eventstore.Claim, item dynamotable.Item) (eventstore.EventID, error) {
+	r := dynamotable.Reader{Item: item}
+	name, version := r.String(attrStream), r.Int(attrVersion)
+	stream, err := eventstore.ParseStreamID(name)
+	if err = errors.Join(r.Err, err); err == nil && version < 1 {
+		err = fmt.Errorf("its version is %d", version)
+	}
+	if err != nil {
+		return eventstore.EventID{}, damaged(stream, version, fmt.Errorf("the claim %q: %w", c, err))
+	}
+	return eventstore.EventID{Stream: stream, Version: eventstore.Version(version)}, nil
 }
 
 // directoryKey returns the partition of the directory that lists a stream.

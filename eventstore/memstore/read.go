@@ -131,9 +131,10 @@ func handOutEach(commits iter.Seq2[int, eventstore.Commit]) iter.Seq[eventstore.
 	}
 }
 
-// handOut returns a commit whose slice and map the caller may change.
+// handOut returns a commit whose slices and map the caller may change.
 func handOut(c eventstore.Commit) eventstore.Commit {
 	c.Events = slices.Clone(c.Events)
+	c.Claims, c.Releases = slices.Clone(c.Claims), slices.Clone(c.Releases)
 	c.Metadata.Extra = maps.Clone(c.Metadata.Extra)
 	return c
 }

@@ -23,7 +23,10 @@ import (
 //	frame     where each payload begins and what it is; see internal/frame
 //	events    the payloads; a JSON array where they are JSON
 //	metadata  JSON, or NULL where there is none
+//	claims    JSON: what the commit took and gave up, or NULL where there is nothing
 //	digest    tells another content under the same ID
+//
+// A row of claims is a claim that is held, with the first event of the commit that took it.
 //
 // The view events is for people: one row an event. Its payload is NULL where
 // the codec does not write JSON.
@@ -33,8 +36,11 @@ var schema = []string{
 		position INTEGER PRIMARY KEY AUTOINCREMENT,
 		stream TEXT NOT NULL, version INTEGER NOT NULL, count INTEGER NOT NULL,
 		id TEXT NOT NULL, time INTEGER NOT NULL, types TEXT NOT NULL,
-		frame BLOB NOT NULL, events BLOB NOT NULL, metadata TEXT, digest BLOB NOT NULL,
+		frame BLOB NOT NULL, events BLOB NOT NULL, metadata TEXT, claims TEXT, digest BLOB NOT NULL,
 		UNIQUE(stream, version))`,
+	`CREATE TABLE IF NOT EXISTS claims(
+		scope TEXT NOT NULL, key TEXT NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL,
+		PRIMARY KEY(scope, key)) WITHOUT ROWID`,
 	`CREATE TABLE IF NOT EXISTS feeds(consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID`,
 	`CREATE VIEW IF NOT EXISTS events AS
 		SELECT c.stream || '@' || (c.version + e.key) AS id, c.stream, c.version + e.key AS version,
@@ -52,19 +58,23 @@ const (
 	// the version is NULL, which the table does not take: the statement fails before it has
 	// written anything. A stream without commits has the head 0. The parameters have no
 	// numbers, by which the driver would look each up.
-	insertCommit = `INSERT INTO commits(stream, version, count, id, time, types, frame, events, metadata, digest)
+	insertCommit = `INSERT INTO commits(stream, version, count, id, time, types, frame, events, metadata, claims, digest)
 		VALUES (?, CASE WHEN coalesce((SELECT version + count = ? AND time = ? FROM commits
 				WHERE stream = ? ORDER BY version DESC LIMIT 1), ? = 1) THEN ? END,
-			?, ?, ?, ?, ?, ?, ?, ?)`
+			?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	selectHead = `SELECT version, count, time FROM commits WHERE stream = ? ORDER BY version DESC LIMIT 1`
 
 	// selectBefore is selectHead of the stream as it was up to a version.
 	selectBefore = `SELECT version, count, time FROM commits WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1`
 
-	commitColumns = `version, count, id, time, frame, events, metadata, digest`
+	commitColumns = `version, count, id, time, frame, events, metadata, claims, digest`
 
 	selectCommit = `SELECT ` + commitColumns + ` FROM commits`
+
+	selectClaim = `SELECT stream, version FROM claims WHERE scope = ? AND key = ?`
+	insertClaim = `INSERT INTO claims(scope, key, stream, version) VALUES (?, ?, ?, ?)`
+	deleteClaim = `DELETE FROM claims WHERE scope = ? AND key = ?`
 
 	// selectStreams jumps from stream to stream in the index, past their commits.
 	selectStreams = `WITH RECURSIVE names(name) AS (
@@ -102,18 +112,46 @@ func encodeMetadata(m eventstore.Metadata) any {
 	return string(text)
 }
 
+// claims is the JSON of a commit's claims.
+type claims struct {
+	Strict   bool     `json:"strict,omitempty"`
+	Claims   []string `json:"claims,omitempty"`
+	Releases []string `json:"releases,omitempty"`
+}
+
+func encodeClaims(w eventstore.Write) any {
+	if !w.Strict && len(w.Claims)+len(w.Releases) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(claims{w.Strict, eventstore.ClaimTexts(w.Claims), eventstore.ClaimTexts(w.Releases)}) // strings that Prepare has checked
+	return string(text)
+}
+
+func decodeClaims(text []byte, c *eventstore.Commit) error {
+	var claimed claims
+	err := json.Unmarshal(text, &claimed)
+	if err == nil {
+		c.Claims, err = eventstore.ParseClaims(claimed.Claims)
+	}
+	if err == nil {
+		c.Releases, err = eventstore.ParseClaims(claimed.Releases)
+	}
+	c.Strict = claimed.Strict
+	return err
+}
+
 func fromMicros(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
 // stored is a row of commitColumns.
 type stored struct {
-	first, count, micros       sqlitefile.Int
-	id                         sqlitefile.Text
-	header, text, digest, meta sqlitefile.Blob
+	first, count, micros               sqlitefile.Int
+	id                                 sqlitefile.Text
+	header, text, digest, meta, claims sqlitefile.Blob
 }
 
 // dest is what the columns are scanned into.
 func (r *stored) dest() []any {
-	return []any{&r.first, &r.count, &r.id, &r.micros, &r.header, &r.text, &r.meta, &r.digest}
+	return []any{&r.first, &r.count, &r.id, &r.micros, &r.header, &r.text, &r.meta, &r.claims, &r.digest}
 }
 
 // commit returns the row as a commit, or says how it contradicts itself. intern,
@@ -136,6 +174,11 @@ func (r *stored) commit(identity string, stream eventstore.StreamID, intern func
 	if r.meta != nil {
 		if err := json.Unmarshal(r.meta, &c.Metadata); err != nil {
 			return damaged("the metadata is not JSON: " + err.Error())
+		}
+	}
+	if r.claims != nil {
+		if err := decodeClaims(r.claims, &c); err != nil {
+			return damaged("the claims can not be read: " + err.Error())
 		}
 	}
 	c.Events, c.Digest = events, eventstore.Digest(r.digest)

@@ -32,10 +32,11 @@ type Store struct {
 }
 
 var (
-	_ eventstore.Store     = (*Store)(nil)
-	_ eventstore.Directory = (*Store)(nil)
-	_ eventstore.Scanner   = (*Store)(nil)
-	_ eventstore.Feed      = (*Feed)(nil)
+	_ eventstore.Store      = (*Store)(nil)
+	_ eventstore.Transactor = (*Store)(nil)
+	_ eventstore.Directory  = (*Store)(nil)
+	_ eventstore.Scanner    = (*Store)(nil)
+	_ eventstore.Feed       = (*Feed)(nil)
 )
 
 // Open opens the store in the file at path, and creates both where they do not
@@ -91,22 +92,39 @@ func (s *Store) Append(ctx context.Context, w eventstore.Write) (eventstore.Comm
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
+	if w.Strict || len(w.Claims)+len(w.Releases) > 0 {
+		commits, err := s.transact(ctx, eventstore.Transaction{Writes: []eventstore.Write{w}})
+		if err != nil {
+			return eventstore.Commit{}, err
+		}
+		return commits[0], nil
+	}
 	row := newRow(w)
 	var c eventstore.Commit
 	err = s.file.Do(ctx, "write", func(tx *sqlitefile.Tx) (err error) {
 		c, err = s.append(tx, w, row)
 		return err
 	})
-	if errors.Is(err, sqlitefile.ErrUnknown) {
-		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: err}
-	}
-	if _, ok := errors.AsType[*sqlitefile.Error](err); ok {
-		return eventstore.Commit{}, fmt.Errorf("append to %q: %w", w.Stream, err)
-	}
 	if err != nil {
-		return eventstore.Commit{}, err
+		return eventstore.Commit{}, failure(eventstore.Transaction{Writes: []eventstore.Write{w}}, err)
 	}
 	return c, nil
+}
+
+// failure is what a caller is told of a group that failed.
+func failure(t eventstore.Transaction, err error) error {
+	w := t.Writes[0]
+	if errors.Is(err, sqlitefile.ErrUnknown) {
+		unknown := &eventstore.OutcomeUnknownError{Write: w, Err: err}
+		if len(t.Writes)+len(t.Checks) > 1 {
+			unknown.With = &t
+		}
+		return unknown
+	}
+	if _, ok := errors.AsType[*sqlitefile.Error](err); ok {
+		return fmt.Errorf("append to %q: %w", w.Stream, err)
+	}
+	return err
 }
 
 // append runs inside the group's transaction. The insert itself looks at the head,
@@ -124,7 +142,7 @@ func (s *Store) append(tx *sqlitefile.Tx, w eventstore.Write, row row) (eventsto
 	c.Events = row.events
 	stream, first := c.Stream.String(), int64(c.First)
 	_, err := tx.Exec(insertCommit, stream, first, at.Time().UnixMicro(), stream, first, first,
-		len(c.Events), c.ID, c.Time.UnixMicro(), row.types, row.frame, row.text, row.metadata, c.Digest[:])
+		len(c.Events), c.ID, c.Time.UnixMicro(), row.types, row.frame, row.text, row.metadata, row.claims, c.Digest[:])
 	if !errors.Is(err, sqlitefile.ErrNull) {
 		return c, err
 	}
@@ -150,44 +168,61 @@ func (s *Store) headOf(tx *sqlitefile.Tx, stream eventstore.StreamID) (eventstor
 
 // refuse says why the write's slot is not free, or returns the write's own commit.
 func (s *Store) refuse(tx *sqlitefile.Tx, w eventstore.Write) (eventstore.Commit, error) {
-	head, err := s.headOf(tx, w.Stream)
-	if err != nil {
-		return eventstore.Commit{}, err
-	}
-	if w.Expects(head) {
-		return eventstore.Commit{}, errors.New("SQLite does not take the row, although its slot is free")
-	}
-	at := w.Revision.Version()
-	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", w.Stream.String(), int64(at)+1)
-	if err != nil {
-		return eventstore.Commit{}, err
-	}
-	var r stored
-	err = row.Scan(r.dest()...)
-	if err == nil {
-		// A restored stream may have come past the revision by other events.
-		row, err = tx.QueryRow(selectBefore, w.Stream.String(), int64(at))
-	}
-	var before eventstore.Revision
-	if err == nil {
-		before, err = s.scanHead(row, w.Stream)
-	}
-	if errors.Is(err, sql.ErrNoRows) || err == nil && at > 0 && before != w.Revision {
-		return eventstore.Commit{}, sqlitefile.Refuse(&eventstore.RevisionError{Stream: w.Stream, Revision: w.Revision,
-			Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())})
+	taken, err := s.behind(tx, w.Stream, w.Revision)
+	if err == nil && taken == nil {
+		err = errors.New("SQLite does not take the row, although its slot is free")
 	}
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	taken, err := r.commit(s.identity, w.Stream, nil)
-	if err != nil {
-		return eventstore.Commit{}, sqlitefile.Refuse(err)
-	}
-	own, err := eventstore.Settle(w, taken)
+	own, err := eventstore.Settle(w, *taken)
 	if err != nil {
 		return eventstore.Commit{}, sqlitefile.Refuse(err)
 	}
 	return own, nil
+}
+
+// behind returns the commit that follows a revision, nil where that is the head.
+func (s *Store) behind(tx *sqlitefile.Tx, stream eventstore.StreamID, revision eventstore.Revision) (*eventstore.Commit, error) {
+	head, err := s.headOf(tx, stream)
+	if err != nil || revision.Is(head) {
+		return nil, err
+	}
+	at := revision.Version()
+	taken, err := s.commitAt(tx, eventstore.EventID{Stream: stream, Version: at + 1})
+	if err == nil {
+		// A restored stream may have come past the revision by other events.
+		var row *sql.Row
+		var before eventstore.Revision
+		if row, err = tx.QueryRow(selectBefore, stream.String(), int64(at)); err == nil {
+			before, err = s.scanHead(row, stream)
+		}
+		if err == nil && at > 0 && before != revision {
+			err = sql.ErrNoRows
+		}
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, sqlitefile.Refuse(&eventstore.RevisionError{Stream: stream, Revision: revision,
+			Reason: fmt.Sprintf("is no commit boundary of this stream, whose head is version %d", head.Version())})
+	}
+	return taken, err
+}
+
+// commitAt returns the commit that begins with an event.
+func (s *Store) commitAt(tx *sqlitefile.Tx, first eventstore.EventID) (*eventstore.Commit, error) {
+	row, err := tx.QueryRow(selectCommit+" WHERE stream = ? AND version = ?", first.Stream.String(), int64(first.Version))
+	if err != nil {
+		return nil, err
+	}
+	var r stored
+	if err := row.Scan(r.dest()...); err != nil {
+		return nil, err
+	}
+	c, err := r.commit(s.identity, first.Stream, nil)
+	if err != nil {
+		return nil, sqlitefile.Refuse(err)
+	}
+	return &c, nil
 }
 
 // Head implements [eventstore.Store].
@@ -224,13 +259,14 @@ type row struct {
 	types       string
 	frame, text []byte
 	metadata    any // JSON text, or nil
+	claims      any // JSON text, or nil
 	// events are parts of text: they share nothing with the write, whose memory
 	// is the caller's.
 	events []eventstore.Event
 }
 
 func newRow(w eventstore.Write) row {
-	r := row{types: typesOf(w.Events), metadata: encodeMetadata(w.Metadata)}
+	r := row{types: typesOf(w.Events), metadata: encodeMetadata(w.Metadata), claims: encodeClaims(w)}
 	r.frame, r.text = frame.Encode(w.Events)
 	r.events = frame.Split(w.Events, r.text)
 	return r

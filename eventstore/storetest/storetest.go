@@ -27,6 +27,8 @@ type Backend struct {
 	Store     eventstore.Store
 	Directory eventstore.Directory
 	Scanner   eventstore.Scanner
+	// Transactor is nil where the store has none.
+	Transactor eventstore.Transactor
 	// Feed returns the feed of a consumer, which goes on where that consumer's
 	// last feed ended. It is nil where feeds of the store are another package, whose
 	// own tests call [RunFeed].
@@ -65,7 +67,11 @@ func Run(t *testing.T, open func(t testing.TB) Backend) {
 		{"reopen", reopenClauses},
 		{"random", randomClauses},
 	}
-	if open(t).Feed != nil {
+	b := open(t)
+	if b.Transactor != nil {
+		sections = append(sections, section{"a transaction", transactionClauses}, section{"claims", claimClauses}, section{"strict ids", strictClauses})
+	}
+	if b.Feed != nil {
 		sections = append(sections, feedSection)
 	}
 	run(t, open, sections...)

@@ -75,6 +75,24 @@ func (r *Reader) Int(name string) int64 {
 	return n
 }
 
+// Strings returns a list of strings, which has to be there.
+func (r *Reader) Strings(name string) (all []string) {
+	list, ok := r.Item[name].(*types.AttributeValueMemberL)
+	if !ok {
+		r.fail(name, "a list")
+		return nil
+	}
+	for _, v := range list.Value {
+		text, ok := v.(*types.AttributeValueMemberS)
+		if !ok {
+			r.fail(name, "a list of strings")
+			return nil
+		}
+		all = append(all, text.Value)
+	}
+	return all
+}
+
 // Has reports whether an attribute is there.
 func (r *Reader) Has(name string) bool {
 	_, ok := r.Item[name]

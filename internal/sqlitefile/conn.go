@@ -19,7 +19,7 @@ const (
 	applicationID = 0x4c466c64
 	// schemaVersion is that of the tables of store and views together, as PRAGMA
 	// user_version.
-	schemaVersion = 2
+	schemaVersion = 3
 	// busyTimeout is how long a writer waits for another process.
 	busyTimeout = 10 * time.Second
 	// askEvery is how often it asks meanwhile.
