@@ -3,7 +3,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,7 +89,10 @@ type Faulty struct {
 	counts  map[Fault]int
 }
 
-var _ eventstore.Store = (*Faulty)(nil)
+var (
+	_ eventstore.Store      = (*Faulty)(nil)
+	_ eventstore.Transactor = (*Faulty)(nil)
+)
 
 // NewFaulty returns store with faults by plan.
 func NewFaulty(store eventstore.Store, plan Plan) *Faulty {
@@ -105,26 +110,63 @@ func (f *Faulty) Count(fault Fault) int {
 // Append implements [eventstore.Store].
 func (f *Faulty) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
 	w = complete(ctx, w)
-	switch f.next(w) {
+	return suffer(ctx, f, f.next(w), &eventstore.OutcomeUnknownError{Write: w, Err: errLost},
+		func() (eventstore.Commit, error) { return f.Store.Append(ctx, w) },
+		func() (eventstore.Commit, error) { return f.appendTwice(ctx, w) })
+}
+
+// AppendAll implements [eventstore.Transactor], where the store does. To the plan it is
+// one append, that of its first write.
+func (f *Faulty) AppendAll(ctx context.Context, t eventstore.Transaction) ([]eventstore.Commit, error) {
+	inner, ok := f.Store.(eventstore.Transactor)
+	if !ok || len(t.Writes) == 0 {
+		return nil, fmt.Errorf("%w: a transaction without writes, or of a store that has none", eventstore.ErrInvalid)
+	}
+	t.Writes = slices.Clone(t.Writes)
+	for i := range t.Writes {
+		t.Writes[i] = complete(ctx, t.Writes[i])
+	}
+	send := func() ([]eventstore.Commit, error) { return inner.AppendAll(ctx, t) }
+	return suffer(ctx, f, f.next(t.Writes[0]), &eventstore.OutcomeUnknownError{Write: t.Writes[0], With: &t, Err: errLost}, send,
+		func() ([]eventstore.Commit, error) {
+			if first, err := send(); err != nil {
+				return first, err
+			}
+			return send()
+		})
+}
+
+// Claimed implements [eventstore.Transactor], where the store does.
+func (f *Faulty) Claimed(ctx context.Context, c eventstore.Claim) (eventstore.EventID, error) {
+	inner, ok := f.Store.(eventstore.Transactor)
+	if !ok {
+		return eventstore.EventID{}, fmt.Errorf("%w: the store has no claims", eventstore.ErrInvalid)
+	}
+	return inner.Claimed(ctx, c)
+}
+
+// suffer sends something that suffers a fault.
+func suffer[R any](ctx context.Context, f *Faulty, fault Fault, unknown *eventstore.OutcomeUnknownError, send, sendTwice func() (R, error)) (none R, err error) {
+	switch fault {
 	case Refused:
-		return eventstore.Commit{}, ErrInjected
+		return none, ErrInjected
 	case RequestLost:
-		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: errLost}
+		return none, unknown
 	case AnswerLost:
-		if _, err := f.Store.Append(ctx, w); err != nil {
-			return eventstore.Commit{}, err
+		if _, err := send(); err != nil {
+			return none, err
 		}
-		return eventstore.Commit{}, &eventstore.OutcomeUnknownError{Write: w, Err: errLost}
+		return none, unknown
 	case AnswerLostAndRetried:
-		return f.appendTwice(ctx, w)
+		return sendTwice()
 	case Slow:
 		select {
 		case <-time.After(f.Delay):
 		case <-ctx.Done():
-			return eventstore.Commit{}, context.Cause(ctx)
+			return none, context.Cause(ctx)
 		}
 	}
-	return f.Store.Append(ctx, w)
+	return send()
 }
 
 // appendTwice sends the same request twice, as a client below the store does.

@@ -170,6 +170,25 @@ var transactionClauses = []clause{
 		assert.ErrorIs(t, err, gone)
 		assert.Empty(t, t.read(t.stream("1"), 0))
 	}},
+	{"whose outcome is unknown is sent again for ever, and stored once", func(t *fixture) {
+		for i, fault := range []Fault{AnswerLost, RequestLost, AnswerLostAndRetried} {
+			store := NewFaulty(t.Store, Sequence(fault))
+			w := []eventstore.Write{claiming(writeAt(eventstore.NoStream, t.stream(fmt.Sprint("a", i)), "A"), t.claim(fmt.Sprint(i))),
+				writeAt(eventstore.NoStream, t.stream(fmt.Sprint("b", i)), "A")}
+			commits, err := store.AppendAll(t.Context(), eventstore.Transaction{Writes: w})
+			for range 3 {
+				if unknown, ok := errors.AsType[*eventstore.OutcomeUnknownError](err); ok {
+					require.NotNil(t, unknown.With)
+					commits, err = store.AppendAll(t.Context(), *unknown.With)
+				}
+			}
+			require.NoError(t, err)
+			assert.Equal(t, 1, store.Count(fault))
+			for i, c := range commits {
+				assert.Equal(t, []eventstore.Commit{c}, t.read(w[i].Stream, 0))
+			}
+		}
+	}},
 	{"of many writers at once leaves each whole, and every stream without gaps", transfers},
 }
 
