@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -24,6 +25,12 @@ type Decider[S, E any] struct {
 	// the result. It may reuse the maps and slices of the state it is given,
 	// which is not used again.
 	Evolve func(S, E) S
+	// Claims, if not nil, says which keys an event takes and releases for its entity, such
+	// as an e-mail address that no other may have; see [eventstore.Claim]. It is pure: the
+	// event alone decides, so one that changes a key tells the old one too. A claim that
+	// is taken fails the command with an [eventstore.ErrClaimTaken]. The store must be an
+	// [eventstore.Transactor].
+	Claims func(E) (takes, releases []eventstore.Claim)
 }
 
 // Decision is a command: what should happen to an entity in this state. It
@@ -64,6 +71,32 @@ func (d *Decider[S, E]) fold(state S, at eventstore.Version, c *eventstore.Commi
 		state = d.Evolve(state, e)
 	}
 	return state, nil
+}
+
+// claims returns what events take and release together: a key that one takes and a later
+// one releases is left alone.
+func (d *Decider[S, E]) claims(events []E) (takes, releases []eventstore.Claim) {
+	if d.Claims == nil {
+		return nil, nil
+	}
+	for _, e := range events {
+		taken, released := d.Claims(e)
+		for _, c := range released {
+			if i := slices.Index(takes, c); i >= 0 {
+				takes = slices.Delete(takes, i, i+1)
+			} else {
+				releases = append(releases, c)
+			}
+		}
+		for _, c := range taken {
+			if i := slices.Index(releases, c); i >= 0 {
+				releases = slices.Delete(releases, i, i+1)
+			} else {
+				takes = append(takes, c)
+			}
+		}
+	}
+	return takes, releases
 }
 
 func (d *Decider[S, E]) encode(events []E) ([]eventstore.Event, error) {

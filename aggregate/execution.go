@@ -105,17 +105,56 @@ func (x *execution[S, E]) decision(ctx context.Context) ([]E, error) {
 		return nil, nil
 	}
 	events, refusal := x.decide(x.held.state)
-	if x.checked || refusal == nil && len(events) > 0 {
-		return events, refusal
+	if refusal == nil && len(events) > 0 {
+		return events, nil
 	}
-	before := x.held.revision
-	if err := x.readToHead(ctx); err != nil {
-		return nil, err
+	if !x.checked {
+		before := x.held.revision
+		if err := x.readToHead(ctx); err != nil {
+			return nil, err
+		}
+		if x.result == nil && x.held.revision != before {
+			events, refusal = x.decide(x.held.state)
+		}
 	}
-	if x.result != nil || x.held.revision == before {
-		return events, refusal
+	if x.result == nil && (refusal != nil || len(events) == 0) {
+		if err := x.lookUp(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return x.decide(x.held.state)
+	return events, refusal
+}
+
+// lookUp finds the commit of a strict command that was carried out before.
+func (x *execution[S, E]) lookUp(ctx context.Context) error {
+	if !x.command.strict {
+		return nil
+	}
+	store, err := transactorOf(x.repository.store)
+	if err != nil {
+		return err
+	}
+	holder, err := store.Claimed(ctx, eventstore.StrictClaim(x.stream, x.command.id))
+	if err != nil || holder.Version == 0 {
+		return err
+	}
+	for c, err := range x.repository.store.Read(ctx, x.stream, holder.Version) {
+		if err != nil {
+			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+		}
+		x.result = &c
+		return nil
+	}
+	return &eventstore.CorruptError{Stream: holder.Stream, Version: holder.Version, Reason: "the commit that has claimed its id is not there"}
+}
+
+// transactorOf returns the store as what claims need.
+func transactorOf(store eventstore.Store) (eventstore.Transactor, error) {
+	t, ok := store.(eventstore.Transactor)
+	if !ok {
+		return nil, fmt.Errorf("%w: aggregate: %T keeps no claims, which strict commands and Decider.Claims need", eventstore.ErrInvalid, store)
+	}
+	return t, nil
 }
 
 func (x *execution[S, E]) append(ctx context.Context, events []E) (eventstore.Commit, error) {
@@ -123,9 +162,10 @@ func (x *execution[S, E]) append(ctx context.Context, events []E) (eventstore.Co
 	if err != nil {
 		return eventstore.Commit{}, fmt.Errorf("aggregate: decision on %q: %w", x.stream, err)
 	}
-	commit, err := x.repository.store.Append(ctx, eventstore.Write{
-		Stream: x.stream, Revision: x.held.revision, ID: x.command.id, Digest: x.command.digest, Time: x.command.time, Events: encoded,
-	})
+	w := eventstore.Write{Stream: x.stream, Revision: x.held.revision, ID: x.command.id, Digest: x.command.digest, Time: x.command.time,
+		Strict: x.command.strict, Events: encoded}
+	w.Claims, w.Releases = x.repository.decider.claims(events)
+	commit, err := x.repository.store.Append(ctx, w)
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
@@ -175,14 +215,24 @@ func (x *execution[S, E]) overtaken(ctx context.Context, conflict *eventstore.Co
 	if attempt == 1 {
 		return x.fold(&conflict.Winner)
 	}
-	limit := min(firstPause<<min(attempt-2, 16), lastPause)
-	timer := time.NewTimer(rand.N(limit))
+	if pauseBefore(ctx, attempt) != nil {
+		return fmt.Errorf("aggregate: decided %d times on %q, each time too late: %w", attempt, x.stream, context.Cause(ctx))
+	}
+	return x.readToHead(ctx)
+}
+
+// pauseBefore waits after so many conflicts in a row, not after the first.
+func pauseBefore(ctx context.Context, conflicts int) error {
+	if conflicts < 2 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(rand.N(min(firstPause<<min(conflicts-2, 16), lastPause)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return x.readToHead(ctx)
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("aggregate: decided %d times on %q, each time too late: %w", attempt, x.stream, context.Cause(ctx))
+		return ctx.Err()
 	}
 }
 
