@@ -10,6 +10,8 @@ const (
 	appendFile = "eventstore/dynamostore/append.go"
 	readFile   = "eventstore/dynamostore/read.go"
 	scanFile   = "eventstore/dynamostore/scan.go"
+	allFile    = "eventstore/dynamostore/transaction.go"
+	settleFile = "eventstore/settle.go"
 	schemaFile = "eventstore/dynamostore/schema.go"
 	sendFile   = "internal/dynamotable/send.go"
 	batchFile  = "internal/dynamotable/batch.go"
@@ -18,6 +20,32 @@ const (
 // faults are the mistakes of a store whose writes are single requests to a service that
 // throttles, forgets to answer and hands out pages.
 var faults = []planted.Fault{
+	{
+		Name: "a claim is put without the condition that it is free",
+		Edits: []planted.Edit{{File: allFile, Old: "\t\t\tConditionExpression: aws.String(conditionFree), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}})\n\t}\n\tfor _, claim := range w.Releases",
+			New: "\t\t}})\n\t}\n\tfor _, claim := range w.Releases"}},
+		Test: "^TestStore$/^contract$/^claims$",
+	},
+	{
+		Name:  "a claim is released by whoever wants to",
+		Edits: []planted.Edit{{File: allFile, Old: "aws.String(conditionHeld)", New: "aws.String(conditionHeld + \" OR #stream <> :stream\")"}},
+		Test:  "^TestStore$/^contract$/^claims$",
+	},
+	{
+		Name:  "a checked stream is not looked at",
+		Edits: []planted.Edit{{File: allFile, Old: "\t\tp.addCheck(s, i, c)\n", New: "\t\t_, _ = i, c\n"}},
+		Test:  "^TestStore$/^contract$/^a_transaction$",
+	},
+	{
+		Name:  "a transaction of which only a part is there is taken for its own",
+		Edits: []planted.Edit{{File: settleFile, Old: "\tif err == nil && len(own) > 0 && len(own) < len(t.Writes) {\n", New: "\tif false {\n"}},
+		Test:  "^TestStore$/^contract$/^a_transaction$",
+	},
+	{
+		Name:  "a strict id is not looked for",
+		Edits: []planted.Edit{{File: settleFile, Old: "\tif own, err := t.recall(s.Recalled); own != nil || err != nil {\n", New: "\tif own, err := t.recall(nil); own != nil || err != nil {\n"}},
+		Test:  "^TestStore$/^contract$/^strict_ids$",
+	},
 	{
 		Name: "an own lost answer is taken for a conflict",
 		Edits: []planted.Edit{{File: appendFile, Old: "\treturn eventstore.Settle(w, winner)\n",

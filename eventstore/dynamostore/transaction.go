@@ -14,7 +14,7 @@ import (
 )
 
 // AppendAll implements [eventstore.Transactor]: one TransactWriteItems, of two write units
-// for each KB of each commit, two more for each stream that is new, and two for each check
+// for each KB of each commit, one more for each stream that is new, and two for each check
 // and each claim.
 func (s *Store) AppendAll(ctx context.Context, t eventstore.Transaction) ([]eventstore.Commit, error) {
 	t, err := eventstore.PrepareAll(ctx, s.identity, t)

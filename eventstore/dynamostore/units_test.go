@@ -128,6 +128,54 @@ func TestUnits(t *testing.T) {
 	}, 0, 0, 0)
 }
 
+func (m *metered) mustAll(t eventstore.Transaction) []eventstore.Commit {
+	m.t.Helper()
+	commits, err := m.AppendAll(m.t.Context(), t)
+	require.NoError(m.t, err)
+	return commits
+}
+
+// The rows of the unit table that are transactions.
+func TestUnitsOfTransactions(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	write := func(id string, at eventstore.Revision) eventstore.Write {
+		return eventstore.Write{Stream: stream(t, id), Revision: at, Events: events(3, 600)}
+	}
+	var commits []eventstore.Commit
+	m.cost("two streams that are new, in one step", func() {
+		commits = m.mustAll(eventstore.Transaction{Writes: []eventstore.Write{write("1", eventstore.NoStream), write("2", eventstore.NoStream)}})
+	}, 1, 6, 0) // the entries in the directory are not part of it
+	m.cost("two-stream atomic append", func() {
+		commits = m.mustAll(eventstore.Transaction{Writes: []eventstore.Write{write("1", commits[0].Revision), write("2", commits[1].Revision)}})
+	}, 1, 4, 0)
+	m.cost("an append with the check of another stream", func() {
+		commits[0] = m.mustAll(eventstore.Transaction{Writes: []eventstore.Write{write("1", commits[0].Revision)},
+			Checks: []eventstore.Check{{Stream: stream(t, "2"), Revision: commits[1].Revision}}})[0]
+	}, 1, 4, 0)
+	m.cost("command with a strict command ID (a claim in the same transaction)", func() {
+		w := write("1", commits[0].Revision)
+		w.ID, w.Strict = "command", true
+		commits[0] = m.must(w)
+	}, 1, 4, 0)
+	claim := []eventstore.Claim{{Scope: "email", Key: "ada@example.com"}}
+	m.cost("append that takes a claim", func() {
+		w := write("1", commits[0].Revision)
+		w.Claims = claim
+		commits[0] = m.must(w)
+	}, 1, 4, 0)
+	m.cost("who holds a claim", func() {
+		holder, err := m.Claimed(t.Context(), claim[0])
+		require.NoError(t, err)
+		assert.Equal(t, commits[0].EventID(0), holder)
+	}, 1, 0, 1)
+	m.cost("append that releases a claim", func() {
+		w := write("1", commits[0].Revision)
+		w.Releases = claim
+		commits[0] = m.must(w)
+	}, 1, 4, 0)
+}
+
 func TestUnitsOfALongStream(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t, nil)
