@@ -132,6 +132,11 @@ func (w Write) Taken() []Claim {
 	return append([]Claim{StrictClaim(w.Stream, w.ID)}, w.Claims...)
 }
 
+// Taken are all claims that the commit took, that on its ID among them.
+func (c *Commit) Taken() []Claim {
+	return Write{Stream: c.Stream, ID: c.ID, Strict: c.Strict, Claims: c.Claims}.Taken()
+}
+
 // PrepareAll is [Prepare] for a transaction.
 func PrepareAll(ctx context.Context, store string, t Transaction) (Transaction, error) {
 	if len(t.Writes) == 0 {

@@ -18,7 +18,7 @@ func Fold[R any](name string, handlers ...FoldHandler[R]) *View[R] {
 }
 
 // FoldHandler says what events of one type do to the rows of a [Fold]. It is made
-// by [On], [OnNew], [OnEach] and [OnDelete].
+// by [On], [OnNew], [OnEach], [OnDelete] and [OnEachDelete].
 type FoldHandler[R any] struct {
 	event reflect.Type
 	view  string
@@ -56,9 +56,14 @@ func OnEach[R, E any](keys func(Event[E]) []Key, apply func(*R, Event[E]) error)
 
 // OnDelete deletes the row of a key.
 func OnDelete[R, E any](key func(Event[E]) Key) FoldHandler[R] {
+	return OnEachDelete[R](func(e Event[E]) []Key { return []Key{key(e)} })
+}
+
+// OnEachDelete deletes the rows of several keys, or of none.
+func OnEachDelete[R, E any](keys func(Event[E]) []Key) FoldHandler[R] {
 	return FoldHandler[R]{
 		event: reflect.TypeFor[E](),
-		keys:  func(e *envelope) []Key { return []Key{key(unwrap[E](e))} },
+		keys:  func(e *envelope) []Key { return keys(unwrap[E](e)) },
 		apply: func(*R, *envelope) (bool, error) { return false, nil },
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/leftfold/leftfold/aggregate"
@@ -20,6 +21,9 @@ type Customer struct {
 	TotalReturned money.Money `json:"totalReturned"`
 	PurchaseCount int         `json:"purchaseCount"`
 	ReturnCount   int         `json:"returnCount"`
+	Email         string      `json:"email,omitempty"`
+	// MergedInto is the user who has what this guest bought.
+	MergedInto string `json:"mergedInto,omitempty"`
 	// Left is how many units of each purchase have not come back, by purchase ID.
 	Left map[string]int64 `json:"-"`
 	// Sold is what each purchase was, as far as units of it are left.
@@ -36,6 +40,22 @@ var Customers = aggregate.Decider[Customer, CustomerEvent]{
 		return Customer{UserID: id, Left: map[string]int64{}, Sold: map[string]Line{}}
 	},
 	Evolve: evolve,
+	Claims: addresses,
+}
+
+// addresses says that no two customers have the same e-mail address.
+func addresses(e CustomerEvent) (takes, releases []eventstore.Claim) {
+	changed, ok := e.(EmailChanged)
+	if !ok {
+		return nil, nil
+	}
+	claim := func(email string) []eventstore.Claim {
+		if email == "" {
+			return nil
+		}
+		return []eventstore.Claim{{Scope: "email", Key: strings.ToLower(email)}}
+	}
+	return claim(changed.Email), claim(changed.Before)
 }
 
 func evolve(c Customer, e CustomerEvent) Customer {
@@ -56,6 +76,21 @@ func evolve(c Customer, e CustomerEvent) Customer {
 			delete(c.Left, e.Returns)
 			delete(c.Sold, e.Returns)
 		}
+	case EmailChanged:
+		c.Email = e.Email
+	case PurchaseGiven:
+		delete(c.Left, e.PurchaseID)
+		delete(c.Sold, e.PurchaseID)
+	case PurchaseTaken:
+		c.Left[e.PurchaseID], c.Sold[e.PurchaseID] = e.Left, e.Line
+	case GuestMerged:
+		c.TotalSpent, c.TotalReturned, c.PurchaseCount, c.ReturnCount = money.Money{}, money.Money{}, 0, 0
+		c.MergedInto = e.Into
+	case GuestTaken:
+		c.TotalSpent = c.TotalSpent.Add(e.TotalSpent)
+		c.TotalReturned = c.TotalReturned.Add(e.TotalReturned)
+		c.PurchaseCount += e.PurchaseCount
+		c.ReturnCount += e.ReturnCount
 	}
 	return c
 }
@@ -65,12 +100,17 @@ var (
 	ErrNothingToBuy    = errors.New("a purchase needs lines with a quantity and a price above zero")
 	ErrUnknownPurchase = errors.New("nothing is left of this purchase, or there was none")
 	ErrTooManyReturned = errors.New("more than what is left of the purchase")
+	ErrMerged          = errors.New("the guest is a user by now")
+	ErrNoAddress       = errors.New("this is no e-mail address")
 )
 
 // Purchase is the command to buy some lines, of which product, description,
 // quantity, price and country are given.
 func Purchase(invoice string, at time.Time, lines []Line) aggregate.Decision[Customer, CustomerEvent] {
 	return func(c Customer) ([]CustomerEvent, error) {
+		if c.MergedInto != "" {
+			return nil, fmt.Errorf("purchase of %s, who is %s: %w", c.UserID, c.MergedInto, ErrMerged)
+		}
 		var events []CustomerEvent
 		for _, l := range lines {
 			if l.Quantity <= 0 || !l.UnitPrice.IsPositive() {
@@ -99,6 +139,21 @@ func Return(purchaseID string, quantity int64, at time.Time) aggregate.Decision[
 		}
 		line.Quantity, line.Date = quantity, at
 		return []CustomerEvent{PurchaseReturned{Line: c.number(line, 0), Returns: purchaseID}}, nil
+	}
+}
+
+// SetEmail is the command to reach a customer elsewhere. An address that another customer
+// has fails it with an [eventstore.ErrClaimTaken].
+func SetEmail(email string) aggregate.Decision[Customer, CustomerEvent] {
+	return func(c Customer) ([]CustomerEvent, error) {
+		name, host, ok := strings.Cut(email, "@")
+		if !ok || name == "" || host == "" || strings.ContainsAny(email, " \t\n") {
+			return nil, fmt.Errorf("%q: %w", email, ErrNoAddress)
+		}
+		if c.Email == email {
+			return nil, nil
+		}
+		return []CustomerEvent{EmailChanged{Email: email, Before: c.Email}}, nil
 	}
 }
 

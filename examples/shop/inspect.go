@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,7 +159,7 @@ func (a *app) parked(ctx context.Context, s *Service) error {
 func (a *app) verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify",
-		Short: "Read every stream: no gap, no overlap, everything decodable",
+		Short: "Read every stream: no gap, no overlap, everything decodable, each claim held once",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(s *Service) error { return a.verify(cmd.Context(), s) })
 		},
@@ -169,6 +172,8 @@ type verifyReport struct {
 	Commits int      `json:"commits"`
 	Events  int      `json:"events"`
 	Faults  []string `json:"faults"`
+
+	held map[eventstore.Claim]eventstore.EventID // at the end of the stream that took it
 }
 
 func (a *app) verify(ctx context.Context, s *Service) error {
@@ -194,7 +199,7 @@ func (a *app) verify(ctx context.Context, s *Service) error {
 // verifyStore reads everything. A damaged stream is noted and left; damage that
 // belongs to no stream is noted and ends it.
 func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
-	report := verifyReport{Faults: []string{}}
+	report := verifyReport{Faults: []string{}, held: map[eventstore.Claim]eventstore.EventID{}}
 	var cursor eventstore.Cursor
 	for again := true; again; {
 		again = false
@@ -218,7 +223,28 @@ func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
 			break
 		}
 	}
-	return report, nil
+	return report, report.checkClaims(ctx, store)
+}
+
+// checkClaims compares who holds a claim by the commits with who does by the store.
+func (r *verifyReport) checkClaims(ctx context.Context, store Store) error {
+	for _, c := range slices.SortedFunc(maps.Keys(r.held), func(a, b eventstore.Claim) int { return strings.Compare(a.String(), b.String()) }) {
+		holder, err := store.Claimed(ctx, c)
+		if err != nil {
+			return err
+		}
+		if holder != r.held[c] {
+			r.fault("the claim %s is held by %s, and was taken by %s", c, orNobody(holder), r.held[c])
+		}
+	}
+	return nil
+}
+
+func orNobody(id eventstore.EventID) string {
+	if id.Version == 0 {
+		return "nobody"
+	}
+	return id.String()
 }
 
 func (r *verifyReport) fault(format string, args ...any) {
@@ -247,10 +273,26 @@ func (v *verifier) check(c *eventstore.Commit) {
 	}
 	v.last = c.Last()
 	v.report.Commits++
+	v.claims(c)
 	for i := range c.Events {
 		v.report.Events++
 		if _, err := Events.Decode(c, i); err != nil {
 			v.report.fault("%v", err)
 		}
+	}
+}
+
+func (v *verifier) claims(c *eventstore.Commit) {
+	held := v.report.held
+	for _, claim := range c.Releases {
+		if held[claim].Stream == c.Stream {
+			delete(held, claim)
+		}
+	}
+	for _, claim := range c.Taken() {
+		if other, taken := held[claim]; taken && other.Stream != c.Stream {
+			v.report.fault("the claim %s is held by %s and by %s", claim, other, c.EventID(0))
+		}
+		held[claim] = c.EventID(0)
 	}
 }

@@ -135,7 +135,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{
-		a.loadCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand(),
+		a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand(),
 		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
 		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(), a.explainCommand(),
 	} {

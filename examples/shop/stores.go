@@ -23,6 +23,7 @@ import (
 // Store is what the shop needs of an event store.
 type Store interface {
 	eventstore.Store
+	eventstore.Transactor
 	eventstore.Directory
 	eventstore.Scanner
 }

@@ -71,6 +71,15 @@ var History = projection.PerStream("purchase-history",
 		h.ReturnCount++
 		return nil
 	}),
+	projection.When(func(h *PurchaseHistory, e projection.Event[GuestTaken]) error {
+		h.UserID = e.Stream.ID()
+		h.TotalSpent = h.TotalSpent.Add(e.Data.TotalSpent)
+		h.TotalReturned = h.TotalReturned.Add(e.Data.TotalReturned)
+		h.PurchaseCount += e.Data.PurchaseCount
+		h.ReturnCount += e.Data.ReturnCount
+		return nil
+	}),
+	projection.WhenDelete[PurchaseHistory, GuestMerged](),
 )
 
 // PurchaseEntry is one purchase in a customer's history: a row of the view purchases.
@@ -89,15 +98,29 @@ type PurchaseEntry struct {
 var Purchases = projection.Fold("purchases",
 	projection.OnNew(func(e projection.Event[PurchaseMade]) projection.Key { return purchaseKey(e.Stream.ID(), e.Version) },
 		func(p *PurchaseEntry, e projection.Event[PurchaseMade]) error {
-			*p = PurchaseEntry{PurchaseID: e.Data.PurchaseID, ProductID: e.Data.ProductID,
-				Quantity: e.Data.Quantity, Amount: e.Data.Amount, Date: e.Data.Date}
+			*p = entryOf(e.Data.Line)
 			return nil
 		}),
 	projection.OnEach(returnedKeys, func(p *PurchaseEntry, e projection.Event[PurchaseReturned]) error {
 		p.Returned += e.Data.Quantity
 		return nil
 	}),
+	projection.OnEach(func(e projection.Event[PurchaseTaken]) []projection.Key {
+		return entryKeys(e.Stream, e.Data.PurchaseID)
+	},
+		func(p *PurchaseEntry, e projection.Event[PurchaseTaken]) error {
+			*p = entryOf(e.Data.Line)
+			p.Returned = e.Data.Quantity - e.Data.Left
+			return nil
+		}),
+	projection.OnEachDelete[PurchaseEntry](func(e projection.Event[PurchaseGiven]) []projection.Key {
+		return entryKeys(e.Stream, e.Data.PurchaseID)
+	}),
 )
+
+func entryOf(l Line) PurchaseEntry {
+	return PurchaseEntry{PurchaseID: l.PurchaseID, ProductID: l.ProductID, Quantity: l.Quantity, Amount: l.Amount, Date: l.Date}
+}
 
 // The projections, under the version of their code.
 var (
@@ -124,9 +147,19 @@ func purchaseKey(user string, version eventstore.Version) projection.Key {
 
 // returnedKeys returns the key of the purchase that came back, where it is known.
 func returnedKeys(e projection.Event[PurchaseReturned]) []projection.Key {
-	purchase, err := eventstore.ParseEventID(e.Data.Returns)
+	return entryKeys(e.Stream, e.Data.Returns)
+}
+
+// entryKeys returns the key that a purchase has in a customer's history, where it is known:
+// it may have come from a guest.
+func entryKeys(customer eventstore.StreamID, purchaseID string) []projection.Key {
+	purchase, err := eventstore.ParseEventID(purchaseID)
 	if err != nil {
 		return nil
 	}
-	return []projection.Key{purchaseKey(purchase.Stream.ID(), purchase.Version)}
+	key := purchaseKey(customer.ID(), purchase.Version)
+	if purchase.Stream != customer {
+		key.Sort += " " + purchase.Stream.ID()
+	}
+	return []projection.Key{key}
 }
