@@ -21,14 +21,13 @@ const (
 // throttles, forgets to answer and hands out pages.
 var faults = []planted.Fault{
 	{
-		Name: "a claim is put without the condition that it is free",
-		Edits: []planted.Edit{{File: allFile, Old: "\t\t\tConditionExpression: aws.String(conditionFree), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}})\n\t}\n\tfor _, claim := range w.Releases",
-			New: "\t\t}})\n\t}\n\tfor _, claim := range w.Releases"}},
-		Test: "^TestStore$/^contract$/^claims$",
+		Name:  "a claim is put without the condition that it is free",
+		Edits: []planted.Edit{{File: allFile, Old: "\tconditionUnheld = \"attribute_not_exists(#stream)\"\n", New: "\tconditionUnheld = \"attribute_not_exists(#stream) OR attribute_exists(#stream)\"\n"}},
+		Test:  "^TestStore$/^contract$/^claims$",
 	},
 	{
 		Name:  "a claim is released by whoever wants to",
-		Edits: []planted.Edit{{File: allFile, Old: "aws.String(conditionHeld)", New: "aws.String(conditionHeld + \" OR #stream <> :stream\")"}},
+		Edits: []planted.Edit{{File: allFile, Old: "\tconditionHeld   = \"#stream = :stream\"\n", New: "\tconditionHeld   = \"#stream = :stream OR #stream <> :stream\"\n"}},
 		Test:  "^TestStore$/^contract$/^claims$",
 	},
 	{

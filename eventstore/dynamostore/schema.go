@@ -40,11 +40,11 @@ import (
 //	SK      N  number of the part, from 0
 //	part    B  bytes
 //
-// A claim that is held is an item, with the first event of the commit that took it:
+// A claim is an item, with the first event of the commit that took it while it is held:
 //
 //	PK      S  !claim|scope|key
 //	SK      N  0
-//	stream  S
+//	stream  S  absent where it was released
 //	version N
 //
 // Other keys that begin with '!', and sort keys below 1, are kept for what is written
@@ -108,9 +108,12 @@ func claimItem(c eventstore.Claim, holder eventstore.EventID) dynamotable.Item {
 	return item
 }
 
-// holderOf returns the event that the item of a claim names.
+// holderOf returns the event that the item of a claim names, zero where nobody holds it.
 func holderOf(c eventstore.Claim, item dynamotable.Item) (eventstore.EventID, error) {
 	r := dynamotable.Reader{Item: item}
+	if !r.Has(attrStream) {
+		return eventstore.EventID{}, nil
+	}
 	name, version := r.String(attrStream), r.Int(attrVersion)
 	stream, err := eventstore.ParseStreamID(name)
 	if err = errors.Join(r.Err, err); err == nil && version < 1 {

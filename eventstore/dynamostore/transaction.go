@@ -137,20 +137,25 @@ func (p *plan) addWrite(s *Store, i int, w eventstore.Write, c *eventstore.Commi
 		if !slices.Contains(w.Claims, claim) {
 			m.kind = strict
 		}
-		p.add(m, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: claimItem(claim, c.EventID(0)),
-			ConditionExpression: aws.String(conditionFree), ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}})
+		p.add(m, s.putClaim(claimItem(claim, c.EventID(0)), conditionUnheld, nil))
 	}
 	for _, claim := range w.Releases {
-		p.add(meaning{i: i, kind: claimed, claim: claim}, types.TransactWriteItem{Delete: &types.Delete{TableName: &s.table, Key: claimKey(claim),
-			ConditionExpression:                 aws.String(conditionHeld),
-			ExpressionAttributeNames:            map[string]string{"#stream": attrStream},
-			ExpressionAttributeValues:           dynamotable.Item{":stream": dynamotable.S(w.Stream.String())},
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}})
+		// Nobody needs the right to delete items of this table: what is free stays as an empty item.
+		p.add(meaning{i: i, kind: claimed, claim: claim}, s.putClaim(claimKey(claim), conditionHeld, dynamotable.Item{":stream": dynamotable.S(w.Stream.String())}))
 	}
 }
 
-// conditionHeld holds where a stream holds the claim.
-const conditionHeld = "#stream = :stream"
+const (
+	// conditionUnheld holds where nobody has the claim, and conditionHeld where a stream has.
+	conditionUnheld = "attribute_not_exists(#stream)"
+	conditionHeld   = "#stream = :stream"
+)
+
+func (s *Store) putClaim(item dynamotable.Item, condition string, values dynamotable.Item) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item,
+		ConditionExpression: &condition, ExpressionAttributeNames: map[string]string{"#stream": attrStream}, ExpressionAttributeValues: values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}}
+}
 
 // addCheck looks at the slot behind a revision alone: a revision is always a boundary.
 func (p *plan) addCheck(s *Store, i int, c eventstore.Check) {
@@ -212,11 +217,9 @@ func (s *Store) hold(ctx context.Context, found *eventstore.Standing, w eventsto
 			return err
 		}
 	}
-	var holder eventstore.EventID
-	if len(item) > 0 {
-		if holder, err = holderOf(m.claim, item); err != nil {
-			return err
-		}
+	holder, err := holderOf(m.claim, item)
+	if err != nil {
+		return err
 	}
 	if m.kind == claimed {
 		found.Hold(w, m.claim, holder)
@@ -248,9 +251,6 @@ func (s *Store) Claimed(ctx context.Context, c eventstore.Claim) (eventstore.Eve
 	item, err := s.item(ctx, claimKey(c))
 	if err != nil {
 		return eventstore.EventID{}, s.wrap(ctx, "read a claim in", err)
-	}
-	if len(item) == 0 {
-		return eventstore.EventID{}, nil
 	}
 	return holderOf(c, item)
 }
