@@ -222,6 +222,7 @@ func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
 			cursor, again = cursor.Past(damage.Stream), true
 			break
 		}
+		v.leave()
 	}
 	return report, report.checkClaims(ctx, store)
 }
@@ -256,11 +257,13 @@ type verifier struct {
 	report *verifyReport
 	stream eventstore.StreamID
 	last   eventstore.Version
+	holds  map[eventstore.Claim]eventstore.EventID
 }
 
 // enter begins another stream.
 func (v *verifier) enter(stream eventstore.StreamID) {
 	if stream != v.stream {
+		v.leave()
 		v.stream, v.last = stream, 0
 		v.report.Streams++
 	}
@@ -282,17 +285,26 @@ func (v *verifier) check(c *eventstore.Commit) {
 	}
 }
 
+// claims follows what the stream holds.
 func (v *verifier) claims(c *eventstore.Commit) {
-	held := v.report.held
 	for _, claim := range c.Releases {
-		if held[claim].Stream == c.Stream {
-			delete(held, claim)
-		}
+		delete(v.holds, claim)
 	}
 	for _, claim := range c.Taken() {
-		if other, taken := held[claim]; taken && other.Stream != c.Stream {
-			v.report.fault("the claim %s is held by %s and by %s", claim, other, c.EventID(0))
+		if v.holds == nil {
+			v.holds = map[eventstore.Claim]eventstore.EventID{}
 		}
-		held[claim] = c.EventID(0)
+		v.holds[claim] = c.EventID(0)
 	}
+}
+
+// leave notes what the stream holds at its end.
+func (v *verifier) leave() {
+	for claim, id := range v.holds {
+		if other, taken := v.report.held[claim]; taken {
+			v.report.fault("the claim %s is held by %s and by %s", claim, other, id)
+		}
+		v.report.held[claim] = id
+	}
+	v.holds = nil
 }

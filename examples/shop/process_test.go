@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -35,6 +36,13 @@ var binary = sync.OnceValues(func() (string, error) {
 var built string // the binary's directory, once there is one
 
 func TestMain(m *testing.M) {
+	if os.Getenv(crowdStore) != "" {
+		if err := runCrowd(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	server.Main(m)
 	if built != "" {
 		_ = os.RemoveAll(built)
