@@ -182,6 +182,37 @@ func TestANewConsumerThatReadsNothingForHalfADayHearsOfALoss(t *testing.T) {
 	})
 }
 
+// Without a number to go on behind, the stream does not say that records are missing. The
+// network, or the machine, is away for longer than records are kept.
+func TestAnOutageOfADayBeforeTheFirstRecordWasReadIsALoss(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[place]int{begin(time.Unix(946_684_800, 0)): 1, lost: 2} { // a bubble's time begins then
+		synctest.Test(t, func(t *testing.T) {
+			back, expired := time.Now().Add(25*time.Hour), false
+			s := script(1, func(_ string, n int) ([]record, error) {
+				switch {
+				case n < 10:
+					return nil, nil
+				case time.Now().Before(back):
+					return nil, dynamotable.ErrThrottled
+				case !expired:
+					expired = true
+					return nil, errExpired
+				}
+				return some(1, n), nil
+			})
+			s.leases["shard00"] = lease{shard: "shard00", place: from, ready: true, nonce: "1"}
+			reports := 0
+			require.NoError(t, s.run(26*time.Hour, func(_ context.Context, b eventstore.Batch) {
+				if b.Trimmed {
+					reports++
+				}
+			}))
+			assert.Equal(t, want, reports, "from %q", from)
+		})
+	}
+}
+
 func TestWhileHandleIsBusyNoMoreThanSoManyPagesAreRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
