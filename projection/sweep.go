@@ -75,6 +75,9 @@ func (s *sweeper) end(ctx context.Context) error {
 	next := s.report.Next
 	var err error
 	for _, f := range s.engine.feeders {
+		if s.from.IsZero() {
+			f.status.checked(s.began)
+		}
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
 			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.generations[f])))
