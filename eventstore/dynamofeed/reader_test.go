@@ -251,6 +251,19 @@ func TestABatchHoldsThePagesOfSeveralShards(t *testing.T) {
 	})
 }
 
+// Each of its leases is a request.
+func TestAStreamOfManyShardsIsBegun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1000, func(string, int) ([]record, error) { return nil, nil })
+		require.NoError(t, s.run(time.Minute, nil))
+		for _, l := range s.leases {
+			assert.Contains(t, l.place, beginPrefix)
+		}
+		assert.Len(t, s.leases, 1000)
+	})
+}
+
 func TestAReadThatHangsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
