@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// errorPause is the longest time between two reads of a shard that fail.
+	// errorPause is the longest time between two reads of a shard that fail, unless the idle
+	// pace is slower.
 	errorPause = 10 * time.Second
 	// requestWithin is for one request with its repetitions. A reader must not hang while
 	// its lease is renewed.
@@ -61,7 +62,7 @@ func (rd *reader) read(ctx context.Context) {
 			return
 		case err != nil:
 			rd.run.failing(ctx, "read a shard", err, &rd.strikes, "shard", rd.shard)
-			pause = min(2*pause, errorPause)
+			pause = min(2*pause, max(errorPause, opts.IdleEvery))
 		case handed:
 			pause = opts.PollEvery
 		default:

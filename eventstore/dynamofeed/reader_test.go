@@ -108,6 +108,18 @@ func TestAShardThatCanNotBeReadIsAskedLessAndLess(t *testing.T) {
 	})
 }
 
+func TestAShardThatCanNotBeReadIsAskedNoMoreOftenThanOneThatCan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(string, int) ([]record, error) { return nil, dynamotable.ErrThrottled })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		none := func(context.Context, eventstore.Batch) []eventstore.Announcement { return nil }
+		require.NoError(t, newFeed(s, s.network, Options{PollEvery: time.Minute, IdleEvery: 2 * time.Minute}).Run(ctx, none))
+		assert.InDelta(t, 30, s.reads(), 2)
+	})
+}
+
 func TestARunEndsWithTheErrorThatDoesNotGoAway(t *testing.T) {
 	t.Parallel()
 	for _, lasting := range []error{dynamotable.ErrDenied, dynamotable.ErrMissing, dynamotable.ErrForeign} {
