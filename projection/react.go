@@ -52,6 +52,9 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 			if id.Version <= w.applied {
 				continue
 			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx) // what has begun is finished, and nothing more begun
+			}
 			e, react, err := r.reactor(c, i)
 			if react == nil && err == nil {
 				at = id.Version

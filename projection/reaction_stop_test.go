@@ -1,0 +1,47 @@
+package projection_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+	"github.com/leftfold/leftfold/projection/memviews"
+)
+
+// reactingInTurn is an engine that serves one stream after the other.
+func (w *world) reactingInTurn(t testing.TB, views projection.ViewStore, r *projection.Reaction) *projection.Engine {
+	t.Helper()
+	e, err := projection.NewEngine(w.store, views, projection.Options{Sequential: true}, r)
+	require.NoError(t, err)
+	require.NoError(t, e.Prepare(t.Context()))
+	return e
+}
+
+// appendMany appends a commit of three events to each of ten streams.
+func (w *world) appendMany(t testing.TB) (commits []eventstore.Commit) {
+	t.Helper()
+	for i := range 10 {
+		commits = append(commits, w.append(t, fmt.Sprintf("user-%d", i), Counted{"x", 1}, Counted{"x", 2}, Counted{"x", 3}))
+	}
+	return commits
+}
+
+// The reaction does not look at its context, as one that writes files may not.
+func TestAReactionThatIsToldToEndBeginsNothingMore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w, o := newWorld(memviews.Options{}), &outbox{fail: func(projection.Event[Counted]) error {
+		cancel()
+		return nil
+	}}
+	e := w.reactingInTurn(t, w.views, o.reaction(t))
+	commits := w.appendMany(t)
+	require.Len(t, handle(ctx, e, commits...), 10)
+	require.Equal(t, []string{"user-0@1"}, o.sent)
+	require.EqualValues(t, 1, mailCheckpoint(t, w.views, "user-0").Version, "what was done is saved")
+	require.Empty(t, handle(t.Context(), e, commits...))
+	require.Len(t, o.sent, 30)
+}
