@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -18,10 +19,17 @@ func (r *round) react(ctx context.Context, works []*work) error {
 		each = inTurn
 	}
 	before := make([]eventstore.Version, len(works))
+	var broken atomic.Bool // then no more streams are begun: what can not be saved is done again
 	errs := make([]error, len(works))
 	each(len(works), func(i int) {
 		before[i] = works[i].applied
+		if broken.Load() {
+			return
+		}
 		errs[i] = r.reactTo(ctx, works[i])
+		if errs[i] != nil && !errors.Is(errs[i], ErrChanged) {
+			broken.Store(true)
+		}
 	})
 	err := worst(errs)
 	for i, w := range works {

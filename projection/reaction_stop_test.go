@@ -45,3 +45,29 @@ func TestAReactionThatIsToldToEndBeginsNothingMore(t *testing.T) {
 	require.Empty(t, handle(t.Context(), e, commits...))
 	require.Len(t, o.sent, 30)
 }
+
+// savesNothing is a view store that can not be written to.
+type savesNothing struct {
+	projection.ViewStore
+	broken bool
+}
+
+func (s *savesNothing) Apply(ctx context.Context, slice projection.Slice) error {
+	if s.broken {
+		return errCut
+	}
+	return s.ViewStore.Apply(ctx, slice)
+}
+
+// What can not be saved is done again at the next try: so the less is begun, the better.
+func TestAReactionBeginsNoMoreStreamsWhereItsCheckpointsCanNotBeSaved(t *testing.T) {
+	w, o := newWorld(memviews.Options{}), &outbox{}
+	views := &savesNothing{ViewStore: w.views, broken: true}
+	e := w.reactingInTurn(t, views, o.reaction(t))
+	commits := w.appendMany(t)
+	require.Len(t, handle(t.Context(), e, commits...), 10)
+	require.Equal(t, []string{"user-0@1", "user-0@2", "user-0@3"}, o.sent)
+	views.broken = false
+	require.Empty(t, handle(t.Context(), e, commits...))
+	require.Len(t, o.sent, 33)
+}
