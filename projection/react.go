@@ -93,9 +93,12 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 // saveAt moves the checkpoint to where the reaction has come, for a moment also after
 // the end of ctx.
 func (r *round) saveAt(ctx context.Context, w *work, at eventstore.Version) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostSaving)
-	defer cancel()
-	return r.moveTo(ctx, w, at)
+	saving, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(mostSaving, func() { cancel(context.Cause(ctx)) })
+	})()
+	return r.moveTo(saving, w, at)
 }
 
 // mostSaving bounds how long a worker that is told to end saves what it has done.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,4 +72,36 @@ func TestAReactionBeginsNoMoreStreamsWhereItsCheckpointsCanNotBeSaved(t *testing
 	views.broken = false
 	require.Empty(t, handle(t.Context(), e, commits...))
 	require.Len(t, o.sent, 33)
+}
+
+// slow is a view store that takes its time to move a checkpoint.
+type slow struct {
+	projection.ViewStore
+	takes time.Duration
+}
+
+func (s *slow) Apply(ctx context.Context, slice projection.Slice) error {
+	select {
+	case <-time.After(s.takes):
+		return s.ViewStore.Apply(ctx, slice)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// A table that is throttled is repeated for longer than a worker may take to end.
+func TestAReactionWaitsForASlowViewStoreUnlessItIsToldToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w, o := newWorld(memviews.Options{}), &outbox{}
+		e := w.reactingInTurn(t, &slow{w.views, time.Minute}, o.reaction(t))
+		require.Empty(t, handle(ctx, e, w.append(t, "user-a", Counted{"x", 1})))
+		require.Equal(t, []string{"user-a@1"}, o.sent)
+
+		second := w.append(t, "user-a", Counted{"x", 2})
+		time.AfterFunc(10*time.Second, cancel)
+		begun := time.Now()
+		require.Len(t, handle(ctx, e, second), 1)
+		require.Equal(t, 15*time.Second, time.Since(begun))
+	})
 }
