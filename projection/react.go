@@ -75,7 +75,7 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 				return context.Cause(ctx)
 			}
 			if err != nil {
-				w.failure = &failure{event: e, err: lasting(err), unknown: errors.Is(err, eventstore.ErrUnregistered)}
+				w.failure = &failure{event: e, err: lasting(err), unknown: react == nil}
 				return nil
 			}
 			at = id.Version
@@ -104,7 +104,8 @@ func (r *round) saveAt(ctx context.Context, w *work, at eventstore.Version) erro
 // mostSaving bounds how long a worker that is told to end saves what it has done.
 const mostSaving = 5 * time.Second
 
-// reactor returns what is to be done about an event, nil for nothing.
+// reactor returns what is to be done about an event, nil for nothing, or with an error
+// for one of a type that is not known.
 func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
 	stored := c.Events[i]
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: stored.Type, schema: stored.Schema}

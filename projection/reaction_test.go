@@ -261,3 +261,18 @@ func TestAReactionThatIsDeclaredWronglyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, e.Prepare(t.Context()), projection.ErrFingerprint)
 }
+
+// A reaction may carry out a command, whose events it has forgotten to register.
+func TestAnErrorOfAReactionAboutAnotherTypeIsNotTakenForOneAboutItsOwn(t *testing.T) {
+	w := newWorld(memviews.Options{})
+	calls, fail := 0, failOn(2, fmt.Errorf("execute a command: %w", eventstore.ErrUnregistered))
+	o := &outbox{fail: func(e projection.Event[Counted]) error { calls++; return fail(e) }}
+	e := w.reacting(t, w.views, o.reaction(t))
+	require.Empty(t, handle(t.Context(), e, w.append(t, "user-bad", Counted{"x", 1}, Counted{"x", 2})))
+	require.False(t, mailCheckpoint(t, w.views, "user-bad").Parked.Unknown)
+	require.Empty(t, handle(t.Context(), e, w.append(t, "user-bad", Counted{"x", 3})))
+	report, err := e.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Parked)
+	require.Equal(t, 2, calls, "it waits for a retry")
+}
