@@ -60,7 +60,7 @@ func (f *feeder) begin(ctx context.Context, s State) error {
 func (f *feeder) beginReaction(ctx context.Context, s State, role Role) error {
 	var start time.Time
 	if role == Building {
-		start = time.Now().Truncate(time.Microsecond) // as stores keep the times of commits
+		start = time.Now()
 	}
 	_, err := f.views.PutState(ctx, f.projection.begun(s, role, start))
 	if err == nil {

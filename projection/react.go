@@ -172,10 +172,11 @@ func (r *round) markFed(ctx context.Context) error {
 	}
 }
 
-// begun is the state of a reaction from its start on.
+// begun is the state of a reaction from its start on, which is as exact as stores keep
+// the times of commits: else it would be after some that are not before it.
 func (p *Projection) begun(s State, role Role, start time.Time) State {
 	s.Projection = p.name
 	s.Counter++
-	s.Generations = []Generation{{Number: s.Counter, Version: p.version, Fingerprint: p.fingerprint, Role: role, Since: time.Now().UTC(), Start: start.UTC()}}
+	s.Generations = []Generation{{Number: s.Counter, Version: p.version, Fingerprint: p.fingerprint, Role: role, Since: time.Now().UTC(), Start: start.UTC().Truncate(time.Microsecond)}}
 	return s
 }

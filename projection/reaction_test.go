@@ -276,3 +276,14 @@ func TestAnErrorOfAReactionAboutAnotherTypeIsNotTakenForOneAboutItsOwn(t *testin
 	require.Equal(t, 1, report.Parked)
 	require.Equal(t, 2, calls, "it waits for a retry")
 }
+
+// Stores keep the times of commits in microseconds.
+func TestAStartWithinAMicrosecondLosesNothing(t *testing.T) {
+	w, o := newWorld(memviews.Options{}), &outbox{}
+	r := o.reaction(t)
+	start := time.Date(2026, 1, 31, 12, 0, 0, 123456500, time.UTC)
+	require.NoError(t, r.Start(t.Context(), w.views, start))
+	e := w.reacting(t, w.views, r)
+	require.Empty(t, handle(t.Context(), e, w.appendAt(t, start.Add(300*time.Nanosecond), "user-a", Counted{"x", 1})))
+	require.Equal(t, []string{"user-a@1"}, o.sent)
+}
