@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -157,14 +158,11 @@ func (r *round) markFed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i, g := range s.Generations {
-			if g.Number == r.generation.Number {
-				if g.Fed {
-					return nil
-				}
-				s.Generations[i].Fed = true
-			}
+		i := slices.IndexFunc(s.Generations, func(g Generation) bool { return g.Number == r.generation.Number })
+		if i < 0 || s.Generations[i].Fed {
+			return nil // who feeds it reads the state, too, and says if it is gone
 		}
+		s.Generations[i].Fed = true
 		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
 			r.entry.Fed = err == nil
 			return err

@@ -287,3 +287,20 @@ func TestAStartWithinAMicrosecondLosesNothing(t *testing.T) {
 	require.Empty(t, handle(t.Context(), e, w.appendAt(t, start.Add(300*time.Nanosecond), "user-a", Counted{"x", 1})))
 	require.Equal(t, []string{"user-a@1"}, o.sent)
 }
+
+// restored is a view store that is put in the place of another.
+type restored struct{ projection.ViewStore }
+
+func TestAReactionWhoseStateIsGoneAcknowledgesNothingAndMakesNone(t *testing.T) {
+	w, o := newWorld(memviews.Options{}), &outbox{}
+	views, r := &restored{w.views}, o.reaction(t)
+	e := w.reacting(t, views, r)
+	views.ViewStore = memviews.New(memviews.Options{})
+	for range 2 {
+		require.Len(t, handle(t.Context(), e, w.append(t, "user-a", Counted{"x", 1})), 1)
+	}
+	s, err := views.State(t.Context(), r.Name())
+	require.NoError(t, err)
+	require.Zero(t, s.Revision)
+	require.NoError(t, r.Start(t.Context(), views, time.Time{}))
+}
