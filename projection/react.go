@@ -110,7 +110,7 @@ const mostSaving = 5 * time.Second
 func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
 	stored := c.Events[i]
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: stored.Type, schema: stored.Schema}
-	if c.Time.Before(r.entry.Start) {
+	if c.Time.Before(r.entry.startOf(c.Stream.Category())) {
 		return e, nil, nil
 	}
 	react, handled := r.projection.reactors[stored.Type]
@@ -168,13 +168,4 @@ func (r *round) markFed(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// begun is the state of a reaction from its start on, which is as exact as stores keep
-// the times of commits: else it would be after some that are not before it.
-func (p *Projection) begun(s State, role Role, start time.Time) State {
-	s.Projection = p.name
-	s.Counter++
-	s.Generations = []Generation{{Number: s.Counter, Version: p.version, Fingerprint: p.fingerprint, Role: role, Since: time.Now().UTC(), Start: start.UTC().Truncate(time.Microsecond)}}
-	return s
 }

@@ -32,8 +32,9 @@ func (p *Projection) consumer() *Projection { return p }
 // A reaction keeps checkpoints of its own, as a projection does. It has a start, fixed
 // when a worker first meets it: everything from the beginning where the store had no
 // stream of its categories yet, else what is committed from then on, by the time of the
-// commits. [Reaction.Start] names another one. Where its checkpoints are gone it does not
-// run until a start is named: see [ErrNoStart].
+// commits. [Reaction.Start] names another one. A category that it follows only later has
+// a start of its own, likewise. Where its checkpoints are gone it does not run until a
+// start is named: see [ErrNoStart].
 //
 // An error that is not [Transient], and a panic, park the stream, as in a projection; the
 // end of the context or of a deadline is transient. A reaction that takes long holds up
