@@ -210,3 +210,19 @@ func (p *parking) Rows(ctx context.Context, g projection.GenerationID, ids []pro
 	}
 	return p.Views.Rows(ctx, g, ids)
 }
+
+// The error of a view's or a reaction's code may be about another stream that it has read.
+func TestAnEventThatFailsForNowIsNoDamageWhateverItsError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		w.append(t, "user-a", Counted{"x", 1})
+		e := w.engine(t)
+		w.broken = func(projection.Event[Counted]) error { return projection.Transient(eventstore.ErrCorrupt) }
+		report, err := e.Sweep(t.Context(), nil)
+		require.ErrorIs(t, err, eventstore.ErrCorrupt)
+		require.Equal(t, 1, report.Left)
+		require.Zero(t, report.Damaged)
+		_, err = w.counters.Get(t.Context(), w.views, projection.KeyOf("x"))
+		require.ErrorIs(t, err, projection.ErrNotBuilt, "another sweep can do more")
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -233,4 +234,34 @@ func TestARowThatOneSliceDeletesAndALaterOneMakesAgainIsNoConflict(t *testing.T)
 	require.Empty(t, handle(t.Context(), e, c))
 	require.Equal(t, []string{"x=10", "y=2"}, w.rows(t))
 	require.Empty(t, views.refusals)
+}
+
+// A stream that goes to another worker is not announced to this one any more.
+func TestWhatASweepFindsAtItsHeadIsWaitedForNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		e := w.engine(t)
+		a, b := w.append(t, "user-a", Counted{"x", 1}), w.append(t, "user-b", Counted{"y", 1})
+		waiting := func() int { return e.Heartbeats(time.Now())[0].Waiting }
+		w.broken = func(projection.Event[Counted]) error { return projection.Transient(errBroken) }
+		require.Len(t, handle(t.Context(), e, a, b), 2)
+		require.Equal(t, 2, waiting())
+		w.broken = func(e projection.Event[Counted]) error {
+			if e.Data.Counter == "y" {
+				return projection.Transient(errBroken)
+			}
+			return nil
+		}
+		require.Empty(t, handle(t.Context(), w.engine(t), a), "another worker")
+		time.Sleep(time.Second)
+		_, err := e.Sweep(t.Context(), nil)
+		require.ErrorIs(t, err, errBroken)
+		require.Equal(t, 1, waiting(), "what it left behind")
+		w.broken = func(projection.Event[Counted]) error { return nil }
+		require.Empty(t, handle(t.Context(), w.engine(t), b))
+		time.Sleep(time.Second)
+		_, err = e.Sweep(t.Context(), nil)
+		require.NoError(t, err)
+		require.Zero(t, waiting())
+	})
 }

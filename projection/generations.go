@@ -29,7 +29,12 @@ func (f *feeder) prepare(ctx context.Context) error {
 			continue // also when another worker was faster
 		}
 		f.learn(s)
-		return f.checkKnown(ctx, s)
+		if err := f.checkKnown(ctx, s); err != nil || !f.projection.isReaction() {
+			return err
+		}
+		if err := f.startCategories(ctx, s); !errors.Is(err, ErrChanged) {
+			return err
+		}
 	}
 }
 
@@ -37,12 +42,10 @@ func (f *feeder) prepare(ctx context.Context) error {
 func (f *feeder) begin(ctx context.Context, s State) error {
 	role := Active
 	for _, category := range f.projection.categories {
-		for _, err := range f.source.Streams(ctx, category, eventstore.StreamID{}) {
-			if err != nil {
-				return err
-			}
+		if some, err := f.hasStreams(ctx, category); err != nil {
+			return err
+		} else if some {
 			role = Building
-			break
 		}
 	}
 	if f.projection.isReaction() {
@@ -56,17 +59,11 @@ func (f *feeder) begin(ctx context.Context, s State) error {
 	return err
 }
 
-// beginReaction fixes a reaction's start: the beginning, where nothing lies before it.
-func (f *feeder) beginReaction(ctx context.Context, s State, role Role) error {
-	var start time.Time
-	if role == Building {
-		start = time.Now().Truncate(time.Microsecond) // as stores keep the times of commits
+func (f *feeder) hasStreams(ctx context.Context, category string) (bool, error) {
+	for _, err := range f.source.Streams(ctx, category, eventstore.StreamID{}) {
+		return err == nil, err
 	}
-	_, err := f.views.PutState(ctx, f.projection.begun(s, role, start))
-	if err == nil {
-		f.opts.Logger.InfoContext(ctx, "a reaction has its start", "reaction", f.projection.name, "start", startText(start))
-	}
-	return err
+	return false, nil
 }
 
 // learn remembers the generations to feed: live, and of this code's version.

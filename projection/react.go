@@ -3,6 +3,8 @@ package projection
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -18,10 +20,17 @@ func (r *round) react(ctx context.Context, works []*work) error {
 		each = inTurn
 	}
 	before := make([]eventstore.Version, len(works))
+	var broken atomic.Bool // then no more streams are begun: what can not be saved is done again
 	errs := make([]error, len(works))
 	each(len(works), func(i int) {
 		before[i] = works[i].applied
+		if broken.Load() {
+			return
+		}
 		errs[i] = r.reactTo(ctx, works[i])
+		if errs[i] != nil && !errors.Is(errs[i], ErrChanged) {
+			broken.Store(true)
+		}
 	})
 	err := worst(errs)
 	for i, w := range works {
@@ -52,6 +61,9 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 			if id.Version <= w.applied {
 				continue
 			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx) // what has begun is finished, and nothing more begun
+			}
 			e, react, err := r.reactor(c, i)
 			if react == nil && err == nil {
 				at = id.Version
@@ -64,7 +76,7 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 				return context.Cause(ctx)
 			}
 			if err != nil {
-				w.failure = &failure{event: e, err: lasting(err), unknown: errors.Is(err, eventstore.ErrUnregistered)}
+				w.failure = &failure{event: e, err: lasting(err), unknown: react == nil}
 				return nil
 			}
 			at = id.Version
@@ -82,19 +94,23 @@ func (r *round) reactTo(ctx context.Context, w *work) (err error) {
 // saveAt moves the checkpoint to where the reaction has come, for a moment also after
 // the end of ctx.
 func (r *round) saveAt(ctx context.Context, w *work, at eventstore.Version) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostSaving)
-	defer cancel()
-	return r.moveTo(ctx, w, at)
+	saving, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(mostSaving, func() { cancel(context.Cause(ctx)) })
+	})()
+	return r.moveTo(saving, w, at)
 }
 
 // mostSaving bounds how long a worker that is told to end saves what it has done.
 const mostSaving = 5 * time.Second
 
-// reactor returns what is to be done about an event, nil for nothing.
+// reactor returns what is to be done about an event, nil for nothing, or with an error
+// for one of a type that is not known.
 func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
 	stored := c.Events[i]
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: stored.Type, schema: stored.Schema}
-	if c.Time.Before(r.entry.Start) {
+	if c.Time.Before(r.entry.startOf(c.Stream.Category())) {
 		return e, nil, nil
 	}
 	react, handled := r.projection.reactors[stored.Type]
@@ -142,25 +158,14 @@ func (r *round) markFed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i, g := range s.Generations {
-			if g.Number == r.generation.Number {
-				if g.Fed {
-					return nil
-				}
-				s.Generations[i].Fed = true
-			}
+		i := slices.IndexFunc(s.Generations, func(g Generation) bool { return g.Number == r.generation.Number })
+		if i < 0 || s.Generations[i].Fed {
+			return nil // who feeds it reads the state, too, and says if it is gone
 		}
+		s.Generations[i].Fed = true
 		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
 			r.entry.Fed = err == nil
 			return err
 		}
 	}
-}
-
-// begun is the state of a reaction from its start on.
-func (p *Projection) begun(s State, role Role, start time.Time) State {
-	s.Projection = p.name
-	s.Counter++
-	s.Generations = []Generation{{Number: s.Counter, Version: p.version, Fingerprint: p.fingerprint, Role: role, Since: time.Now().UTC(), Start: start.UTC()}}
-	return s
 }

@@ -24,14 +24,17 @@ func (p *Projection) consumer() *Projection { return p }
 // Its code runs at least once for each event that it handles: again after a crash, or
 // where two workers meet. So the receiver must know the event's ID again, which is
 // the same at every try. The events of a stream come in order, one at a time; after a
-// crash those of the last 100 ms come again, and an event that comes again may do so after
-// later ones. Streams are served at once, 16 in each worker. No rebuild runs it.
+// crash the one that was going on comes again, with those of the 100 ms before it, and an
+// event that comes again may do so after later ones. Streams are served at once, 16 in
+// each worker. No rebuild runs it. When its context ends, what has begun is waited for and
+// nothing more is begun.
 //
 // A reaction keeps checkpoints of its own, as a projection does. It has a start, fixed
 // when a worker first meets it: everything from the beginning where the store had no
 // stream of its categories yet, else what is committed from then on, by the time of the
-// commits. [Reaction.Start] names another one. Where its checkpoints are gone it does not
-// run until a start is named: see [ErrNoStart].
+// commits. [Reaction.Start] names another one. A category that it follows only later has
+// a start of its own, likewise. Where its checkpoints are gone it does not run until a
+// start is named: see [ErrNoStart].
 //
 // An error that is not [Transient], and a panic, park the stream, as in a projection; the
 // end of the context or of a deadline is transient. A reaction that takes long holds up

@@ -261,3 +261,46 @@ func TestAReactionThatIsDeclaredWronglyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, e.Prepare(t.Context()), projection.ErrFingerprint)
 }
+
+// A reaction may carry out a command, whose events it has forgotten to register.
+func TestAnErrorOfAReactionAboutAnotherTypeIsNotTakenForOneAboutItsOwn(t *testing.T) {
+	w := newWorld(memviews.Options{})
+	calls, fail := 0, failOn(2, fmt.Errorf("execute a command: %w", eventstore.ErrUnregistered))
+	o := &outbox{fail: func(e projection.Event[Counted]) error { calls++; return fail(e) }}
+	e := w.reacting(t, w.views, o.reaction(t))
+	require.Empty(t, handle(t.Context(), e, w.append(t, "user-bad", Counted{"x", 1}, Counted{"x", 2})))
+	require.False(t, mailCheckpoint(t, w.views, "user-bad").Parked.Unknown)
+	require.Empty(t, handle(t.Context(), e, w.append(t, "user-bad", Counted{"x", 3})))
+	report, err := e.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Parked)
+	require.Equal(t, 2, calls, "it waits for a retry")
+}
+
+// Stores keep the times of commits in microseconds.
+func TestAStartWithinAMicrosecondLosesNothing(t *testing.T) {
+	w, o := newWorld(memviews.Options{}), &outbox{}
+	r := o.reaction(t)
+	start := time.Date(2026, 1, 31, 12, 0, 0, 123456500, time.UTC)
+	require.NoError(t, r.Start(t.Context(), w.views, start))
+	e := w.reacting(t, w.views, r)
+	require.Empty(t, handle(t.Context(), e, w.appendAt(t, start.Add(300*time.Nanosecond), "user-a", Counted{"x", 1})))
+	require.Equal(t, []string{"user-a@1"}, o.sent)
+}
+
+// restored is a view store that is put in the place of another.
+type restored struct{ projection.ViewStore }
+
+func TestAReactionWhoseStateIsGoneAcknowledgesNothingAndMakesNone(t *testing.T) {
+	w, o := newWorld(memviews.Options{}), &outbox{}
+	views, r := &restored{w.views}, o.reaction(t)
+	e := w.reacting(t, views, r)
+	views.ViewStore = memviews.New(memviews.Options{})
+	for range 2 {
+		require.Len(t, handle(t.Context(), e, w.append(t, "user-a", Counted{"x", 1})), 1)
+	}
+	s, err := views.State(t.Context(), r.Name())
+	require.NoError(t, err)
+	require.Zero(t, s.Revision)
+	require.NoError(t, r.Start(t.Context(), views, time.Time{}))
+}

@@ -53,10 +53,12 @@ type Generation struct {
 	Fingerprint string    `json:"fingerprint"`
 	Role        Role      `json:"role"`
 	Since       time.Time `json:"since"`
-	// Start is a reaction's: it runs on no event of an earlier commit. Fed: it has had
+	// Start is a reaction's: it runs on no event of an earlier commit. Starts are those of
+	// the categories: one that is followed only later has its own. Fed: it has had
 	// checkpoints.
-	Start time.Time `json:"start,omitzero"`
-	Fed   bool      `json:"fed,omitempty"`
+	Start  time.Time            `json:"start,omitzero"`
+	Starts map[string]time.Time `json:"starts,omitempty"`
+	Fed    bool                 `json:"fed,omitempty"`
 }
 
 // HeartbeatsKept is how long the heartbeat of a worker is kept that leaves no more.

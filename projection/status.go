@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 // status is what a feeder knows of its own progress, for heartbeats.
 type status struct {
 	mu        sync.Mutex
-	streams   map[eventstore.StreamID]time.Time // waiting, with the time of the oldest commit
+	streams   map[eventstore.StreamID]wait
 	events    uint64
 	lastError string
 	frozenGen []uint64
@@ -21,17 +22,28 @@ type status struct {
 	beatEvents uint64
 }
 
-func newStatus() *status { return &status{streams: map[eventstore.StreamID]time.Time{}} }
+// wait is that for a stream.
+type wait struct {
+	oldest time.Time // when the oldest commit was made
+	tried  time.Time // the last time
+}
+
+func newStatus() *status { return &status{streams: map[eventstore.StreamID]wait{}} }
 
 func (s *status) waiting(deliveries []*delivery, concerned map[int]error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	for i := range concerned {
 		d := deliveries[i]
+		w, ok := s.streams[d.stream]
 		for _, a := range d.announcements {
-			if old, ok := s.streams[d.stream]; !ok || !a.Time.IsZero() && a.Time.Before(old) {
-				s.streams[d.stream] = a.Time
+			if !ok || !a.Time.IsZero() && a.Time.Before(w.oldest) {
+				w.oldest, ok = a.Time, true
 			}
+		}
+		if w.tried = now; ok { // a sweep announces nothing
+			s.streams[d.stream] = w
 		}
 	}
 }
@@ -68,6 +80,14 @@ func (s *status) swept(at time.Time, behind int) {
 	s.lastSweep, s.behind = at, behind
 }
 
+// checked forgets the streams that were not tried since a sweep of all began, which so found
+// them at their heads: another worker has applied what was announced here.
+func (s *status) checked(began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.streams, func(_ eventstore.StreamID, w wait) bool { return w.tried.Before(began) })
+}
+
 func (s *status) beat(f *feeder, now time.Time) Heartbeat {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,9 +96,9 @@ func (s *status) beat(f *feeder, now time.Time) Heartbeat {
 		Waiting: len(s.streams), Applied: s.events, LastError: s.lastError, Frozen: s.frozenGen,
 		LastSweep: s.lastSweep, SweepBehind: s.behind,
 	}
-	for _, at := range s.streams {
-		if !at.IsZero() && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
-			b.Oldest = at
+	for _, w := range s.streams {
+		if !w.oldest.IsZero() && (b.Oldest.IsZero() || w.oldest.Before(b.Oldest)) {
+			b.Oldest = w.oldest
 		}
 	}
 	if seconds := now.Sub(s.beatAt).Seconds(); !s.beatAt.IsZero() && seconds > 0 {

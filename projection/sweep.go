@@ -21,7 +21,7 @@ type SweepReport struct {
 	// Events were handed on.
 	Events int
 	// Left are streams that an error kept from their heads, Damaged those among
-	// them that the store can not read.
+	// them that the store can not read, where nothing else kept them back.
 	Left, Damaged int
 	// Ahead are checkpoints beyond their stream's head. Nothing was done about them.
 	Ahead []*AheadError
@@ -75,6 +75,9 @@ func (s *sweeper) end(ctx context.Context) error {
 	next := s.report.Next
 	var err error
 	for _, f := range s.engine.feeders {
+		if s.from.IsZero() {
+			f.status.checked(s.began)
+		}
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
 			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.generations[f])))
@@ -137,9 +140,9 @@ func (s *sweeper) run(ctx context.Context) error {
 // mostLeft is how many streams that were left the error of a sweep names.
 const mostLeft = 5
 
-func (s *sweeper) leave(stream eventstore.StreamID, err error) {
+func (s *sweeper) leave(stream eventstore.StreamID, err error, damaged bool) {
 	s.report.Left++
-	if errors.Is(err, eventstore.ErrCorrupt) {
+	if damaged {
 		s.report.Damaged++
 	}
 	if len(s.left) < mostLeft {
@@ -165,10 +168,10 @@ func (s *sweeper) apply(ctx context.Context, c chunk) error {
 		return fmt.Errorf("sweep: %w", o.err)
 	}
 	for i, why := range o.undone {
-		s.leave(c.deliveries[i].stream, why)
+		s.leave(c.deliveries[i].stream, why, why.onlyDamage())
 	}
 	for _, d := range c.damaged {
-		s.leave(d.stream, d.err)
+		s.leave(d.stream, d.err, true)
 	}
 	s.report.Streams += c.streams
 	s.report.Behind += c.behind

@@ -24,8 +24,9 @@ func NewWorker(source Source, views ViewStore, feed eventstore.Feed, opts Option
 	return &Worker{Engine: engine, feed: feed}, nil
 }
 
-// sweepAgain is the pause after a sweep that failed.
-const sweepAgain = time.Minute
+// A sweep that may do more is repeated after a pause that doubles, since each costs a read of
+// every stream.
+const firstSweepAgain, lastSweepAgain = time.Minute, time.Hour
 
 // Run works until ctx ends, then returns nil; a batch that has begun is given up
 // and comes again. It sweeps at its start, when the feed reports that it lost
@@ -66,9 +67,11 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
 	timer := time.NewTimer(w.opts.SweepEvery)
 	defer timer.Stop()
+	soon := firstSweepAgain
 	for {
 		select {
 		case <-wanted:
+			soon = firstSweepAgain
 		case <-timer.C:
 		case <-ctx.Done():
 			return
@@ -79,13 +82,17 @@ func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			again = min(again, sweepAgain)
+			if !report.final() {
+				again = min(again, soon)
+				soon = min(2*soon, lastSweepAgain)
+			}
 			attributes := []any{"error", err}
 			if hint := eventstore.Hint(err); hint != "" {
 				attributes = append(attributes, "hint", hint)
 			}
 			w.opts.Logger.ErrorContext(ctx, "sweep failed", attributes...)
 		default:
+			soon = firstSweepAgain
 			if report.Parked > 0 {
 				w.opts.Logger.WarnContext(ctx, "streams are parked and wait for a retry", "streams", report.Parked)
 			}
@@ -94,6 +101,12 @@ func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
 		}
 		timer.Reset(again)
 	}
+}
+
+// final reports whether a sweep that failed has come to its end, and another one would find
+// the same until an operator has done something.
+func (r SweepReport) final() bool {
+	return r.Next.IsZero() && r.Left == r.Damaged && r.Left+len(r.Ahead) > 0
 }
 
 func (w *Worker) keepBeating(ctx context.Context) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,6 +144,76 @@ func TestASweepThatFailedIsLoggedWithAHintWhereThereIsOne(t *testing.T) {
 			require.Contains(t, log.String(), logged)
 		})
 	}
+}
+
+// counting is a source that counts how often its streams are listed: once in a sweep.
+type counting struct {
+	projection.Source
+	sweeps *atomic.Int64
+}
+
+func (c counting) Streams(ctx context.Context, category string, after eventstore.StreamID) iter.Seq2[eventstore.StreamID, error] {
+	c.sweeps.Add(1)
+	return c.Source.Streams(ctx, category, after)
+}
+
+func TestASweepIsRepeatedSoonOnlyWhereThatMayHelpAndLessAndLess(t *testing.T) {
+	for name, c := range map[string]struct {
+		broken error
+		source func(*world) projection.Source
+		least  int64 // in a day, with a sweep every six hours
+		most   int64
+	}{
+		"all is well":                    {source: func(w *world) projection.Source { return w.store }, least: 4, most: 5},
+		"a stream is damaged":            {source: func(w *world) projection.Source { return damaged{w.store, "user-a"} }, least: 4, most: 5},
+		"the streams can not be listed":  {source: func(w *world) projection.Source { return unlisted{w.store, errBroken} }, least: 25, most: 32},
+		"an event fails for now, and so": {source: func(w *world) projection.Source { return w.store }, broken: projection.Transient(errBroken), least: 25, most: 32},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(memviews.Options{})
+				w.engine(t)
+				w.append(t, "user-a", Counted{"x", 1})
+				w.broken = func(projection.Event[Counted]) error { return c.broken }
+				source := counting{c.source(w), new(atomic.Int64)}
+				worker, err := projection.NewWorker(source, w.views, silent{}, projection.Options{}, w.p)
+				require.NoError(t, err)
+				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour-time.Second)
+				defer cancel()
+				require.NoError(t, worker.Run(ctx))
+				require.GreaterOrEqual(t, source.sweeps.Load(), c.least)
+				require.LessOrEqual(t, source.sweeps.Load(), c.most)
+			})
+		})
+	}
+}
+
+// stateless is a view store whose states can be read once, and then not for some time.
+type stateless struct {
+	projection.ViewStore
+	until time.Time
+	read  *atomic.Bool
+}
+
+func (s stateless) State(ctx context.Context, name string) (projection.State, error) {
+	if s.read.Swap(true) && time.Now().Before(s.until) {
+		return projection.State{}, errBroken
+	}
+	return s.ViewStore.State(ctx, name)
+}
+
+func TestASweepThatCouldNotBeginIsRepeatedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		w.engine(t)
+		w.append(t, "user-a", Counted{"x", 1})
+		worker, err := projection.NewWorker(w.store, stateless{w.views, time.Now().Add(time.Second), new(atomic.Bool)}, silent{}, projection.Options{}, w.p)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		require.NoError(t, worker.Run(ctx))
+		require.Equal(t, []string{"x=1"}, w.rows(t))
+	})
 }
 
 func TestAWorkerReturnsWhatKeepsItFromStarting(t *testing.T) {

@@ -48,7 +48,7 @@ func (a *assigner) round(ctx context.Context) error {
 
 // leases lists the leases, and now and then the shards, to add and remove leases.
 func (a *assigner) leases(ctx context.Context) (leases []lease, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	asking, cancel := context.WithTimeout(ctx, requestWithin)
 	defer cancel()
 	var listed []shard
 	list := a.run.relist.Swap(false) || a.listedAt.IsZero() || time.Since(a.listedAt) >= a.run.opts.ListEvery
@@ -58,11 +58,11 @@ func (a *assigner) leases(ctx context.Context) (leases []lease, err error) {
 				a.run.relist.Store(true)
 			}
 		}()
-		if listed, err = a.run.source.shards(ctx); err != nil {
+		if listed, err = a.run.source.shards(asking); err != nil {
 			return nil, err
 		}
 	}
-	if leases, err = a.run.leases.list(ctx); err != nil || !list {
+	if leases, err = a.run.leases.list(asking); err != nil || !list {
 		return leases, err
 	}
 	if leases, err = a.complete(ctx, listed, leases); err != nil {
@@ -76,7 +76,7 @@ func (a *assigner) leases(ctx context.Context) (leases []lease, err error) {
 // since those that follow it rely on it.
 func (a *assigner) complete(ctx context.Context, listed []shard, leases []lease) ([]lease, error) {
 	for _, l := range missing(listed, leases, time.Now()) {
-		if err := a.run.leases.create(ctx, l); err != nil {
+		if err := a.send(ctx, a.run.leases.create, l); err != nil {
 			return nil, err
 		}
 		leases = append(leases, l)
@@ -96,12 +96,19 @@ func (a *assigner) clean(ctx context.Context, listed []shard, leases []lease) er
 		if time.Since(at) < goneFor*a.run.opts.ListEvery {
 			continue
 		}
-		if err := a.run.leases.remove(ctx, l); err != nil {
+		if err := a.send(ctx, a.run.leases.remove, l); err != nil {
 			return err
 		}
 	}
 	a.goneSince = since
 	return nil
+}
+
+// send sends one of what may be thousands of requests: each has its own time.
+func (a *assigner) send(ctx context.Context, request func(context.Context, lease) error, l lease) error {
+	ctx, cancel := context.WithTimeout(ctx, requestWithin)
+	defer cancel()
+	return request(ctx, l)
 }
 
 // take takes this worker's part. A lease that was taken meanwhile is left.

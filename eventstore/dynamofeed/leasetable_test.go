@@ -95,7 +95,7 @@ func TestALeaseComesBackAsItWasWritten(t *testing.T) {
 		assert.Equal(t, l, again)
 		assert.Less(t, dynamotable.SizeOf(leases.itemOf(l)), 1024, "one unit")
 	}
-	for _, p := range []place{horizon, "", "latest"} {
+	for _, p := range []place{"horizon", "", "latest"} {
 		_, err := leaseOf(leases.itemOf(lease{shard: "a", place: p, nonce: "n"}))
 		assert.ErrorIs(t, err, eventstore.ErrCorrupt, p)
 	}

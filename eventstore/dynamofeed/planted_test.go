@@ -21,7 +21,7 @@ var faults = []planted.Fault{
 	{
 		Name: "a shard is begun with the oldest record that is left",
 		Edits: []planted.Edit{{File: dir + "reader.go", Old: "\trd.sequence, _ = l.place.number(afterPrefix)\n",
-			New: "\tif rd.sequence, _ = l.place.number(afterPrefix); rd.sequence == \"\" && l.place != lost {\n\t\trd.from = horizon\n\t}\n"}},
+			New: "\tif rd.sequence, _ = l.place.number(afterPrefix); rd.sequence == \"\" && l.place != lost {\n\t\trd.from = begin(time.Now())\n\t}\n"}},
 		Says: "was not taken care of",
 	},
 	{

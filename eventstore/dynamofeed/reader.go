@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// errorPause is the longest time between two reads of a shard that fail.
+	// errorPause is the longest time between two reads of a shard that fail, unless the idle
+	// pace is slower.
 	errorPause = 10 * time.Second
 	// requestWithin is for one request with its repetitions. A reader must not hang while
 	// its lease is renewed.
@@ -21,13 +22,14 @@ const (
 
 // reader reads one shard.
 type reader struct {
-	run      *run
-	shard    string
-	track    *track
-	from     place  // where to read on
+	run   *run
+	shard string
+	track *track
+	// from is where to read on: behind the last record that was read, or from the oldest
+	// that is left, where the first one has not been read yet or the next ones are lost.
+	from     place
 	iterator string // for that, or empty
-	// reached is behind the last record that was read, also where the next ones are lost:
-	// from is then the horizon, which is not stored.
+	// reached is behind the last record that was read, also where the next ones are lost.
 	reached  mark
 	sequence string // of that record, or empty
 	missing  int    // how often the shard was not there
@@ -37,11 +39,6 @@ type reader struct {
 func newReader(r *run, l lease, t *track) *reader {
 	rd := &reader{run: r, shard: l.shard, track: t, from: l.place, reached: mark{place: l.place}}
 	rd.sequence, _ = l.place.number(afterPrefix)
-	if begins, recent := l.place.fromBegin(time.Now(), r.kept); recent {
-		rd.from = horizon
-	} else if begins {
-		rd.from = lost
-	}
 	return rd
 }
 
@@ -65,7 +62,7 @@ func (rd *reader) read(ctx context.Context) {
 			return
 		case err != nil:
 			rd.run.failing(ctx, "read a shard", err, &rd.strikes, "shard", rd.shard)
-			pause = min(2*pause, errorPause)
+			pause = min(2*pause, max(errorPause, opts.IdleEvery))
 		case handed:
 			pause = opts.PollEvery
 		default:
@@ -82,7 +79,7 @@ func (rd *reader) read(ctx context.Context) {
 func (rd *reader) step(ctx context.Context) (*page, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWithin)
 	defer cancel()
-	if rd.from == lost {
+	if rd.inDoubt() {
 		return rd.trimmed(), nil
 	}
 	asked := time.Now()
@@ -120,6 +117,13 @@ func (rd *reader) records(ctx context.Context) (records []record, next string, e
 	return rd.run.source.records(ctx, rd.iterator)
 }
 
+// inDoubt reports whether records may be lost of which the stream would not tell: it is
+// about to begin with the oldest one that is left, and any may have been trimmed.
+func (rd *reader) inDoubt() bool {
+	begins, recent := rd.from.fromBegin(time.Now(), rd.run.kept)
+	return rd.from == lost || begins && !recent && rd.iterator == ""
+}
+
 // untouched reports whether all that can have been trimmed is older than the consumer:
 // it begins here and has read nothing yet. The oldest record may change between asking for
 // its iterator and reading, and DynamoDB Local says so too where a shard was empty then.
@@ -128,9 +132,10 @@ func (rd *reader) untouched() bool {
 	return recent
 }
 
-// trimmed goes on with the oldest record that is left.
+// trimmed goes on with the oldest record that is left. What is trimmed until it is read was
+// there before the sweep that this asks for, unless that takes too long.
 func (rd *reader) trimmed() *page {
-	rd.iterator, rd.from = "", horizon
+	rd.iterator, rd.from = "", begin(time.Now())
 	return &page{track: rd.track, trimmed: true}
 }
 

@@ -108,6 +108,18 @@ func TestAShardThatCanNotBeReadIsAskedLessAndLess(t *testing.T) {
 	})
 }
 
+func TestAShardThatCanNotBeReadIsAskedNoMoreOftenThanOneThatCan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1, func(string, int) ([]record, error) { return nil, dynamotable.ErrThrottled })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		none := func(context.Context, eventstore.Batch) []eventstore.Announcement { return nil }
+		require.NoError(t, newFeed(s, s.network, Options{PollEvery: time.Minute, IdleEvery: 2 * time.Minute}).Run(ctx, none))
+		assert.InDelta(t, 30, s.reads(), 2)
+	})
+}
+
 func TestARunEndsWithTheErrorThatDoesNotGoAway(t *testing.T) {
 	t.Parallel()
 	for _, lasting := range []error{dynamotable.ErrDenied, dynamotable.ErrMissing, dynamotable.ErrForeign} {
@@ -182,6 +194,37 @@ func TestANewConsumerThatReadsNothingForHalfADayHearsOfALoss(t *testing.T) {
 	})
 }
 
+// Without a number to go on behind, the stream does not say that records are missing. The
+// network, or the machine, is away for longer than records are kept.
+func TestAnOutageOfADayBeforeTheFirstRecordWasReadIsALoss(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[place]int{begin(time.Unix(946_684_800, 0)): 1, lost: 2} { // a bubble's time begins then
+		synctest.Test(t, func(t *testing.T) {
+			back, expired := time.Now().Add(25*time.Hour), false
+			s := script(1, func(_ string, n int) ([]record, error) {
+				switch {
+				case n < 10:
+					return nil, nil
+				case time.Now().Before(back):
+					return nil, dynamotable.ErrThrottled
+				case !expired:
+					expired = true
+					return nil, errExpired
+				}
+				return some(1, n), nil
+			})
+			s.leases["shard00"] = lease{shard: "shard00", place: from, ready: true, nonce: "1"}
+			reports := 0
+			require.NoError(t, s.run(26*time.Hour, func(_ context.Context, b eventstore.Batch) {
+				if b.Trimmed {
+					reports++
+				}
+			}))
+			assert.Equal(t, want, reports, "from %q", from)
+		})
+	}
+}
+
 func TestWhileHandleIsBusyNoMoreThanSoManyPagesAreRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,6 +260,19 @@ func TestABatchHoldsThePagesOfSeveralShards(t *testing.T) {
 		}))
 		assert.GreaterOrEqual(t, largest, batchSize)
 		assert.Less(t, largest, batchSize+300, "a page is not divided, and no other is added")
+	})
+}
+
+// Each of its leases is a request.
+func TestAStreamOfManyShardsIsBegun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := script(1000, func(string, int) ([]record, error) { return nil, nil })
+		require.NoError(t, s.run(time.Minute, nil))
+		for _, l := range s.leases {
+			assert.Contains(t, l.place, beginPrefix)
+		}
+		assert.Len(t, s.leases, 1000)
 	})
 }
 

@@ -107,7 +107,7 @@ func (n *network) iterator(ctx context.Context, id string, from place) (string, 
 
 // resolve returns the number behind which a place is.
 func (w *world) resolve(s *simShard, from place) (int, error) {
-	if from == horizon {
+	if begins, _ := from.fromBegin(time.Now(), simKept); begins {
 		for _, r := range s.records {
 			if !r.trimmed() {
 				return r.sequence - 1, nil

@@ -60,9 +60,6 @@ const (
 	lost place = "lost"
 	// end is behind the last record.
 	end place = "end"
-	// horizon is the oldest record that is left. It is never stored, since what is
-	// trimmed until it is used would be missed.
-	horizon place = "horizon"
 
 	beginPrefix = "begin "
 	atPrefix    = "at "
@@ -80,7 +77,7 @@ func at(sequence string) place {
 func after(sequence string) place { return place(afterPrefix + sequence) }
 
 // begin is where a consumer that was never there begins: the oldest record that is left,
-// and none of the earlier ones are missed.
+// and none of the earlier ones are missed. So does one that has reported their loss.
 func begin(now time.Time) place { return place(beginPrefix + strconv.FormatInt(now.Unix(), 10)) }
 
 // fromBegin reports whether p is such a place, and one that was made so short a time ago

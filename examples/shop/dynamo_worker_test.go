@@ -21,6 +21,9 @@ import (
 func (s *shop) requireSoon(want expected) {
 	s.Helper()
 	within := 2 * time.Minute
+	if soak() {
+		within = 20 * time.Minute
+	}
 	upToDate := func() bool {
 		return s.run("dump", "product-stats").stdout == want.stats && s.run("dump", "purchase-history").stdout == want.history
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -43,7 +46,7 @@ func (m *mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) e
 	}
 	text := fmt.Sprintf("ID: %s\nTo: %s\nDate: %s\n\nThank you for %d of %q, at %s.\n",
 		e.ID(), e.Stream.ID(), e.Data.Date.Format(time.RFC3339), e.Data.Quantity, e.Data.Description, e.Data.Amount)
-	err := writeOnce(filepath.Join(m.dir, url.PathEscape(e.ID().String())+".txt"), text)
+	err := writeOnce(filepath.Join(m.dir, fileName(e.ID())), text)
 	if errors.Is(err, fs.ErrExist) {
 		m.logger.InfoContext(ctx, "the mail has been written before", "event", e.ID().String())
 		return nil
@@ -53,6 +56,19 @@ func (m *mailbox) thank(ctx context.Context, e projection.Event[PurchaseMade]) e
 	}
 	m.written.Add(1)
 	return nil
+}
+
+// longestName is what file systems allow, 255 bytes, less the extension.
+const longestName = 250
+
+// fileName is that of an event's mail: another one for each event, always the same.
+func fileName(id eventstore.EventID) string {
+	name := url.PathEscape(id.String())
+	if len(name) > longestName {
+		sum := sha256.Sum256([]byte(id.String()))
+		name = hex.EncodeToString(sum[:])
+	}
+	return name + ".txt"
 }
 
 // writeOnce writes a file whole or not at all. One that is there is an fs.ErrExist.

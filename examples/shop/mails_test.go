@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
 	"github.com/leftfold/leftfold/internal/retailtest"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // mails returns the IDs of the mails in a directory of the shop, each of which must be whole.
@@ -139,4 +142,22 @@ func TestNoMailIsLostOrWrittenTwiceWhenWorkersAreKilled(t *testing.T) {
 	}
 	t.Logf("killed %d workers; %d mails", killed, len(want))
 	require.Greater(t, killed, 4*trials)
+}
+
+// The longest ID of a customer, of characters that a file name has to spell out.
+func TestAMailHasANameThatAFileCanHaveHoweverLongTheCustomersIDIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	box := &mailbox{dir: dir, logger: slog.New(slog.DiscardHandler)}
+	stream, err := eventstore.NewStreamID(customerCategory, strings.Repeat("ä", eventstore.MaxIDBytes/2))
+	require.NoError(t, err)
+	for range 2 {
+		for version := eventstore.Version(1); version <= 2; version++ {
+			require.NoError(t, box.thank(t.Context(), projection.Event[PurchaseMade]{Stream: stream, Version: version,
+				Data: PurchaseMade{Line{Amount: bigPurchase}}}))
+		}
+	}
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 2)
 }

@@ -70,10 +70,14 @@ func (p *Publisher) send(ctx context.Context, x *entry) answer {
 		}
 	}
 	for {
+		turn := p.turn
+		if !p.waits(x) {
+			turn = nil // somebody else has it in a request, and its answer comes
+		}
 		select {
 		case a := <-x.answers:
 			return a
-		case p.turn <- struct{}{}:
+		case turn <- struct{}{}:
 			p.leadFor(ctx, x, p.turn)
 		case <-ctx.Done():
 			p.withdraw(x)
@@ -88,6 +92,12 @@ func (p *Publisher) enqueue(x *entry) int {
 	defer p.mu.Unlock()
 	p.waiting = append(p.waiting, x)
 	return len(p.waiting)
+}
+
+func (p *Publisher) waits(x *entry) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.waiting, x)
 }
 
 func (p *Publisher) withdraw(x *entry) {

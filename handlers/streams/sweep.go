@@ -51,7 +51,7 @@ func (h *Handler) Sweep(ctx context.Context, request SweepRequest) (SweepResult,
 	if err == nil || !errors.Is(err, errTime) {
 		return result, err
 	}
-	if report.Next.After == request.Next.After {
+	if report.Next.After == request.Next.After && (report.Events == 0 || report.Left > 0) { // else within a long stream
 		return result, errors.Join(errShort, err)
 	}
 	if report.Left > 0 || len(report.Ahead) > 0 {

@@ -75,6 +75,24 @@ func TestASweepThatDoesNothingIsAnErrorAndNotRepeatedForEver(t *testing.T) {
 	})
 }
 
+// Its events are not applied again, so each invocation comes further.
+func TestAStreamThatIsTooLongForOneInvocationIsSweptInSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for left, want := range map[int]error{0: nil, 1: errShort} {
+			e := &made{sweep: func(ctx context.Context, from projection.SweepCursor) (projection.SweepReport, error) {
+				<-ctx.Done()
+				return projection.SweepReport{Events: 4096, Left: left, Next: from}, context.Cause(ctx)
+			}}
+			h, _ := handlerOf(e, Options{})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			result, err := h.Sweep(ctx, SweepRequest{Next: at("user-b")})
+			cancel()
+			require.ErrorIs(t, err, want, "%d were left", left)
+			assert.Equal(t, SweepResult{Next: at("user-b"), Events: 4096, Left: left}, result)
+		}
+	})
+}
+
 func TestWhatASweepFindsWrongIsAnErrorAtItsEndAndInTheLogBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &made{}
