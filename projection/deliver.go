@@ -62,6 +62,7 @@ func (e *Engine) deliver(ctx context.Context, deliveries []*delivery) outcome {
 		for i, why := range o.undone {
 			all.undone[i] = append(all.undone[i], why...)
 		}
+		all.parked += o.parked
 		if all.err == nil {
 			all.err = o.err // what keeps one projection back mostly keeps the others back too
 		}

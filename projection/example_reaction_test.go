@@ -2,7 +2,9 @@ package projection_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/memstore"
@@ -28,6 +30,56 @@ var thanks = projection.MustNewReaction("thanks", events, projection.Follow("con
 	func(ctx context.Context, e projection.Event[Booked]) error {
 		return send(ctx, e.ID().String(), e.Data.Guest)
 	}))
+
+// The view has a row a guest.
+var (
+	guests = projection.Fold("guests", projection.On(
+		func(e projection.Event[Booked]) projection.Key { return projection.KeyOf(e.Data.Guest) },
+		func(seats *int, e projection.Event[Booked]) error { *seats += e.Data.Seats; return nil }))
+	guestsV1 = projection.MustNew("guests", 1, events, projection.Follow("concert"), guests)
+)
+
+// follow keeps the view up to date and thanks, until ctx ends or one of both fails. Each
+// has a worker, and each worker a feed of its own name.
+func follow(ctx context.Context, store *memstore.Store, views projection.ViewStore) error {
+	viewing, err := projection.NewWorker(store, views, store.Feed("views"), projection.Options{}, guestsV1)
+	if err != nil {
+		return err
+	}
+	thanking, err := projection.NewWorker(store, views, store.Feed("thanks"), projection.Options{}, thanks)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 2) // from both, once each
+	for _, worker := range []*projection.Worker{viewing, thanking} {
+		go func() { defer stop(); ended <- worker.Run(ctx) }()
+	}
+	return errors.Join(<-ended, <-ended)
+}
+
+func ExampleReaction_Start() {
+	ctx, stop := context.WithCancel(context.Background())
+	store, views := memstore.New(), memviews.New(memviews.Options{})
+	begin := func(reaction *projection.Reaction) error {
+		// From the beginning, also in an old store. If it has a start already, that holds.
+		err := reaction.Start(ctx, views, time.Time{})
+		if err != nil && !errors.Is(err, projection.ErrChanged) {
+			return err
+		}
+		return nil
+	}
+	for range 2 {
+		if err := begin(thanks); err != nil {
+			panic(err)
+		}
+	}
+	stop()
+	fmt.Println(follow(ctx, store, views))
+	// Output:
+	// <nil>
+}
 
 func ExampleReaction() {
 	ctx := context.Background()

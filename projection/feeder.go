@@ -41,6 +41,8 @@ type outcome struct {
 	undone map[int]reasons
 	// err is what keeps everything back, such as a view store that does not answer.
 	err error
+	// parked counts the streams that were parked, in each generation.
+	parked int
 }
 
 // allUndone: nothing was done about what concerns a projection.
@@ -110,7 +112,8 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 				continue
 			}
 			fed[g.Number] = true
-			undone, err := f.feedGeneration(ctx, g, tasksOf(deliveries, concerned))
+			undone, parked, err := f.feedGeneration(ctx, g, tasksOf(deliveries, concerned))
+			o.parked += parked
 			for _, t := range undone {
 				o.undone[t.index] = append(o.undone[t.index], t.reason(err))
 			}
@@ -121,7 +124,9 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			err = notBuilt(f.projection, state) // nobody has prepared it, or it is gone
 		}
 		if err != nil {
-			return allUndone(concerned, errors.Join(append(errs, err)...))
+			all := allUndone(concerned, errors.Join(append(errs, err)...))
+			all.parked = o.parked
+			return all
 		}
 		f.learn(state)
 		if !slices.ContainsFunc(f.known, func(g Generation) bool { return !fed[g.Number] }) {
@@ -165,8 +170,9 @@ func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
 
 // feedGeneration makes rounds until every task is done, and returns those that are
 // not, each with what keeps it back: an event that fails for now, a stream that can
-// not be read, too many rounds without progress. An error keeps all of them back.
-func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task) (undone []*task, err error) {
+// not be read, too many rounds without progress; and how many streams it parked. An
+// error keeps all of them back.
+func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task) (undone []*task, parked int, err error) {
 	r := round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, entry: g}
 	stalls := 0
 	for len(tasks) > 0 {
@@ -178,16 +184,16 @@ func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task
 			stalls = 0
 		}
 		if err != nil {
-			return append(undone, tasks...), err
+			return append(undone, tasks...), r.parked, err
 		}
 		if stalls == mostStalls {
 			for _, t := range tasks {
 				t.err = fmt.Errorf("%s: %q does not come forward: others are writing, or the store does not show what was announced", r.generation, t.stream)
 			}
-			return append(undone, tasks...), nil
+			return append(undone, tasks...), r.parked, nil
 		}
 	}
-	return undone, nil
+	return undone, r.parked, nil
 }
 
 func pause(ctx context.Context, stalls int) error {
@@ -214,7 +220,7 @@ func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
 	var errs []error
 	for _, g := range known {
 		t := &task{delivery: &delivery{stream: stream}, retry: true}
-		_, err := f.feedGeneration(ctx, g, []*task{t})
+		_, _, err := f.feedGeneration(ctx, g, []*task{t})
 		if t.failure != nil {
 			t.err = t.failure.err
 		}

@@ -147,13 +147,13 @@ func notBuilt(p *Projection, s State) error {
 	switch {
 	case s.Revision == 0:
 		e.Reason = "it has never been built"
-		e.hint = "run a worker, or a sweep, of a program that carries the projection"
+		e.hint = "run a worker, or a sweep (in Lambda: invoke the sweeper), of a program that carries the projection"
 	default:
 		e.Reason = "it has no active generation of this version"
 		for _, g := range s.Generations {
 			if g.Version == p.version && g.Role == Building {
 				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
-				e.hint = "let a worker run until its first sweep has ended"
+				e.hint = "let a worker run until its first sweep has ended; in Lambda, invoke the sweeper until it is done"
 				return e
 			}
 			if g.Role == Active {

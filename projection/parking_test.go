@@ -2,6 +2,7 @@ package projection_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -80,6 +81,22 @@ func TestARetryThatMeetsTheNextBadEventParksThere(t *testing.T) {
 	require.EqualValues(t, 3, c.Parked.Version)
 	require.Equal(t, 1, c.Parked.Attempts)
 	require.Equal(t, []string{"x=11"}, w.rows(t))
+}
+
+func TestASweepCountsTheStreamsThatItParksAndThoseThatWaitedBefore(t *testing.T) {
+	w := newWorld(memviews.Options{})
+	w.broken = func(projection.Event[Counted]) error { return errBroken }
+	e := w.engine(t)
+	handle(t.Context(), e, w.append(t, "user-old", Counted{"x", 1}))
+	for i := range 3 {
+		w.append(t, fmt.Sprint("user-", i), Counted{"x", 1}, Counted{"x", 10})
+	}
+	for _, behind := range []int{3, 0} {
+		report, err := e.Sweep(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, behind, report.Behind)
+		require.Equal(t, 4, report.Parked)
+	}
 }
 
 func TestALeftOverParkRecordIsFinishedByWhoeverMeetsIt(t *testing.T) {

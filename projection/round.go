@@ -21,6 +21,8 @@ type round struct {
 	// conflicts counts failed conditions: slices get smaller with each, and larger again
 	// where a round has none.
 	conflicts int
+	// parked counts the streams that were parked.
+	parked int
 }
 
 // work is a stretch of a stream that follows its checkpoint without a gap.
@@ -209,6 +211,7 @@ func (r *round) settle(ctx context.Context, w *work) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r.parked++
 	r.opts.Logger.WarnContext(ctx, "projection parked a stream", "generation", r.generation.String(),
 		"event", w.failure.event.id.String(), "type", w.failure.event.typ, "error", w.failure.err)
 	return true, nil

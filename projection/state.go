@@ -81,7 +81,8 @@ type Heartbeat struct {
 	LastError string  `json:"last_error,omitempty"`
 	// Frozen are live generations that the worker's program does not carry.
 	Frozen []uint64 `json:"frozen,omitempty"`
-	// LastSweep is when a sweep last ended, SweepBehind how many streams it found behind.
+	// LastSweep is when a sweep of the worker last ended, zero if none has. SweepBehind is
+	// how many streams it found behind, in any of the projections that the worker feeds.
 	LastSweep   time.Time `json:"last_sweep,omitzero"`
 	SweepBehind int       `json:"sweep_behind"`
 }

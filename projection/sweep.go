@@ -15,10 +15,12 @@ type SweepReport struct {
 	// Streams were looked at; Behind had events that a projection had not
 	// applied, or a left-over park record.
 	Streams, Behind int
-	// Parked counts streams that wait in a projection, each once for each
-	// generation: nothing was done about them.
+	// Parked counts streams that wait in a projection, each once for each generation:
+	// those that waited before, about which nothing was done, and those that the sweep
+	// parked.
 	Parked int
-	// Events were handed on.
+	// Events were handed on: all that lie behind the lowest checkpoint of their stream. A
+	// reaction that has looked at them need not have done anything.
 	Events int
 	// Left are streams that an error kept from their heads, Damaged those among
 	// them that the store can not read, where nothing else kept them back.
@@ -164,6 +166,7 @@ func (s *sweeper) apply(ctx context.Context, c chunk) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	s.report.Parked += o.parked
 	if o.err != nil {
 		return fmt.Errorf("sweep: %w", o.err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/handlers/streams"
@@ -19,9 +18,7 @@ import (
 // what the function is configured with as its handler.
 func serve(name string) error {
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	handler := streams.Connect(func(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
-		return connect(ctx, logger)
-	}, streams.Options{Logger: logger})
+	handler := newHandler(prefix(), logger)
 	functions := map[string]any{"projector": handler.Handle, "sweeper": handler.Sweep}
 	if functions[name] == nil {
 		return fmt.Errorf("there is no function %q: the handler is projector or sweeper", name)
@@ -30,18 +27,25 @@ func serve(name string) error {
 	return nil
 }
 
+// newHandler returns what answers the invocations of both functions.
+func newHandler(prefix string, logger *slog.Logger) *streams.Handler {
+	return streams.Connect(func(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
+		return connect(ctx, prefix, logger)
+	}, streams.Options{Logger: logger})
+}
+
 // connect opens what the functions work on. It is called by the first invocation.
-func connect(ctx context.Context, logger *slog.Logger) (*dynamostore.Store, *projection.Engine, error) {
-	settings, err := config.LoadDefaultConfig(ctx)
+func connect(ctx context.Context, prefix string, logger *slog.Logger) (*dynamostore.Store, *projection.Engine, error) {
+	settings, err := awsSettings(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	client := dynamostore.NewClient(settings)
-	store, err := dynamostore.Open(ctx, client, prefix(), dynamostore.Options{})
+	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	views, err := dynamoviews.Open(ctx, client, prefix(), dynamoviews.Options{})
+	views, err := dynamoviews.Open(ctx, client, prefix, dynamoviews.Options{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,10 +1,12 @@
 // Command ondynamodb books seats for a concert as the quickstart does, on DynamoDB:
-// main.go is the service, watch.go what it tells of itself, lambda.go how Lambda runs it.
+// main.go is the service, watch.go what it tells of itself, lambda.go how Lambda runs it,
+// and laptop.go how it runs what Lambda would, here.
 //
 //	ondynamodb provision          makes the tables, once, as a step of the deployment
 //	ondynamodb book GUEST SEATS   carries out a command
 //	ondynamodb worker             keeps the view up to date until it is interrupted
 //	ondynamodb seats GUEST        answers from the view
+//	ondynamodb laptop             does what the functions in Lambda do, until it is interrupted
 package main
 
 import (
@@ -22,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
@@ -91,7 +94,7 @@ func report(err error) (code int) {
 }
 
 func run(ctx context.Context, prefix string, args []string, out io.Writer) error {
-	settings, err := config.LoadDefaultConfig(ctx) // Region, credentials, endpoint
+	settings, err := awsSettings(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,6 +104,8 @@ func run(ctx context.Context, prefix string, args []string, out io.Writer) error
 		return provision(ctx, client, prefix)
 	case len(args) == 1 && args[0] == "worker":
 		return work(ctx, settings, client, prefix)
+	case len(args) == 1 && args[0] == "laptop":
+		return laptop(ctx, settings, client, prefix)
 	}
 
 	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{})
@@ -115,8 +120,8 @@ func run(ctx context.Context, prefix string, args []string, out io.Writer) error
 	switch {
 	case len(args) == 3 && args[0] == "book":
 		seats, err := strconv.Atoi(args[2])
-		if err != nil {
-			return err
+		if err != nil || seats < 1 {
+			return fmt.Errorf("%q is no number of seats: book GUEST SEATS, with 1 seat or more", args[2])
 		}
 		commit, err := box.Execute(ctx, "opera", book(args[1], seats))
 		if err != nil {
@@ -130,9 +135,19 @@ func run(ctx context.Context, prefix string, args []string, out io.Writer) error
 		}
 		fmt.Fprintln(out, args[1], "has", seats, "seats")
 	default:
-		return errors.New("usage: ondynamodb provision | book GUEST SEATS | worker | seats GUEST")
+		return errors.New("usage: ondynamodb provision | book GUEST SEATS | worker | seats GUEST | laptop")
 	}
 	return nil
+}
+
+// awsSettings are those of the SDK's own variables and files: Region, credentials, endpoint.
+func awsSettings(ctx context.Context) (aws.Config, error) {
+	// The SDK would log what it puts right by itself; errors come as errors.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err == nil && settings.Region == "" {
+		err = errors.New("there is no AWS Region: export AWS_REGION=eu-central-1, or where your tables are")
+	}
+	return settings, err
 }
 
 // provision makes the tables, or adds what they lack. It is a step of the deployment,

@@ -94,6 +94,33 @@ func TestSeatsAreBookedAndTheWorkerShowsThem(t *testing.T) {
 	assert.NoError(t, <-ended, "an interrupt is no error")
 }
 
+func TestWhatCanNotBeBookedIsSaid(t *testing.T) {
+	p := newProgram(t)
+	p.require("", "provision")
+	for _, seats := range []string{"x", "0", "-4"} {
+		_, err := p.says("book Ada " + seats)
+		assert.EqualError(t, err, `"`+seats+`" is no number of seats: book GUEST SEATS, with 1 seat or more`)
+	}
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_CONFIG_FILE", "none")
+	_, err := p.says("seats Ada")
+	assert.ErrorContains(t, err, "there is no AWS Region: export AWS_REGION")
+}
+
+func TestOnALaptopItMakesTheSameView(t *testing.T) {
+	p := newProgram(t)
+	p.require("", "provision")
+	p.require("concert-opera@1\n", "book Ada 4")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, p.prefix, []string{"laptop"}, nil) }()
+	p.eventually("Ada has 4 seats\n", "seats Ada") // found by the sweep
+	p.require("concert-opera@2\n", "book Ada 3")
+	p.eventually("Ada has 7 seats\n", "seats Ada") // told by the stream
+	stop()
+	assert.NoError(t, <-ended)
+}
+
 func TestWhatAlarmsAreMadeOfIsLogged(t *testing.T) {
 	p := newProgram(t)
 	p.require("", "provision")
@@ -104,10 +131,14 @@ func TestWhatAlarmsAreMadeOfIsLogged(t *testing.T) {
 	require.NoError(t, err)
 	feed, err := dynamofeed.Open(t.Context(), client, dynamofeed.NewClient(settings), p.prefix, "worker", dynamofeed.Options{})
 	require.NoError(t, err)
+	swept := time.Now().Add(-2 * time.Hour).UTC().Truncate(time.Second)
+	require.NoError(t, views.Beat(t.Context(), projection.Heartbeat{Projection: guestsV1.Name(), Worker: "gone", At: swept.Add(time.Hour), LastSweep: swept, LastError: "old"}))
 	require.NoError(t, views.Beat(t.Context(), projection.Heartbeat{Projection: guestsV1.Name(), Worker: "w", At: time.Now(), Waiting: 3, LastError: "no answer"}))
 	var log bytes.Buffer
 	require.NoError(t, watch(t.Context(), views, feed, slog.New(slog.NewTextHandler(&log, nil))))
 	assert.Regexp(t, `msg=heartbeat projection=guests worker=w ago=\S+ waiting=3 late=0s lastError="no answer" frozen=\[\] `, log.String())
+	assert.NotContains(t, log.String(), "worker=gone", "it has died an hour ago")
+	assert.Contains(t, log.String(), "msg=heartbeats projection=guests workers=1 lastSweep="+swept.Format("2006-01-02T15:04:05.000Z\n"), "also of one that has died")
 	assert.Contains(t, log.String(), "msg=feed shards=0 free=0 behind=0s failing=0 trimmed=0 corrupt=0\n")
 }
 

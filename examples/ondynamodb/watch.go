@@ -26,21 +26,30 @@ func keepWatching(ctx context.Context, views projection.StateStore, feed *dynamo
 }
 
 // watch logs how the workers of a projection stand, of any process, and how the feed of
-// this one does.
+// this one does. What a worker that is gone has left is old, but for its last sweep.
 func watch(ctx context.Context, views projection.StateStore, feed *dynamofeed.Feed, logger *slog.Logger) error {
 	beats, err := views.Heartbeats(ctx, guestsV1.Name())
 	if err != nil {
 		return err
 	}
+	workers, lastSweep := 0, time.Time{} // zero: none has ended yet
 	for _, b := range beats {
+		if b.LastSweep.After(lastSweep) {
+			lastSweep = b.LastSweep
+		}
+		if time.Since(b.At) > time.Minute {
+			continue
+		}
+		workers++
 		var late time.Duration // the age of the oldest commit that waits
 		if !b.Oldest.IsZero() {
 			late = time.Since(b.Oldest)
 		}
 		logger.InfoContext(ctx, "heartbeat", "projection", b.Projection, "worker", b.Worker, "ago", time.Since(b.At),
 			"waiting", b.Waiting, "late", late, "lastError", b.LastError, "frozen", b.Frozen,
-			"lastSweep", b.LastSweep, "sweepBehind", b.SweepBehind)
+			"sweepBehind", b.SweepBehind)
 	}
+	logger.InfoContext(ctx, "heartbeats", "projection", guestsV1.Name(), "workers", workers, "lastSweep", lastSweep)
 	s := feed.Status() // of this process alone
 	logger.InfoContext(ctx, "feed", "shards", s.Shards, "free", s.Free, "behind", s.Behind, "failing", s.Failing,
 		"trimmed", s.Trimmed, "corrupt", s.Corrupt)

@@ -72,7 +72,7 @@ func TestAFlagThatACommandDoesNotTakeIsRefused(t *testing.T) {
 func TestHelpNamesWhatThereIs(t *testing.T) {
 	t.Parallel()
 	s := newTranscript(t)
-	for _, line := range []string{"help", "help load", "history --help", "state --help", "dump --help", "worker --help", "demo --help"} {
+	for _, line := range []string{"help", "help load", "history --help", "state --help", "dump --help", "worker --help", "receive --help", "demo --help"} {
 		s.types(line)
 	}
 	s.compare("help")

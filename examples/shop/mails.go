@@ -151,6 +151,10 @@ func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	before, err := s.Views.State(ctx, mailsReaction)
+	if err != nil {
+		return err
+	}
 	report, err := a.sweep(ctx, s, logger, box.reaction())
 	if err != nil {
 		return err
@@ -158,7 +162,22 @@ func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
 	if err := a.printMails(opts.dir, int(box.written.Load()), report); err != nil {
 		return err
 	}
+	if before.Revision == 0 {
+		if err := a.hintStart(ctx, s); err != nil {
+			return err
+		}
+	}
 	return a.hintParked(ctx, s)
+}
+
+// hintStart says what the first mails have fixed, unless that is the beginning.
+func (a *app) hintStart(ctx context.Context, s *Service) error {
+	state, err := s.Views.State(ctx, mailsReaction)
+	if err != nil || len(state.Generations) == 0 || state.Generations[0].Start.IsZero() {
+		return err
+	}
+	_, err = fmt.Fprintln(a.stderr, "hint: the start of the mails is fixed once, and is now; earlier purchases get no mail")
+	return err
 }
 
 // mailsAnswer is what a sweep did, and how many mails came of it.

@@ -52,7 +52,10 @@ func (a *app) receiveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "receive FILE",
 		Short: "Take events of a bus from a file, as Lambda would hand them over",
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.receive(cmd.Context(), args[0]) },
+		Long: "Take events of a bus from a file of JSON objects, as Lambda would hand them over. Known is the source\n" +
+			"\"" + warehouseSource + "\" with the type PARCEL_RETURNED: the return is booked, once for each event.\n" +
+			"examples/shop/warehouse.json has one.",
+		RunE: func(cmd *cobra.Command, args []string) error { return a.receive(cmd.Context(), args[0]) },
 	}
 }
 

@@ -166,7 +166,7 @@ func TestWhatAReceiverDoesNotExpectIsAnErrorThatSaysWhere(t *testing.T) {
 	}{
 		"a source": {replace(`"source":"shop"`, `"source":"outlet"`), eventbridge.ErrSource,
 			[]string{`receiver "loyalty": event "user-17850@3" of type "PURCHASE_MADE" from "outlet": source is not expected: expected is ["shop"]`}, "narrow the rule"},
-		"a type":           {replace("PURCHASE_MADE", "PURCHASE_LOST"), eventstore.ErrUnregistered, []string{`of type "PURCHASE_LOST" from "shop": event type not registered`}, "let the receiver ignore it"},
+		"a type":           {replace("PURCHASE_MADE", "PURCHASE_LOST"), eventstore.ErrUnregistered, []string{`of type "PURCHASE_LOST" from "shop": event type not registered: handled are ["PURCHASE_MADE"`}, "let the receiver ignore it"},
 		"a schema version": {replace(`"schema":1`, `"schema":3`), eventstore.ErrUnregistered, []string{"schema version 3: event type not registered"}, "register the type"},
 		"no JSON":          {"secret", eventstore.ErrInvalid, []string{"it is no event of a bus: byte 1 is no JSON"}, ""},
 		"an array":         {`["secret"]`, eventstore.ErrInvalid, []string{"it is no event of a bus", "is no eventbridge.message"}, ""},

@@ -3,7 +3,9 @@ package eventbridge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -111,7 +113,7 @@ func (s *source) handlerOf(name string) (handler, error) {
 	case s.ignored[name] || known || s.others:
 		return nil, nil
 	}
-	return nil, eventstore.ErrUnregistered
+	return nil, fmt.Errorf("%w: handled are %q", eventstore.ErrUnregistered, slices.Sorted(maps.Keys(s.handlers)))
 }
 
 // Received is an event of another service as it came over the bus: what a projection

@@ -25,17 +25,23 @@ import (
 // failed for now ([projection.Transient]). An event that fails for good is parked by the
 // engine, and its record is done. An error is returned where nothing can be done at all:
 // the store can not be reached, [projection.Engine.Prepare] fails, a record is of another
-// table. Then Lambda repeats the whole batch.
+// table. Then Lambda repeats the whole batch. The error is logged, with its hint, since
+// Lambda keeps no more of it than its text.
 //
 // Damage is logged as an error, told to Options.OnDamage, and done: it would hold up the
 // shard until somebody has repaired the store. That is a commit that was changed or
 // removed, which is never applied; an item that is none of ours; and a commit whose stream
 // the store can not read. Such a stream keeps its checkpoint in each projection, and each
 // sweep fails on it, until it is repaired: nothing of it is lost.
-func (h *Handler) Handle(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
-	answer := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
+func (h *Handler) Handle(ctx context.Context, event events.DynamoDBEvent) (answer events.DynamoDBEventResponse, err error) {
+	answer = events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	ctx, cancel := h.working(ctx)
 	defer cancel()
+	defer func() {
+		if err != nil {
+			h.failed(ctx, err)
+		}
+	}()
 	store, engine, err := h.connected(ctx)
 	if err != nil {
 		return answer, err

@@ -142,6 +142,16 @@ func (h *Handler) working(ctx context.Context) (context.Context, context.CancelF
 	return context.WithDeadlineCause(ctx, deadline.Add(-margin), errTime)
 }
 
+// failed logs why an invocation fails, and what can be done about it: of an error Lambda
+// keeps the text alone.
+func (h *Handler) failed(ctx context.Context, err error) {
+	attributes := []any{"error", err}
+	if hint := eventstore.Hint(err); hint != "" {
+		attributes = append(attributes, "hint", hint)
+	}
+	h.opts.Logger.ErrorContext(ctx, "the invocation failed", attributes...)
+}
+
 func (h *Handler) damage(ctx context.Context, d Damage) {
 	h.opts.Logger.ErrorContext(ctx, "the store is damaged: a record tells of what must not be", "sequence", d.Sequence, "error", d.Err)
 	if h.opts.OnDamage != nil {

@@ -38,16 +38,22 @@ type SweepResult struct {
 // A result that is not done has to come back as the next request. Where nobody sends it,
 // the next sweep begins anew and gets no further, if the same time is too short again.
 // It is an error if the time was too short for a single step; and at the end of a sweep,
-// if it left something behind that needs an operator, in whatever invocation.
-func (h *Handler) Sweep(ctx context.Context, request SweepRequest) (SweepResult, error) {
+// if it left something behind that needs an operator, in whatever invocation. Errors are
+// logged, as by Handle.
+func (h *Handler) Sweep(ctx context.Context, request SweepRequest) (result SweepResult, err error) {
 	ctx, cancel := h.working(ctx)
 	defer cancel()
+	defer func() {
+		if err != nil {
+			h.failed(ctx, err)
+		}
+	}()
 	_, engine, err := h.connected(ctx)
 	if err != nil {
 		return SweepResult{Next: request.Next}, err
 	}
 	report, err := engine.SweepFrom(ctx, request.Next, nil)
-	result := resultOf(report)
+	result = resultOf(report)
 	if err == nil || !errors.Is(err, errTime) {
 		return result, err
 	}

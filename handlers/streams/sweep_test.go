@@ -3,10 +3,13 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -120,4 +123,24 @@ func TestWhatASweepFindsWrongIsAnErrorAtItsEndAndInTheLogBefore(t *testing.T) {
 		require.ErrorIs(t, err, errBroken)
 		assert.Equal(t, SweepResult{Next: at("user-b")}, result)
 	})
+}
+
+// hinted is an error that knows what to do.
+type hinted struct{ error }
+
+func (hinted) Hint() string { return "do it" }
+
+func TestAnInvocationThatFailsIsLoggedWithItsHint(t *testing.T) {
+	for line, err := range map[string]error{
+		"level=ERROR msg=\"the invocation failed\" error=cut hint=\"do it\"\n": hinted{errors.New("cut")},
+		"level=ERROR msg=\"the invocation failed\" error=cut\n":                errors.New("cut"),
+	} {
+		h, told := handlerOf(&made{prepare: func() error { return err }}, Options{})
+		_, failed := h.Handle(t.Context(), events.DynamoDBEvent{})
+		require.ErrorIs(t, failed, err)
+		_, failed = h.Sweep(t.Context(), SweepRequest{})
+		require.ErrorIs(t, failed, err)
+		assert.Equal(t, 2, strings.Count(told.log.String(), line), told.log.String())
+		assert.Equal(t, 2, strings.Count(told.log.String(), "\n"), told.log.String())
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"io"
 	"maps"
 	"os/exec"
-	"path"
 	"slices"
 	"strings"
 )
@@ -121,8 +120,9 @@ func under(p string, roots ...string) bool {
 	})
 }
 
-// isKit reports whether a package of ours helps tests: it may import testing, and
-// only tests and other kits import it.
+// isKit reports whether a package of ours helps tests, or lies below one that does: it
+// may import testing, and only tests and other kits import it.
 func isKit(p string) bool {
-	return strings.HasSuffix(path.Base(p), "test") || short(p) == "internal/planted"
+	named := slices.ContainsFunc(strings.Split(short(p), "/"), func(part string) bool { return strings.HasSuffix(part, "test") })
+	return named || short(p) == "internal/planted"
 }

@@ -120,8 +120,8 @@ func lasting(output string) string {
 }
 
 var (
-	makeTarget = regexp.MustCompile(`\bmake ([a-z]+)\b`)
-	makeRule   = regexp.MustCompile(`(?m)^([a-z]+):`)
+	makeTarget = regexp.MustCompile(`\bmake ([a-z]+(?:-[a-z]+)*)\b`)
+	makeRule   = regexp.MustCompile(`(?m)^([a-z-]+):`)
 )
 
 // TestCommandsAreThere looks at commands that are named and not replayed: those of

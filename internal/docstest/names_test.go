@@ -156,7 +156,8 @@ func TestTheLogLinesInTheDocumentsAreLogged(t *testing.T) {
 	for _, p := range pages(t) {
 		for _, row := range logLine.FindAllStringSubmatch(p.text, -1) {
 			named++
-			call := calls[row[2]] + "(ctx, " + strconv.Quote(row[1])
+			// "…" stands for what is said of several things, in a variable that is called what.
+			call := calls[row[2]] + "(ctx, " + strings.ReplaceAll(strconv.Quote(row[1]), "…", `"+what+"`)
 			found := false
 			for name, text := range sources(t) {
 				found = found || !strings.HasSuffix(name, "_test.go") && strings.Contains(text, call)

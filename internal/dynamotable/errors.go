@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -42,7 +43,14 @@ func newError(operation string, err error, unknown bool) error {
 	if class != nil && !errors.Is(err, class) {
 		err = fmt.Errorf("%w: %w", class, err)
 	}
-	return &Error{Operation: operation, Unknown: unknown, Err: err, hint: hints[class]}
+	return &Error{Operation: operation, Unknown: unknown, Err: err, hint: hintOf(class, err)}
+}
+
+func hintOf(class, err error) string {
+	if class == nil && errors.Is(err, syscall.ECONNREFUSED) {
+		return "nothing listens at this address: is the server running, is AWS_ENDPOINT_URL right?"
+	}
+	return hints[class]
 }
 
 var hints = map[error]string{

@@ -69,6 +69,7 @@ func TestWhatWasNotSentIsNotUnknown(t *testing.T) {
 		assert.Equal(t, test.unknown, e.Unknown, "%s: %v", test.name, err)
 		assert.Equal(t, test.denied, errors.Is(err, dynamotable.ErrDenied), test.name)
 		assert.Equal(t, test.denied, strings.Contains(eventstore.Hint(err), "credentials"), test.name)
+		assert.Equal(t, test.name == "no connection", strings.Contains(eventstore.Hint(err), "nothing listens at this address"), test.name)
 		units := 0
 		if test.unknown {
 			units = test.attempts

@@ -87,7 +87,9 @@ type Settings struct {
 	PollEvery time.Duration
 	// OnInvoked, if not nil, is told of each invocation. It may be called concurrently.
 	OnInvoked func(Invocation)
-	// Logger gets what goes wrong. Defaults to discarding it.
+	// Logger gets, as a warning, each invocation that failed, with its error, and a stream
+	// that can not be read; as an error what is discarded. Records that an answer reports
+	// are no failure: the function logs them. Defaults to discarding it.
 	Logger *slog.Logger
 }
 

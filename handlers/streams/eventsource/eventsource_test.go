@@ -1,8 +1,10 @@
 package eventsource_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -130,6 +132,26 @@ func TestAFunctionThatFailsGetsTheWholeBatchAgainUntilItsAttemptsAreUsed(t *test
 		h = run(t, shardOf(page(1, 3)), f, eventsource.Settings{MaximumRetryAttempts: new(0)}, time.Hour)
 		assert.Len(t, h.sent, 1)
 		assert.Len(t, h.discarded, 1)
+	})
+}
+
+func TestEachInvocationThatFailsIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		calls := 0
+		f := function(func(context.Context, []int) ([]int, error) {
+			calls++
+			if calls < 3 {
+				return nil, errBroken
+			}
+			return map[int][]int{3: {2}}[calls], nil // one is reported: no failure
+		})
+		settings := eventsource.Settings{ReportBatchItemFailures: true, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		run(t, shardOf(page(1, 3)), f, settings, time.Hour)
+		require.Equal(t, 4, calls)
+		const line = `level=WARN msg="an invocation failed" shard=one records=3 error="it is broken"`
+		assert.Equal(t, 2, strings.Count(log.String(), line), log.String())
+		assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
 	})
 }
 

@@ -164,6 +164,9 @@ func (l *lane) invoke(ctx context.Context, b []message) (left []message, err err
 		left = b
 	}
 	if ctx.Err() == nil {
+		if err != nil {
+			l.settings.Logger.WarnContext(ctx, "an invocation failed", "shard", l.shard, "records", len(b), "error", err)
+		}
 		l.settings.OnInvoked(Invocation{Shard: l.shard, Lane: l.number, Records: recordsOf(b), Err: err, Left: recordsOf(left)})
 	}
 	return left, err
