@@ -45,7 +45,7 @@ func openStore(t testing.TB, client *dynamodb.Client, prefix string) *dynamostor
 
 func backend(t testing.TB, client *dynamodb.Client, prefix string) storetest.Backend {
 	s := openStore(t, client, prefix)
-	return storetest.Backend{Store: s, Directory: s, Scanner: s, Transactor: s,
+	return storetest.Backend{Store: s, Directory: s, Scanner: s, Transactor: s, Snapshots: s,
 		Reopen: func(t testing.TB) storetest.Backend { return backend(t, client, prefix) }}
 }
 

@@ -47,6 +47,15 @@ import (
 //	stream  S  absent where it was released
 //	version N
 //
+// A snapshot is an item of its stream, below the commits:
+//
+//	PK      S  the stream's name
+//	SK      N  minus the schema version of the state
+//	version N  of the first event of the commit that it ends with
+//	last    N  of the last event of it
+//	id      S  its ID
+//	state   B
+//
 // Other keys that begin with '!', and sort keys below 1, are kept for what is written
 // together with commits. A reader of streams never meets them, a scan passes over them.
 const (
@@ -70,6 +79,8 @@ const (
 
 	attrStream  = "stream"
 	attrVersion = "version"
+	attrLast    = "last"
+	attrState   = "state"
 
 	reserved      = "!"
 	payloadPrefix = reserved + "payload|"
@@ -96,6 +107,10 @@ func payloadItem(stream eventstore.StreamID, first eventstore.Version, part int,
 	item := payloadKey(stream, first, part)
 	item[attrPart] = dynamotable.B(bytes)
 	return item
+}
+
+func snapshotKey(stream eventstore.StreamID, schema int) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(stream.String()), attrSK: dynamotable.N(-schema)}
 }
 
 func claimKey(c eventstore.Claim) dynamotable.Item {

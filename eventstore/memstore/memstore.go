@@ -17,14 +17,17 @@ type Store struct {
 	mu      sync.RWMutex
 	streams map[eventstore.StreamID][]eventstore.Commit
 	claims  map[eventstore.Claim]eventstore.EventID // who took them
-	log     []eventstore.Commit                     // in commit order
-	grown   chan struct{}                           // closed and replaced when log grows
-	feeds   map[string]int64                        // positions
+	// snapshots are the newest of each stream and schema.
+	snapshots map[snapshotKey]eventstore.Snapshot
+	log       []eventstore.Commit // in commit order
+	grown     chan struct{}       // closed and replaced when log grows
+	feeds     map[string]int64    // positions
 }
 
 var (
 	_ eventstore.Store      = (*Store)(nil)
 	_ eventstore.Transactor = (*Store)(nil)
+	_ eventstore.Snapshots  = (*Store)(nil)
 	_ eventstore.Directory  = (*Store)(nil)
 	_ eventstore.Scanner    = (*Store)(nil)
 	_ eventstore.Feed       = (*Feed)(nil)
@@ -33,11 +36,12 @@ var (
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		identity: uuid.NewString(),
-		streams:  map[eventstore.StreamID][]eventstore.Commit{},
-		claims:   map[eventstore.Claim]eventstore.EventID{},
-		grown:    make(chan struct{}),
-		feeds:    map[string]int64{},
+		identity:  uuid.NewString(),
+		streams:   map[eventstore.StreamID][]eventstore.Commit{},
+		claims:    map[eventstore.Claim]eventstore.EventID{},
+		snapshots: map[snapshotKey]eventstore.Snapshot{},
+		grown:     make(chan struct{}),
+		feeds:     map[string]int64{},
 	}
 }
 

@@ -28,6 +28,9 @@ import (
 //
 // A row of claims is a claim that is held, with the first event of the commit that took it.
 //
+// A row of snapshots is the newest of a stream and a schema version: the state after the
+// commit that has version to last, and its ID.
+//
 // The view events is for people: one row an event. Its payload is NULL where
 // the codec does not write JSON.
 var schema = []string{
@@ -41,6 +44,10 @@ var schema = []string{
 	`CREATE TABLE IF NOT EXISTS claims(
 		scope TEXT NOT NULL, key TEXT NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL,
 		PRIMARY KEY(scope, key)) WITHOUT ROWID`,
+	`CREATE TABLE IF NOT EXISTS snapshots(
+		stream TEXT NOT NULL, schema INTEGER NOT NULL, version INTEGER NOT NULL, last INTEGER NOT NULL,
+		id TEXT NOT NULL, state BLOB NOT NULL,
+		PRIMARY KEY(stream, schema))`,
 	`CREATE TABLE IF NOT EXISTS feeds(consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID`,
 	`CREATE VIEW IF NOT EXISTS events AS
 		SELECT c.stream || '@' || (c.version + e.key) AS id, c.stream, c.version + e.key AS version,

@@ -34,6 +34,7 @@ type Store struct {
 var (
 	_ eventstore.Store      = (*Store)(nil)
 	_ eventstore.Transactor = (*Store)(nil)
+	_ eventstore.Snapshots  = (*Store)(nil)
 	_ eventstore.Directory  = (*Store)(nil)
 	_ eventstore.Scanner    = (*Store)(nil)
 	_ eventstore.Feed       = (*Feed)(nil)

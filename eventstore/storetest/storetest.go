@@ -29,6 +29,8 @@ type Backend struct {
 	Scanner   eventstore.Scanner
 	// Transactor is nil where the store has none.
 	Transactor eventstore.Transactor
+	// Snapshots is nil where the store keeps none.
+	Snapshots eventstore.Snapshots
 	// Feed returns the feed of a consumer, which goes on where that consumer's
 	// last feed ended. It is nil where feeds of the store are another package, whose
 	// own tests call [RunFeed].
@@ -70,6 +72,9 @@ func Run(t *testing.T, open func(t testing.TB) Backend) {
 	b := open(t)
 	if b.Transactor != nil {
 		sections = append(sections, section{"a transaction", transactionClauses}, section{"claims", claimClauses}, section{"strict ids", strictClauses})
+	}
+	if b.Snapshots != nil {
+		sections = append(sections, section{"snapshots", snapshotClauses})
 	}
 	if b.Feed != nil {
 		sections = append(sections, feedSection)
