@@ -31,6 +31,9 @@ type Decider[S, E any] struct {
 	// is taken fails the command with an [eventstore.ErrClaimTaken]. The store must be an
 	// [eventstore.Transactor].
 	Claims func(E) (takes, releases []eventstore.Claim)
+	// Snapshot, if not nil, says how states are kept as snapshots, where
+	// [Options.Snapshots] keeps some.
+	Snapshot *StateCodec[S]
 }
 
 // Decision is a command: what should happen to an entity in this state. It

@@ -29,6 +29,10 @@ type held[S any] struct {
 	// that a command that comes again is known although nothing is read. It is
 	// kept only for a cache.
 	commits map[string]eventstore.Version
+	// end is the commit that revision is of, as a snapshot names it, and tail what was
+	// folded in behind the last snapshot. Both are kept only for snapshots.
+	end  eventstore.Snapshot
+	tail tail
 }
 
 // execution is one command on its way.
@@ -47,9 +51,12 @@ type execution[S, E any] struct {
 	checked bool
 	// result is the command's own commit, once it was met.
 	result *eventstore.Commit
+	// forgo: the snapshot is of another past, and is not looked at again.
+	forgo bool
 }
 
 func (x *execution[S, E]) run(ctx context.Context) (eventstore.Commit, error) {
+	defer func() { x.snapshot(ctx) }()
 	if !x.held.known || x.held.behind {
 		if err := x.readToHead(ctx); err != nil {
 			return eventstore.Commit{}, err
@@ -134,18 +141,23 @@ func (x *execution[S, E]) lookUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	holder, err := store.Claimed(ctx, eventstore.StrictClaim(x.stream, x.command.id))
+	x.result, err = claimant(ctx, x.repository.store, store, x.stream, x.command.id)
+	return err
+}
+
+// claimant returns the commit that has claimed an ID, or nil.
+func claimant(ctx context.Context, store eventstore.Store, claims eventstore.Transactor, stream eventstore.StreamID, id string) (*eventstore.Commit, error) {
+	holder, err := claims.Claimed(ctx, eventstore.StrictClaim(stream, id))
 	if err != nil || holder.Version == 0 {
-		return err
+		return nil, err
 	}
-	for c, err := range x.repository.store.Read(ctx, x.stream, holder.Version) {
+	for c, err := range store.Read(ctx, stream, holder.Version) {
 		if err != nil {
-			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
+			return nil, fmt.Errorf("aggregate: load %q: %w", stream, err)
 		}
-		x.result = &c
-		return nil
+		return &c, nil
 	}
-	return &eventstore.CorruptError{Stream: holder.Stream, Version: holder.Version, Reason: "the commit that has claimed its id is not there"}
+	return nil, &eventstore.CorruptError{Stream: holder.Stream, Version: holder.Version, Reason: "the commit that has claimed its id is not there"}
 }
 
 // transactorOf returns the store as what claims need.
@@ -169,7 +181,7 @@ func (x *execution[S, E]) append(ctx context.Context, events []E) (eventstore.Co
 	if err != nil {
 		return eventstore.Commit{}, err
 	}
-	if x.repository.cache != nil {
+	if x.repository.cache != nil || x.repository.snapshots.store != nil {
 		// What was stored is folded in, not what was decided: it may be the first
 		// result of an earlier attempt. If that fails it is stored all the same;
 		// the next command loads it and says what is wrong.
@@ -236,36 +248,61 @@ func pauseBefore(ctx context.Context, conflicts int) error {
 	}
 }
 
-// readToHead folds in everything behind the held state, or everything. It reads
-// from the commit that the held state ends with, not from behind it: that commit
-// tells whether the store still has this past. A store that was restored from a
+// readToHead folds in everything behind the held state, or behind a snapshot, or
+// everything. It reads from the commit that the state ends with, not from behind it: that
+// commit tells whether the store still has this past. A store that was restored from a
 // backup may have another one, or none; then all of it is loaded anew.
 func (x *execution[S, E]) readToHead(ctx context.Context) error {
+	var snapshot eventstore.Snapshot
+	resumed := false
 	if !x.held.known {
 		x.held = held[S]{state: x.repository.decider.initial(x.stream.ID())}
+		if state, s, ok := x.repository.resume(ctx, x.stream); ok && !x.forgo {
+			x.held.state, snapshot, resumed = state, s, true
+		}
 	}
 	last := x.held.revision
-	met := last.Version() == 0 // what every past begins with
-	for c, err := range x.repository.store.Read(ctx, x.stream, max(last.Version(), 1)) {
+	from := max(last.Version(), snapshot.Last, 1)
+	met := from == 1 && last.Version() == 0 && !resumed // what every past begins with
+	for c, err := range x.repository.store.Read(ctx, x.stream, from) {
 		if err != nil {
 			return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
 		}
-		if !met {
-			if met = c.Revision == last; !met {
-				break
+		switch {
+		case met:
+			if err := x.fold(&c); err != nil {
+				return err
 			}
 			continue
+		case resumed:
+			met = snapshot.Is(&c)
+		default:
+			met = c.Revision == last
 		}
-		if err := x.fold(&c); err != nil {
-			return err
+		if !met {
+			break
 		}
+		x.held.revision = c.Revision
+		x.meet(&c)
 	}
 	if !met {
+		if resumed {
+			x.forgo = true
+			x.repository.snapshots.failed(x.stream, fmt.Errorf("%w: the snapshot ends with commit %q at version %d, which the stream does not have", ErrSnapshot, snapshot.CommitID, snapshot.Last))
+		}
 		x.held, x.cached = held[S]{}, false
 		return x.readToHead(ctx)
 	}
 	x.held.known, x.held.behind, x.checked = true, false, true
 	return nil
+}
+
+// snapshot keeps the held state, if so much was read behind the last one that it pays.
+func (x *execution[S, E]) snapshot(ctx context.Context) {
+	if x.held.known && x.repository.snapshots.due(x.held.tail) {
+		x.repository.save(ctx, x.held.state, x.held.end)
+		x.held.tail = tail{} // also where it failed: the next one is tried after as much again
+	}
 }
 
 // fold moves the held state over one commit, and notices the command's own.
@@ -276,14 +313,25 @@ func (x *execution[S, E]) fold(c *eventstore.Commit) error {
 		return fmt.Errorf("aggregate: load %q: %w", x.stream, err)
 	}
 	x.held.state, x.held.revision = state, c.Revision
+	if x.repository.snapshots.store != nil {
+		x.held.tail.add(c)
+	}
+	x.meet(c)
+	return nil
+}
+
+// meet notices a commit that the held state was folded from.
+func (x *execution[S, E]) meet(c *eventstore.Commit) {
 	if x.repository.cache != nil {
 		x.held.remember(c)
+	}
+	if x.repository.snapshots.store != nil {
+		x.held.end = eventstore.Snapshot{Stream: c.Stream, First: c.First, Last: c.Last(), CommitID: c.ID}
 	}
 	if x.result == nil && x.command.id != "" && c.ID == x.command.id {
 		own := *c // a copy, so that no commit that is read has to live on the heap
 		x.result = &own
 	}
-	return nil
 }
 
 // remember keeps the first commit of an ID: that is the command's result.

@@ -23,11 +23,18 @@ type Loaded[S any] struct {
 // Load returns the entity's present state, read from the store and never from
 // the cache, or [ErrNotFound].
 func (r *Repository[S, E]) Load(ctx context.Context, id string) (Loaded[S], error) {
-	loaded, err := r.load(ctx, id, func(c eventstore.Commit) (eventstore.Version, bool) { return c.Last(), true })
-	if err == nil && loaded.Version == 0 {
-		return loaded, fmt.Errorf("aggregate: load %q: %w", r.name(id), ErrNotFound)
+	stream, err := eventstore.NewStreamID(r.decider.Category, id)
+	if err != nil {
+		return Loaded[S]{}, err
 	}
-	return loaded, err
+	x := execution[S, E]{repository: r, stream: stream}
+	if err := x.readToHead(ctx); err != nil {
+		return Loaded[S]{}, err
+	}
+	if x.held.revision.Version() == 0 {
+		return Loaded[S]{}, fmt.Errorf("aggregate: load %q: %w", r.name(id), ErrNotFound)
+	}
+	return Loaded[S]{State: x.held.state, Version: x.held.revision.Version(), Time: x.held.revision.Time()}, nil
 }
 
 // LoadVersion returns the state right after the event of that version, which may

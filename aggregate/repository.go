@@ -23,6 +23,20 @@ type Options struct {
 	// of the events counts as half, so that it too is kept while it is used often;
 	// at most two such are. Defaults to 1,000,000.
 	CacheEvents int
+	// Snapshots, if not nil, keeps states, so that an entity that is not cached is not folded
+	// from its first event: the snapshot is read, then the stream from the commit that it
+	// ends with. One whose commit the stream does not have is passed over, and all is read.
+	// A [CommandID] that is not [Strict] is then recognised only behind the snapshot. The
+	// decider says how states are kept, by its Snapshot. Defaults to none.
+	Snapshots eventstore.Snapshots
+	// SnapshotEvents and SnapshotBytes are after how many events, or bytes of payloads, that
+	// were read behind the last snapshot a command saves another one, when it has taken
+	// effect or was refused. Saving takes two seconds at the most, and never fails the
+	// command. Default to 500 and 256 KB.
+	SnapshotEvents, SnapshotBytes int
+	// SnapshotFailed is told what went wrong with a snapshot; nothing else depends on it.
+	// It is called concurrently. Defaults to doing nothing.
+	SnapshotFailed func(stream eventstore.StreamID, err error)
 	// MaxAttempts is how often a command is decided before a conflict is
 	// returned. Defaults to 10.
 	MaxAttempts int
@@ -39,11 +53,13 @@ type Repository[S, E any] struct {
 	store       eventstore.Store
 	decider     Decider[S, E]
 	cache       *cache[S] // nil: none
+	snapshots   snapshotting
 	maxAttempts int
 }
 
 // NewRepository returns a repository. Panics if the decider has no Evolve, no
-// Events, or no valid category, or if it has Claims and the store keeps none.
+// Events, or no valid category, if it has Claims and the store keeps none, or if snapshots
+// are to be kept and it does not say how.
 func NewRepository[S, E any](store eventstore.Store, decider Decider[S, E], opts Options) *Repository[S, E] {
 	if decider.Evolve == nil || decider.Events == nil {
 		panic("aggregate: a decider needs Evolve and Events")
@@ -55,6 +71,13 @@ func NewRepository[S, E any](store eventstore.Store, decider Decider[S, E], opts
 		panic(err.Error())
 	}
 	r := &Repository[S, E]{store: store, decider: decider, maxAttempts: opts.MaxAttempts}
+	if opts.Snapshots != nil {
+		if decider.Snapshot == nil || eventstore.CheckStateSchema(decider.Snapshot.Schema) != nil {
+			panic("aggregate: to keep snapshots a decider needs Snapshot, with a Schema from 1")
+		}
+		r.snapshots = snapshotting{store: opts.Snapshots, events: opts.SnapshotEvents, bytes: opts.SnapshotBytes, failed: opts.SnapshotFailed}
+		r.snapshots.complete()
+	}
 	if r.maxAttempts <= 0 {
 		r.maxAttempts = defaultAttempts
 	}

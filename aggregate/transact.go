@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -26,6 +27,7 @@ type TransactionalStore interface {
 // part is an entity in a Tx.
 type part interface {
 	stream() eventstore.StreamID
+	appended() bool
 	// write returns the entity's commit; ok is false where nothing was appended.
 	write() (w eventstore.Write, ok bool, err error)
 	check() eventstore.Check
@@ -56,6 +58,11 @@ func Transact(ctx context.Context, store TransactionalStore, run func(tx *Tx) er
 	for attempt := 1; ; attempt++ {
 		tx.parts, tx.own = nil, nil
 		refusal := run(&tx)
+		if len(tx.own) == 0 && tx.command.strict && (refusal != nil || !tx.writes()) {
+			if err := tx.lookUp(); err != nil {
+				return nil, err
+			}
+		}
 		if len(tx.own) > 0 {
 			return tx.own, tx.checkOwn()
 		}
@@ -76,6 +83,25 @@ func Transact(ctx context.Context, store TransactionalStore, run func(tx *Tx) er
 			return nil, fmt.Errorf("aggregate: decided %d times, each time too late: %w", attempt, context.Cause(ctx))
 		}
 	}
+}
+
+// writes reports whether run has appended anything.
+func (tx *Tx) writes() bool {
+	return slices.ContainsFunc(tx.parts, func(p part) bool { return p.appended() })
+}
+
+// lookUp finds the commits of a strict command that was carried out before.
+func (tx *Tx) lookUp() error {
+	for _, p := range tx.parts {
+		c, err := claimant(tx.ctx, tx.store, tx.store, p.stream(), tx.command.id)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			tx.own = append(tx.own, *c)
+		}
+	}
+	return nil
 }
 
 // checkOwn refuses a command of another content under the same ID.
@@ -140,19 +166,14 @@ func (r *Repository[S, E]) In(tx *Tx, id string) (*Entity[S, E], error) {
 		}
 		return nil, fmt.Errorf("%w: aggregate: %q is loaded as %T and as %T in one transaction", eventstore.ErrInvalid, stream, p, (*Entity[S, E])(nil))
 	}
-	e := &Entity[S, E]{State: r.decider.initial(id), decider: &r.decider, id: stream}
-	for c, err := range tx.store.Read(tx.ctx, stream, 0) {
-		if err == nil {
-			e.State, err = r.decider.fold(e.State, e.revision.Version(), &c, c.Last())
-		}
-		if err != nil {
-			return nil, fmt.Errorf("aggregate: load %q: %w", stream, err)
-		}
-		e.revision = c.Revision
-		if tx.command.id != "" && c.ID == tx.command.id {
-			tx.own = append(tx.own, c)
-		}
+	x := execution[S, E]{repository: r, stream: stream, command: tx.command}
+	if err := x.readToHead(tx.ctx); err != nil {
+		return nil, err
 	}
+	if x.result != nil {
+		tx.own = append(tx.own, *x.result)
+	}
+	e := &Entity[S, E]{State: x.held.state, decider: &r.decider, id: stream, revision: x.held.revision}
 	tx.parts = append(tx.parts, e)
 	return e, nil
 }
@@ -165,12 +186,14 @@ func (e *Entity[S, E]) Exists() bool { return e.revision.Version() > 0 }
 
 func (e *Entity[S, E]) stream() eventstore.StreamID { return e.id }
 
+func (e *Entity[S, E]) appended() bool { return len(e.events) > 0 }
+
 func (e *Entity[S, E]) check() eventstore.Check {
 	return eventstore.Check{Stream: e.id, Revision: e.revision}
 }
 
 func (e *Entity[S, E]) write() (w eventstore.Write, ok bool, err error) {
-	if len(e.events) == 0 {
+	if !e.appended() {
 		return w, false, nil
 	}
 	w = eventstore.Write{Stream: e.id, Revision: e.revision}
