@@ -15,16 +15,21 @@ import (
 type Reader interface {
 	RowReader
 	State(ctx context.Context, projection string) (State, error)
+	Checkpoints(ctx context.Context, g GenerationID, streams []eventstore.StreamID) ([]Checkpoint, error)
 }
 
 // MaxPage is the greatest number of rows in a page.
 const MaxPage = 1000
 
 // Get returns the row of a key as the active generation has it. Errors:
-// [ErrNotFound], [ErrNotBuilt]. Cost: one read of the state, one of the row.
-func (v *View[R]) Get(ctx context.Context, views Reader, key Key) (R, error) {
+// [ErrNotFound], [ErrNotBuilt], and those of [AtLeast]. Cost: one read of the state, one
+// of the row.
+func (v *View[R]) Get(ctx context.Context, views Reader, key Key, opts ...ReadOption) (R, error) {
 	var row R
 	g, err := v.active(ctx, views)
+	if err == nil {
+		err = v.await(ctx, views, g, opts) // the row is read afterwards, and strongly
+	}
 	if err != nil {
 		return row, err
 	}
@@ -58,7 +63,7 @@ type Page[R any] struct {
 // Page returns rows of one partition in the order of their sort keys. All pages of
 // one walk come from the generation that the first one came from; when that is
 // gone the error is an [ErrCursor].
-func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts PageOptions) (Page[R], error) {
+func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts PageOptions, more ...ReadOption) (Page[R], error) {
 	if opts.Limit == 0 {
 		opts.Limit = 50
 	}
@@ -66,6 +71,9 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 		return Page[R]{}, fmt.Errorf("%w: a page of %d rows; allowed are 1 to %d", eventstore.ErrInvalid, opts.Limit, MaxPage)
 	}
 	g, after, err := v.place(ctx, views, partition, opts)
+	if err == nil {
+		err = v.await(ctx, views, g, more)
+	}
 	if err != nil {
 		return Page[R]{}, err
 	}

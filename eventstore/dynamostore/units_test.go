@@ -176,6 +176,23 @@ func TestUnitsOfTransactions(t *testing.T) {
 	}, 1, 4, 0)
 }
 
+func TestUnitsOfSnapshots(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t, nil)
+	c := m.must(eventstore.Write{Stream: stream(t, "1"), Events: events(3, 700)})
+	m.cost("save a snapshot", func() {
+		require.NoError(t, m.SaveSnapshot(t.Context(), eventstore.Snapshot{Stream: c.Stream, Schema: 1, First: c.First, Last: c.Last(), CommitID: c.ID, State: make([]byte, 2500)}))
+	}, 1, 3, 0)
+	m.cost("load with a snapshot", func() {
+		s, ok, err := m.Snapshot(t.Context(), c.Stream, 1)
+		require.NoError(t, err)
+		require.True(t, ok)
+		commits, err := read(t, m.Store, "1", s.First)
+		require.NoError(t, err)
+		assert.Len(t, commits, 1)
+	}, 2, 0, 2)
+}
+
 func TestUnitsOfALongStream(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t, nil)
