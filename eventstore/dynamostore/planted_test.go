@@ -135,8 +135,8 @@ var faults = []planted.Fault{
 		Name: "the parts of a commit are written before its slot is won",
 		Edits: []planted.Edit{{
 			File: appendFile,
-			Old:  "\t\tin.TransactItems = append(in.TransactItems, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: item}})\n",
-			New:  "\t\tif err := dynamotable.BatchPut(ctx, s.attempts, s.client, s.table, []dynamotable.Item{item}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n",
+			Old:  "\tfailed, err := s.send(ctx, in)\n\tif err != nil || failed == nil",
+			New:  "\tfor i, part := range b.parts {\n\t\tif err := dynamotable.BatchPut(ctx, s.attempts, s.client, s.table, []dynamotable.Item{payloadItem(c.Stream, c.First, i, part)}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\tin.TransactItems = in.TransactItems[:1]\n\tfailed, err := s.send(ctx, in)\n\tif err != nil || failed == nil",
 		}},
 		Test: "^TestACommitOf1114EventsAndOneOfTwoMegabytesGoInAtOnce$",
 	},

@@ -61,7 +61,7 @@ func TestOpenSaysWhatIsWrongWithAFile(t *testing.T) {
 			fill(t, path)
 			execute(t, path, "PRAGMA user_version=99")
 		}, sqlitestore.Options{},
-			"sqlitestore: open DIR/shop.db: schema is newer than this program: the file has schema version 99, this program knows 2",
+			"sqlitestore: open DIR/shop.db: schema is newer than this program: the file has schema version 99, this program knows 3",
 			"run the newer program, or restore a backup from before it", sqlitefile.ErrNewer},
 		{"a file cut in half", "shop.db", func(t *testing.T, path string) {
 			fill(t, path)

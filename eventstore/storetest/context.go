@@ -86,17 +86,13 @@ func (t *fixture) ended() context.Context {
 	return ctx
 }
 
-// fill appends n commits of one event.
+// fill makes a stream of n commits of one event.
 func (t *fixture) fill(stream eventstore.StreamID, n int) {
 	t.Helper()
-	const writers = 8
-	together(writers, func(i int) {
-		for range (n + writers - 1 - i) / writers {
-			_, err := t.Store.Append(t.Context(), writeAt(eventstore.Any, stream, "A"))
-			assert.NoError(t, err)
-		}
-	})
-	require.Equal(t, eventstore.Version(n), t.head(stream).Version())
+	at := eventstore.NoStream
+	for range n {
+		at = t.must(writeAt(at, stream, "A")).Revision
+	}
 }
 
 // appendUnder appends to a new stream under a context that may end, and holds

@@ -94,7 +94,7 @@ var readWhileClauses = []clause{
 				}
 			}
 			for range t.Directory.Streams(t.Context(), t.category, eventstore.StreamID{}) {
-				if depth > 0 {
+				if depth%6 == 0 && depth > 0 {
 					deeper(depth / 2)
 				}
 			}

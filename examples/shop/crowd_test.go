@@ -23,12 +23,20 @@ import (
 )
 
 const (
-	crowdUsers    = 50
-	crowdCommands = 250 // of each process
+	crowdUsers = 50
 	// crowdStore makes the test program a process of the crowd, and crowdSeed says which.
 	crowdStore = "SHOP_TEST_CROWD_STORE"
 	crowdSeed  = "SHOP_TEST_CROWD_SEED"
 )
+
+// crowdCommands is how many each process sends: with those that are killed, a soak sends more
+// than a thousand.
+func crowdCommands() int {
+	if soak() {
+		return 400
+	}
+	return 120
+}
 
 // runCrowd sends merges, purchases, returns and changes of addresses at random, the same for
 // the same seed, and prints the ID of each purchase that was acknowledged.
@@ -43,7 +51,7 @@ func runCrowd(ctx context.Context) error {
 	}
 	defer func() { _ = s.Close() }()
 	random := rand.New(rand.NewPCG(seed, 0))
-	for i := range crowdCommands {
+	for i := range crowdCommands() {
 		user, other, n := fmt.Sprint("u", random.IntN(crowdUsers)), fmt.Sprint("u", random.IntN(crowdUsers)), random.IntN(30)
 		id := fmt.Sprintf("%d-%d", seed, i)
 		var err error

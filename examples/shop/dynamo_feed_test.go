@@ -132,7 +132,7 @@ func (s *shop) emptyStream() {
 // as it forgets what is 24 hours old.
 func TestOnDynamoDBAFeedThatHasLostADayIsRepairedByTheSweepThatItAsksFor(t *testing.T) {
 	t.Parallel()
-	data := dynamoData(t)
+	data := fewData(t)
 	want := expect(t, data)
 	endpoint := server.Endpoint(t)
 	s := onDynamoDB(t, endpoint)
@@ -188,7 +188,7 @@ func TestOnDynamoDBAFeedThatHasLostADayIsRepairedByTheSweepThatItAsksFor(t *test
 // feed the same views.
 func TestOnDynamoDBTwoWorkersOnOneShardAreHarmless(t *testing.T) {
 	t.Parallel()
-	data := dynamoData(t)
+	data := fewData(t)
 	want := expect(t, data)
 	endpoint := server.Endpoint(t)
 	s := onDynamoDB(t, endpoint)

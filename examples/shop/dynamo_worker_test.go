@@ -98,7 +98,7 @@ func TestOnDynamoDBWorkersThatAreKilledLeaveTheViewsRight(t *testing.T) {
 // Whoever holds the lease of the shard is killed while there is always something to read.
 func TestOnDynamoDBAnotherWorkerTakesOverFromOneThatWasKilled(t *testing.T) {
 	t.Parallel()
-	data := dynamoData(t)
+	data := fewData(t)
 	want := expect(t, data)
 	s := onDynamoDB(t, server.Endpoint(t))
 	workers := map[string]*process{}

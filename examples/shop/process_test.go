@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,11 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	// Many tests wait for processes, and those for leases and pauses: more of them than
+	// there are processors fit beside each other.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	server.Main(m)
 	if built != "" {
