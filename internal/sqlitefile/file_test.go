@@ -58,7 +58,7 @@ func TestTheFileIsDurableAndMarked(t *testing.T) {
 	t.Parallel()
 	f := openAt(t, newPath(t))
 	for pragma, want := range map[string]string{
-		"application_id": "1279683684", "user_version": "2", "journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "checkpoint_fullfsync": "1",
+		"application_id": "1279683684", "user_version": "3", "journal_mode": "wal", "synchronous": "2", "fullfsync": "1", "checkpoint_fullfsync": "1",
 	} {
 		require.NoError(t, f.Do(t.Context(), "look", func(tx *Tx) error {
 			row, err := tx.QueryRow("PRAGMA " + pragma)

@@ -92,12 +92,12 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:    "a reaction goes on behind an event that it failed on",
-		Edits:   []planted.Edit{{File: "projection/react.go", Old: "errors.Is(err, eventstore.ErrUnregistered)}\n\t\t\t\treturn nil", New: "errors.Is(err, eventstore.ErrUnregistered)}\n\t\t\t\tcontinue"}},
+		Edits:   []planted.Edit{{File: "projection/react.go", Old: "unknown: react == nil}\n\t\t\t\treturn nil", New: "unknown: react == nil}\n\t\t\t\tcontinue"}},
 		Package: "projection", Test: "TestEveryEventReachesTheReceiver",
 	},
 	{
 		Name:    "a reaction runs on what was before its start",
-		Edits:   []planted.Edit{{File: "projection/react.go", Old: "if c.Time.Before(r.entry.Start) {", New: "if false {"}},
+		Edits:   []planted.Edit{{File: "projection/react.go", Old: "if c.Time.Before(r.entry.startOf(c.Stream.Category())) {", New: "if false {"}},
 		Package: "projection", Test: "TestAReactionThatMeetsAnOldStore",
 	},
 	{
