@@ -18,7 +18,8 @@ type Store interface {
 	// [ErrIDReused]. Where another commit has the slot the error is a
 	// [*ConflictError] with that commit. A revision of another stream or store,
 	// or one that the stream never had, is an [ErrRevision]. Limits are checked
-	// before anything is sent: [ErrTooLarge], [ErrInvalid].
+	// before anything is sent: [ErrTooLarge], [ErrInvalid]. What w claims and releases,
+	// and a strict ID, is as [Transactor] says; a store that is none takes no such write.
 	//
 	// Append blocks until the commit is durable. If ctx ends earlier the error
 	// is either ctx's cause, and nothing was or will be written, or an
