@@ -119,9 +119,9 @@ func CheckClaim(c Claim) error {
 const strictScope = ReservedPrefix + "id"
 
 // StrictClaim is the claim that a strict write takes beside those that it names: on its
-// commit ID, in its stream.
+// commit ID, in its stream. Both may hold any sign, so the key says where the stream ends.
 func StrictClaim(stream StreamID, commitID string) Claim {
-	return Claim{Scope: strictScope, Key: stream.String() + "|" + commitID}
+	return Claim{Scope: strictScope, Key: fmt.Sprintf("%d|%s|%s", len(stream.name), stream, commitID)}
 }
 
 // Taken are all claims that a prepared write takes, that on its ID among them.

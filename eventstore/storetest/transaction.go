@@ -317,6 +317,14 @@ var strictClauses = []clause{
 		}
 		assert.Len(t, t.read(t.stream("2"), 0), 1)
 	}},
+	{"are told apart wherever a stream ends and an id begins", func(t *fixture) {
+		for stream, id := range map[string]string{"1": "2|3", "1|2": "3"} {
+			w := strictly(writeAt(eventstore.NoStream, t.stream(stream), "A"))
+			w.ID = id
+			t.must(w)
+			assert.Len(t, t.read(t.stream(stream), 0), 1)
+		}
+	}},
 	{"that are not strict are no obstacle to one that is", func(t *fixture) {
 		w := writeAt(eventstore.NoStream, t.stream("1"), "A")
 		w.ID = "command"
