@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -159,7 +160,7 @@ func PrepareAll(ctx context.Context, store string, t Transaction) (Transaction, 
 		if err != nil {
 			return Transaction{}, err
 		}
-		for _, c := range append(w.Taken(), w.Releases...) {
+		for _, c := range slices.Concat(w.Taken(), w.Releases) {
 			if claims[c] {
 				return Transaction{}, fmt.Errorf("%w: a transaction names the claim %q twice", ErrInvalid, clip(c.String()))
 			}
