@@ -237,7 +237,7 @@ func (w Write) digest() Digest {
 	}
 	for i, list := range [][]Claim{w.Claims, w.Releases} {
 		for _, c := range list {
-			n = binary.AppendUvarint(n[:0], uint64(i))
+			n = append(n[:0], 0, byte(i)) // no event begins with 0, the length of its type
 			add(c.Scope)
 			add(c.Key)
 			h.Write(n)
