@@ -257,8 +257,10 @@ func (x *execution[S, E]) readToHead(ctx context.Context) error {
 	resumed := false
 	if !x.held.known {
 		x.held = held[S]{state: x.repository.decider.initial(x.stream.ID())}
-		if state, s, ok := x.repository.resume(ctx, x.stream); ok && !x.forgo {
-			x.held.state, snapshot, resumed = state, s, true
+		if !x.forgo {
+			if state, s, ok := x.repository.resume(ctx, x.stream); ok {
+				x.held.state, snapshot, resumed = state, s, true
+			}
 		}
 	}
 	last := x.held.revision

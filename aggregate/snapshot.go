@@ -17,6 +17,7 @@ var ErrSnapshot = errors.New("snapshot not used")
 type StateCodec[S any] struct {
 	// Schema is the version of the state's shape and of what Evolve makes of events, from
 	// 1. Whoever changes either raises it: snapshots of another version are not looked at.
+	// Deciders of the same category that keep snapshots in one store need different ones.
 	Schema int
 	// Marshal and Unmarshal write and read all of a state. Default to JSON, which leaves
 	// out fields that are not exported and those with the tag "-".

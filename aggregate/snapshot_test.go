@@ -18,6 +18,7 @@ import (
 type snapped struct {
 	*spy
 	memory *memstore.Store
+	looks  int     // how often a snapshot was asked for
 	told   []error // what went wrong with snapshots
 	fail   error   // of saving, if not nil
 }
@@ -28,6 +29,7 @@ func newSnapped() *snapped {
 }
 
 func (s *snapped) Snapshot(ctx context.Context, stream eventstore.StreamID, schema int) (eventstore.Snapshot, bool, error) {
+	s.looks++
 	return s.memory.Snapshot(ctx, stream, schema)
 }
 
@@ -134,10 +136,12 @@ func TestASnapshotOfAnotherPastIsPassedOver(t *testing.T) {
 			snapshot := eventstore.Snapshot{Stream: c.Stream, Schema: 1, First: c.First, Last: c.Last(), CommitID: c.ID, State: []byte(text)}
 			spoil(&snapshot)
 			require.NoError(t, s.memory.SaveSnapshot(t.Context(), snapshot))
+			looks := s.looks
 			loaded, err := s.repo(1, 100).Load(t.Context(), "1")
 			require.NoError(t, err)
 			assert.Equal(t, tallyOf("1", 1, 2, 3, 4), loaded.State)
 			require.Len(t, s.told, 1, "it is told")
+			assert.Equal(t, looks+1, s.looks, "it is looked at once")
 			execute(t, s.repo(1, 100), add(5))
 			loaded, err = s.repo(1, 100).Load(t.Context(), "1")
 			require.NoError(t, err)

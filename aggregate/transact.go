@@ -55,10 +55,11 @@ func Transact(ctx context.Context, store TransactionalStore, run func(tx *Tx) er
 	if err := tx.command.check(store); err != nil {
 		return nil, err
 	}
+	reused := false // the last attempt has met the ID with other content
 	for attempt := 1; ; attempt++ {
 		tx.parts, tx.own = nil, nil
 		refusal := run(&tx)
-		if len(tx.own) == 0 && tx.command.strict && (refusal != nil || !tx.writes()) {
+		if tx.command.strict && (refusal != nil || !tx.writes() || reused || len(tx.own) > 0) {
 			if err := tx.lookUp(); err != nil {
 				return nil, err
 			}
@@ -70,11 +71,11 @@ func Transact(ctx context.Context, store TransactionalStore, run func(tx *Tx) er
 			return nil, refusal
 		}
 		commits, err := tx.append()
-		overtaken := errors.Is(err, eventstore.ErrConflict) || errors.Is(err, eventstore.ErrIDReused)
+		reused = errors.Is(err, eventstore.ErrIDReused)
 		switch {
 		case err == nil:
 			return commits, nil
-		case !overtaken:
+		case !reused && !errors.Is(err, eventstore.ErrConflict):
 			return nil, err
 		case attempt == defaultAttempts:
 			return nil, fmt.Errorf("aggregate: decided %d times: %w", attempt, err)
@@ -90,17 +91,24 @@ func (tx *Tx) writes() bool {
 	return slices.ContainsFunc(tx.parts, func(p part) bool { return p.appended() })
 }
 
-// lookUp finds the commits of a strict command that was carried out before.
+// lookUp finds those commits of a strict command that was carried out before which were
+// not met: they may lie before a snapshot.
 func (tx *Tx) lookUp() error {
+	var own []eventstore.Commit
 	for _, p := range tx.parts {
+		if i := slices.IndexFunc(tx.own, func(c eventstore.Commit) bool { return c.Stream == p.stream() }); i >= 0 {
+			own = append(own, tx.own[i])
+			continue
+		}
 		c, err := claimant(tx.ctx, tx.store, tx.store, p.stream(), tx.command.id)
 		if err != nil {
 			return err
 		}
 		if c != nil {
-			tx.own = append(tx.own, *c)
+			own = append(own, *c)
 		}
 	}
+	tx.own = own
 	return nil
 }
 

@@ -235,6 +235,44 @@ func TestAStrictCommandTakesEffectOnceHoweverLate(t *testing.T) {
 	})
 }
 
+// A strict command of two entities that comes again late: where each of them stands behind a
+// snapshot, where one of them does, and where none does.
+func TestAStrictCommandOnTwoEntitiesIsRecognisedBehindSnapshots(t *testing.T) {
+	t.Parallel()
+	for name, forgotten := range map[string][]string{"both": {"a", "b"}, "the first": {"a"}, "the second": {"b"}, "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			store := memstore.New()
+			repo := newTallies(store, aggregate.Options{})
+			strictly := []aggregate.CommandOption{aggregate.CommandID("c"), aggregate.Strict()}
+			move := func(repo *aggregate.Repository[tally, tallyEvent], more int) func(*aggregate.Tx) error {
+				return func(tx *aggregate.Tx) error {
+					for _, id := range []string{"a", "b"} {
+						e, err := repo.In(tx, id)
+						if err != nil {
+							return err
+						}
+						e.Append(added{e.State.Sum + more}) // decided otherwise each time
+					}
+					return nil
+				}
+			}
+			first, err := aggregate.Transact(t.Context(), store, move(repo, 1), strictly...)
+			require.NoError(t, err)
+			snapshots := memstore.New()
+			decider := tallies
+			decider.Snapshot = &aggregate.StateCodec[tally]{Schema: 1}
+			late := aggregate.NewRepository(store, decider, aggregate.Options{Snapshots: snapshots, SnapshotEvents: 1})
+			for _, id := range forgotten {
+				_, err := late.Execute(t.Context(), id, add(5))
+				require.NoError(t, err)
+			}
+			again, err := aggregate.Transact(t.Context(), store, move(late, 2), strictly...)
+			require.NoError(t, err)
+			assert.Equal(t, first, again)
+		})
+	}
+}
+
 func TestStrictIsRefusedWhereItCanNotBeKept(t *testing.T) {
 	t.Parallel()
 	_, err := newTallies(memstore.New(), aggregate.Options{}).Execute(t.Context(), "1", add(1), aggregate.Strict())

@@ -36,7 +36,7 @@ type Snapshot struct {
 	// where the stream has another commit there, the snapshot is of another past.
 	First, Last Version
 	CommitID    string
-	// State is the caller's. What a store returns belongs to the caller.
+	// State is the caller's, and may be empty. What a store returns belongs to the caller.
 	State []byte
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -119,9 +120,9 @@ func CheckClaim(c Claim) error {
 const strictScope = ReservedPrefix + "id"
 
 // StrictClaim is the claim that a strict write takes beside those that it names: on its
-// commit ID, in its stream.
+// commit ID, in its stream. Both may hold any sign, so the key says where the stream ends.
 func StrictClaim(stream StreamID, commitID string) Claim {
-	return Claim{Scope: strictScope, Key: stream.String() + "|" + commitID}
+	return Claim{Scope: strictScope, Key: fmt.Sprintf("%d|%s|%s", len(stream.name), stream, commitID)}
 }
 
 // Taken are all claims that a prepared write takes, that on its ID among them.
@@ -159,7 +160,7 @@ func PrepareAll(ctx context.Context, store string, t Transaction) (Transaction, 
 		if err != nil {
 			return Transaction{}, err
 		}
-		for _, c := range append(w.Taken(), w.Releases...) {
+		for _, c := range slices.Concat(w.Taken(), w.Releases) {
 			if claims[c] {
 				return Transaction{}, fmt.Errorf("%w: a transaction names the claim %q twice", ErrInvalid, clip(c.String()))
 			}

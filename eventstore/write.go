@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -61,7 +62,8 @@ type Write struct {
 	// Strict claims the ID too: the same ID is recognised at any later revision of the
 	// stream as well, for ever. The first result is then returned, whatever the revision.
 	Strict bool
-	// Claims are taken by the commit, and Releases given up; see [Transactor].
+	// Claims are taken by the commit, and Releases given up; see [Transactor]. Append does
+	// not keep them.
 	Claims, Releases []Claim
 	// Metadata is laid over that of the context.
 	Metadata Metadata
@@ -94,6 +96,7 @@ func Prepare(ctx context.Context, store string, w Write) (Write, error) {
 	if err := w.checkClaims(); err != nil {
 		return Write{}, err
 	}
+	w.Claims, w.Releases = slices.Clone(w.Claims), slices.Clone(w.Releases)
 	if w.Digest == (Digest{}) {
 		w.Digest = w.digest()
 	}
@@ -189,7 +192,7 @@ func (w Write) size() int {
 	for _, e := range w.Events {
 		n += len(e.Type) + len(e.Payload) + eventOverhead
 	}
-	for _, c := range append(w.Taken(), w.Releases...) { // in the commit, and by itself
+	for _, c := range slices.Concat(w.Taken(), w.Releases) { // in the commit, and by itself
 		n += 2 * (len(c.Scope) + len(c.Key) + claimOverhead)
 	}
 	return n
@@ -234,7 +237,7 @@ func (w Write) digest() Digest {
 	}
 	for i, list := range [][]Claim{w.Claims, w.Releases} {
 		for _, c := range list {
-			n = binary.AppendUvarint(n[:0], uint64(i))
+			n = append(n[:0], 0, byte(i)) // no event begins with 0, the length of its type
 			add(c.Scope)
 			add(c.Key)
 			h.Write(n)

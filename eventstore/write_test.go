@@ -70,6 +70,13 @@ func TestTheDigestTellsContentsApart(t *testing.T) {
 		"another order":    func(w *eventstore.Write) { w.Events[0], w.Events[1] = w.Events[1], w.Events[0] },
 		"one event less":   func(w *eventstore.Write) { w.Events = w.Events[:1] },
 		"a shifted border": func(w *eventstore.Write) { w.Events[0].Type, w.Events[0].Payload = "A{", []byte("}") },
+		"a claim":          func(w *eventstore.Write) { w.Claims = []eventstore.Claim{{Scope: "email", Key: "a@b"}} },
+		"a release": func(w *eventstore.Write) {
+			w.Releases = []eventstore.Claim{{Scope: "a0" + strings.Repeat("s", 46), Key: "k"}}
+		},
+		"an event that is written as that release": func(w *eventstore.Write) {
+			w.Events = append(w.Events, eventstore.Event{Type: "0", Schema: 'a', Payload: []byte(strings.Repeat("s", 46) + "\x01k")})
+		},
 	} {
 		w := aWrite(t)
 		change(&w)

@@ -100,24 +100,20 @@ func (v *View[R]) await(ctx context.Context, views Reader, g GenerationID, opts 
 	for _, o := range opts {
 		o.apply(&r)
 	}
-	if len(r.tokens) == 0 {
-		return nil
-	}
-	late := time.NewTimer(r.within)
-	defer late.Stop()
+	deadline := time.Now().Add(r.within)
 	for _, t := range r.tokens {
 		want := eventstore.EventID{Stream: t.stream, Version: t.until(v.projection)}
 		if want.Version == 0 {
 			continue
 		}
-		if err := awaitEvent(ctx, views, g, want, late.C); err != nil {
+		if err := awaitEvent(ctx, views, g, want, deadline); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventstore.EventID, late <-chan time.Time) error {
+func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventstore.EventID, deadline time.Time) error {
 	var moved <-chan struct{}
 	if n, ok := views.(*Notifier); ok {
 		var forget func()
@@ -136,12 +132,14 @@ func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventsto
 		case have.Waits() && have.Parked.Version <= want.Version:
 			return &ParkedError{Generation: g, Stream: want.Stream, Parked: *have.Parked}
 		}
-		again := time.NewTimer(pause)
+		left := time.Until(deadline)
+		if left <= 0 {
+			return &BehindError{Generation: g, Want: want, Have: have.Version}
+		}
+		again := time.NewTimer(min(pause, left)) // the last look is at the end
 		select {
 		case <-moved:
 		case <-again.C:
-		case <-late:
-			return &BehindError{Generation: g, Want: want, Have: have.Version}
 		case <-ctx.Done():
 			return &BehindError{Generation: g, Want: want, Have: have.Version, Err: context.Cause(ctx)}
 		}

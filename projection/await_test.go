@@ -125,6 +125,23 @@ func TestAReaderWaitsNoLongerThanItIsTold(t *testing.T) {
 	})
 }
 
+func TestAReaderLooksOnceMoreWhenItsTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		e := w.engine(t)
+		commit := w.append(t, "user-a", Counted{"x", 1})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			time.Sleep(1999 * time.Millisecond)
+			assert.Empty(t, handle(t.Context(), e, commit))
+		}()
+		_, err := w.counters.Get(t.Context(), w.views, rowX, projection.AtLeast(projection.TokenOf(commit)))
+		assert.NoError(t, err, "it was applied in time")
+		<-done
+	})
+}
+
 func TestATokenComesBackFromItsText(t *testing.T) {
 	w := newWorld(memviews.Options{})
 	e := w.engine(t)

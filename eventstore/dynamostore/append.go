@@ -117,7 +117,7 @@ func (s *Store) write(ctx context.Context, c *eventstore.Commit, b body) (taken 
 func (s *Store) transact(ctx context.Context, put *dynamodb.PutItemInput, c *eventstore.Commit, b body) (taken dynamotable.Item, err error) {
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: s.putsOf(put, c, b)}
 	failed, err := s.send(ctx, in)
-	if err != nil || failed == nil || failed[0] == nil {
+	if failed == nil || failed[0] == nil {
 		return nil, err
 	}
 	if len(failed[0].Item) == 0 {
@@ -139,22 +139,27 @@ func (s *Store) putsOf(put *dynamodb.PutItemInput, c *eventstore.Commit, b body)
 }
 
 // send carries a transaction out. Where conditions failed it returns the reasons of those,
-// nil for the items whose condition held.
+// nil for the items whose condition held; with an error nothing is known of some of these.
 func (s *Store) send(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (failed []*types.CancellationReason, err error) {
-	err = dynamotable.Transact(ctx, s.attempts, s.client, in)
+	err = dynamotable.TransactToTheEnd(ctx, s.attempts, s.client, in)
 	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok || len(canceled.CancellationReasons) != len(in.TransactItems) {
 		return nil, err
 	}
-	any := false
+	any, all := false, true
 	failed = make([]*types.CancellationReason, len(in.TransactItems))
 	for i, reason := range canceled.CancellationReasons {
-		if reason.Code != nil && *reason.Code == "ConditionalCheckFailed" {
+		if dynamotable.IsFailedCondition(reason) {
 			failed[i], any = &reason, true
+		} else if !dynamotable.IsNoReason(reason) {
+			all = false
 		}
 	}
-	if !any {
+	switch {
+	case !any:
 		return nil, err
+	case !all:
+		return failed, err
 	}
 	return failed, nil
 }

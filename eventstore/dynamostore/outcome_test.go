@@ -152,3 +152,44 @@ func TestAnUnknownOutcomeAtAnyNamesItsSlotWhereItMayBeSentAgain(t *testing.T) {
 	assert.Equal(t, eventstore.Version(3), c.First)
 	assert.Len(t, readAll(t, honest, "1"), 3)
 }
+
+// A transaction of which DynamoDB tells some failed conditions, and of the rest that others
+// were in the way, may be our own: what is told by half looks like the claim or the slot of
+// somebody else.
+func TestATransactionOfWhichNotAllIsToldIsSentAgain(t *testing.T) {
+	t.Parallel()
+	client, prefix := provisioned(t)
+	honest := openStore(t, client, prefix)
+	claim := eventstore.Claim{Scope: "email", Key: "a@b"}
+	two := eventstore.Transaction{Writes: []eventstore.Write{
+		{Stream: stream(t, "1"), ID: "two", Events: events(1, 100)}, {Stream: stream(t, "2"), ID: "two", Events: events(1, 100)}}}
+	claiming := eventstore.Transaction{Writes: []eventstore.Write{{Stream: stream(t, "3"), ID: "claiming", Claims: []eventstore.Claim{claim}, Events: events(1, 100)}}}
+	for name, tx := range map[string]eventstore.Transaction{"two streams": two, "a claim": claiming} {
+		stored, err := honest.AppendAll(t.Context(), tx)
+		require.NoError(t, err)
+		for _, never := range []bool{false, true} {
+			proxy := dynamotest.NewProxy(t, server.Endpoint(t), func(c dynamotest.Call) dynamotest.Fault {
+				if c.Writes == 1 || never {
+					return dynamotest.HalfKnown
+				}
+				return dynamotest.None
+			})
+			s, err := dynamostore.Open(t.Context(), dynamotest.NewClient(t, proxy.URL), prefix, dynamostore.Options{Attempts: 2})
+			require.NoError(t, err)
+			again, err := s.AppendAll(t.Context(), tx)
+			if never {
+				assert.ErrorIs(t, err, eventstore.ErrOutcomeUnknown, name)
+				continue
+			}
+			require.NoError(t, err, name)
+			assert.Equal(t, stored, again)
+			assert.Equal(t, 1, proxy.Count(dynamotest.HalfKnown))
+		}
+	}
+	proxy := dynamotest.NewProxy(t, server.Endpoint(t), func(dynamotest.Call) dynamotest.Fault { return dynamotest.HalfKnown })
+	s, err := dynamostore.Open(t.Context(), dynamotest.NewClient(t, proxy.URL), prefix, dynamostore.Options{Attempts: 2})
+	require.NoError(t, err)
+	two.Writes[0].ID, two.Writes[1].ID = "others", "others"
+	_, err = s.AppendAll(t.Context(), two)
+	assert.ErrorIs(t, err, eventstore.ErrConflict, "one slot that another has is enough to know")
+}

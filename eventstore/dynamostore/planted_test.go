@@ -41,6 +41,11 @@ var faults = []planted.Fault{
 		Test:  "^TestStore$/^contract$/^a_transaction$",
 	},
 	{
+		Name:  "a transaction that is told by half is settled by that",
+		Edits: []planted.Edit{{File: appendFile, Old: "\tcase !all:\n\t\treturn failed, err\n", New: "\tcase !all:\n\t\treturn failed, nil\n"}},
+		Test:  "^TestATransactionOfWhichNotAllIsToldIsSentAgain$",
+	},
+	{
 		Name:  "a strict id is not looked for",
 		Edits: []planted.Edit{{File: settleFile, Old: "\tif own, err := t.recall(s.Recalled); own != nil || err != nil {\n", New: "\tif own, err := t.recall(nil); own != nil || err != nil {\n"}},
 		Test:  "^TestStore$/^contract$/^strict_ids$",
@@ -68,7 +73,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:    "a transaction is given up while others are in its way",
-		Edits:   []planted.Edit{{File: sendFile, Old: "!ok || !onlyInTheWay(canceled) ||", New: "!ok || onlyInTheWay(canceled) ||"}},
+		Edits:   []planted.Edit{{File: sendFile, Old: "!ok || !again(canceled) ||", New: "!ok || again(canceled) ||"}},
 		Package: "internal/dynamotable", Test: "^TestATransactionThatOthersAreInTheWayOfIsSentAgain$",
 	},
 	{
@@ -135,8 +140,8 @@ var faults = []planted.Fault{
 		Name: "the parts of a commit are written before its slot is won",
 		Edits: []planted.Edit{{
 			File: appendFile,
-			Old:  "\tfailed, err := s.send(ctx, in)\n\tif err != nil || failed == nil",
-			New:  "\tfor i, part := range b.parts {\n\t\tif err := dynamotable.BatchPut(ctx, s.attempts, s.client, s.table, []dynamotable.Item{payloadItem(c.Stream, c.First, i, part)}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\tin.TransactItems = in.TransactItems[:1]\n\tfailed, err := s.send(ctx, in)\n\tif err != nil || failed == nil",
+			Old:  "\tfailed, err := s.send(ctx, in)\n\tif failed == nil",
+			New:  "\tfor i, part := range b.parts {\n\t\tif err := dynamotable.BatchPut(ctx, s.attempts, s.client, s.table, []dynamotable.Item{payloadItem(c.Stream, c.First, i, part)}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\tin.TransactItems = in.TransactItems[:1]\n\tfailed, err := s.send(ctx, in)\n\tif failed == nil",
 		}},
 		Test: "^TestACommitOf1114EventsAndOneOfTwoMegabytesGoInAtOnce$",
 	},

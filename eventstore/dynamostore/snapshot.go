@@ -45,6 +45,9 @@ func (s *Store) SaveSnapshot(ctx context.Context, snapshot eventstore.Snapshot) 
 	item := snapshotKey(snapshot.Stream, snapshot.Schema)
 	item[attrVersion], item[attrLast] = dynamotable.N(snapshot.First), dynamotable.N(snapshot.Last)
 	item[attrID], item[attrState] = dynamotable.S(snapshot.CommitID), dynamotable.B(snapshot.State)
+	if snapshot.State == nil { // which the SDK would send as null
+		item[attrState] = dynamotable.B([]byte{})
+	}
 	_, err := dynamotable.Send(ctx, s.attempts, "PutItem", s.client.PutItem, &dynamodb.PutItemInput{TableName: &s.table, Item: item,
 		ConditionExpression: aws.String(conditionNewer), ExpressionAttributeNames: map[string]string{"#last": attrLast}, ExpressionAttributeValues: dynamotable.Item{":last": dynamotable.N(snapshot.Last)}})
 	if _, older := errors.AsType[*types.ConditionalCheckFailedException](err); older {

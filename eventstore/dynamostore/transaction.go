@@ -79,14 +79,17 @@ func (s *Store) appendAll(ctx context.Context, t eventstore.Transaction, bodies 
 	if len(t.Writes)+len(t.Checks) > 1 {
 		unknown.With = &t
 	}
-	if sent, ok := errors.AsType[*dynamotable.Error](err); ok && sent.Unknown {
+	another := p.isAnothers(t, failed)
+	sent, ok := errors.AsType[*dynamotable.Error](err)
+	switch {
+	case err == nil, another: // which is enough to know
+	case ok && sent.Unknown, failed != nil: // what has failed may be our own, which takes all that it holds to know
 		return nil, unknown
-	}
-	if err != nil {
+	default:
 		return nil, notWritten(ctx, t.Writes[0], err)
 	}
 	standing, err := s.standing(ctx, t, p, failed)
-	if err != nil && p.isAnothers(t, failed) {
+	if err != nil && another {
 		return nil, notWritten(ctx, t.Writes[0], err)
 	}
 	if err != nil {

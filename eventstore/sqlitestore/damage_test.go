@@ -199,6 +199,24 @@ func TestAHeadOfAWrongTypeIsDamageAndNobodyElseSuffers(t *testing.T) {
 	must(t, s, write(eventstore.NoStream, stream(t, 2), "other", `"x"`))
 }
 
+func TestATransactionNamesTheStreamThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	at := must(t, s, write(eventstore.NoStream, stream(t, 1), "1", `"x"`)).Revision
+	_, err := direct(t, path).Exec("UPDATE commits SET count = 'secret'")
+	require.NoError(t, err)
+	sound := write(eventstore.NoStream, stream(t, 2), "2", `"x"`)
+	for _, tx := range []eventstore.Transaction{
+		{Writes: []eventstore.Write{sound, write(at, stream(t, 1), "2", `"x"`)}},
+		{Writes: []eventstore.Write{sound}, Checks: []eventstore.Check{{Stream: stream(t, 1), Revision: at}}},
+	} {
+		_, err := s.AppendAll(t.Context(), tx)
+		assert.EqualError(t, err, "user-1@0: store is corrupt: a row holds a value of a wrong type")
+	}
+	assert.Empty(t, ids(t, s.Read(t.Context(), stream(t, 2), 0)))
+}
+
 func TestDamageThatSQLiteCanNotSeeIsNamedWithItsPlace(t *testing.T) {
 	t.Parallel()
 	for damage, test := range map[string]struct {

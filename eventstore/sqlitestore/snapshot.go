@@ -11,7 +11,9 @@ import (
 
 const (
 	selectSnapshot = `SELECT version, last, id, state FROM snapshots WHERE stream = ? AND schema = ?`
-	upsertSnapshot = `INSERT INTO snapshots(stream, schema, version, last, id, state) VALUES (?, ?, ?, ?, ?, ?)
+
+	// upsertSnapshot: of bytes that are none the driver makes NULL.
+	upsertSnapshot = `INSERT INTO snapshots(stream, schema, version, last, id, state) VALUES (?, ?, ?, ?, ?, coalesce(?, x''))
 		ON CONFLICT(stream, schema) DO UPDATE SET version = excluded.version, last = excluded.last, id = excluded.id, state = excluded.state
 		WHERE excluded.last > last`
 )

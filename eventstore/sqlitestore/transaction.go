@@ -38,7 +38,7 @@ func (s *Store) transact(ctx context.Context, t eventstore.Transaction) (commits
 func (s *Store) appendAll(tx *sqlitefile.Tx, t eventstore.Transaction, rows []row) ([]eventstore.Commit, error) {
 	standing, err := s.standing(tx, t)
 	if err != nil {
-		return nil, refusal(t.Writes[0].Stream, err)
+		return nil, err
 	}
 	own, err := t.Settle(standing)
 	if err != nil {
@@ -74,17 +74,17 @@ func (s *Store) standing(tx *sqlitefile.Tx, t eventstore.Transaction) (eventstor
 	for _, w := range t.Writes {
 		recalled, err := s.recall(tx, w)
 		if err != nil {
-			return eventstore.Standing{}, err
+			return eventstore.Standing{}, refusal(w.Stream, err)
 		}
 		slot, err := s.behind(tx, w.Stream, w.Revision)
 		if err != nil && recalled == nil {
-			return eventstore.Standing{}, err
+			return eventstore.Standing{}, refusal(w.Stream, err)
 		}
 		found.Recalled, found.Slots = append(found.Recalled, recalled), append(found.Slots, slot)
 		for _, c := range slices.Concat(w.Claims, w.Releases) {
 			holder, err := scanHolder(tx.QueryRow(selectClaim, c.Scope, c.Key))
 			if err != nil {
-				return eventstore.Standing{}, err
+				return eventstore.Standing{}, refusal(w.Stream, err)
 			}
 			found.Hold(w, c, holder)
 		}
@@ -92,7 +92,7 @@ func (s *Store) standing(tx *sqlitefile.Tx, t eventstore.Transaction) (eventstor
 	for _, c := range t.Checks {
 		moved, err := s.behind(tx, c.Stream, c.Revision)
 		if err != nil {
-			return eventstore.Standing{}, err
+			return eventstore.Standing{}, refusal(c.Stream, err)
 		}
 		found.Moved = append(found.Moved, moved)
 	}

@@ -80,6 +80,17 @@ var snapshotClauses = []clause{
 		require.NoError(t, t.Snapshots.SaveSnapshot(t.Context(), s))
 		assert.Equal(t, s, *t.snapshot("1", eventstore.MaxStateSchema))
 	}},
+	{"may have an empty state", func(t *fixture) {
+		commits := t.history(t.stream("1"), 1, 1)
+		for i, state := range [][]byte{nil, {}} {
+			s := snapshotOf(&commits[i], 1, "")
+			s.State = state
+			require.NoError(t, t.Snapshots.SaveSnapshot(t.Context(), s))
+			found := t.snapshot("1", 1)
+			assert.Equal(t, s.Last, found.Last)
+			assert.Empty(t, found.State)
+		}
+	}},
 	{"that can not be are refused", func(t *fixture) {
 		c := t.must(writeAt(eventstore.NoStream, t.stream("1"), "A"))
 		for fault, spoil := range map[string]func(*eventstore.Snapshot){

@@ -272,6 +272,19 @@ var claimClauses = []clause{
 		assert.ErrorIs(t, err, eventstore.ErrIDReused, "claims are content")
 		assert.Equal(t, released.Revision, t.head(t.stream("1")))
 	}},
+	{"are the caller's own: neither what is given is changed or kept, nor what is returned", func(t *fixture) {
+		given := []eventstore.Claim{t.claim("x"), t.claim("y"), t.claim("z")}
+		held := t.must(claiming(writeAt(eventstore.NoStream, t.stream("1"), "A"), t.claim("old")))
+		w := writeAt(held.Revision, t.stream("1"), "B")
+		w.Claims, w.Releases = given[:1:2], []eventstore.Claim{t.claim("old")}
+		c := t.mustAll(w)[0]
+		assert.Equal(t, []eventstore.Claim{t.claim("x"), t.claim("y"), t.claim("z")}, given, "what lies behind it is somebody else's")
+		w.Claims[0], w.Releases[0] = t.claim("spoilt"), t.claim("spoilt")
+		assert.Equal(t, []eventstore.Claim{t.claim("x")}, c.Claims)
+		assert.Equal(t, []eventstore.Claim{t.claim("old")}, c.Releases)
+		c.Claims[0] = t.claim("spoilt")
+		assert.Equal(t, []eventstore.Claim{t.claim("x")}, t.read(t.stream("1"), 2)[0].Claims)
+	}},
 	{"outlive the process", func(t *fixture) {
 		c := t.must(claiming(strictly(writeAt(eventstore.NoStream, t.stream("1"), "A")), t.claim("x")))
 		again := t.Reopen(t)
@@ -316,6 +329,14 @@ var strictClauses = []clause{
 			t.must(w)
 		}
 		assert.Len(t, t.read(t.stream("2"), 0), 1)
+	}},
+	{"are told apart wherever a stream ends and an id begins", func(t *fixture) {
+		for stream, id := range map[string]string{"1": "2|3", "1|2": "3"} {
+			w := strictly(writeAt(eventstore.NoStream, t.stream(stream), "A"))
+			w.ID = id
+			t.must(w)
+			assert.Len(t, t.read(t.stream(stream), 0), 1)
+		}
 	}},
 	{"that are not strict are no obstacle to one that is", func(t *fixture) {
 		w := writeAt(eventstore.NoStream, t.stream("1"), "A")

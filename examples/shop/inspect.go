@@ -215,9 +215,11 @@ func verifyStore(ctx context.Context, store Store) (verifyReport, error) {
 			damage, ok := errors.AsType[*eventstore.CorruptError](err)
 			if !ok {
 				report.fault("%v; what comes behind %q could not be read", err, v.stream)
+				v.holds = nil
 				break
 			}
 			v.enter(damage.Stream)
+			v.holds = nil // what it holds at its end can not be read
 			report.fault("%v", err)
 			cursor, again = cursor.Past(damage.Stream), true
 			break

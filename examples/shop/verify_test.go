@@ -72,6 +72,20 @@ func TestVerifyListsEachDamagedStreamAndReadsTheOthers(t *testing.T) {
 	assert.Regexp(t, `\n[\d,]+ events in [\d,]+ commits of [\d,]+ streams, 4 faults\n$`, a.stdout)
 }
 
+func TestVerifyDoesNotAskWhatADamagedStreamHolds(t *testing.T) {
+	t.Parallel()
+	s := sample(t)
+	for _, address := range []string{"ada@example.com", "lovelace@example.com"} {
+		s.must("email", "ada", address)
+	}
+	s.must("email", "grace", "ada@example.com")
+	s.execute("UPDATE commits SET frame = x'01' WHERE stream = 'user-ada' AND version = 2")
+	a := s.run("verify")
+	assert.Equal(t, 1, a.code)
+	assert.Contains(t, a.stdout, ", 1 fault\n", "that it gave its first address back")
+	assert.NotContains(t, a.stdout, "claim")
+}
+
 // A page that SQLite itself finds damaged.
 func TestVerifyNamesADamagedPage(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -158,6 +159,17 @@ func isEndOf(ctx context.Context, err error) bool {
 // one that was canceled. From then on the token stays: a transaction that was carried out
 // must not be carried out again.
 func Transact(ctx context.Context, attempts int, client *dynamodb.Client, in *dynamodb.TransactWriteItemsInput) error {
+	return transact(ctx, attempts, client, in, onlyInTheWay)
+}
+
+// TransactToTheEnd is Transact for who has to know of each condition whether it holds: the
+// transaction is sent again too while some have failed and others were in the way of the
+// rest, of which nothing is known then.
+func TransactToTheEnd(ctx context.Context, attempts int, client *dynamodb.Client, in *dynamodb.TransactWriteItemsInput) error {
+	return transact(ctx, attempts, client, in, inTheWay)
+}
+
+func transact(ctx context.Context, attempts int, client *dynamodb.Client, in *dynamodb.TransactWriteItemsInput, again func(*types.TransactionCanceledException) bool) error {
 	w := watch("TransactWriteItems", attempts)
 	next := *in
 	for {
@@ -169,11 +181,14 @@ func Transact(ctx context.Context, attempts int, client *dynamodb.Client, in *dy
 			return nil
 		}
 		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if !ok || !onlyInTheWay(canceled) || w.attempts >= w.most {
+		if !ok || !again(canceled) || w.attempts >= w.most {
 			return w.failure(ctx, err)
 		}
 		if sleep(ctx, w.attempts) != nil {
-			return w.failure(ctx, ctx.Err())
+			if onlyInTheWay(canceled) { // else the answer tells something
+				err = ctx.Err()
+			}
+			return w.failure(ctx, err)
 		}
 	}
 }
@@ -181,17 +196,35 @@ func Transact(ctx context.Context, attempts int, client *dynamodb.Client, in *dy
 // onlyInTheWay reports whether nothing but other requests canceled a transaction: no
 // condition has failed, as far as it says.
 func onlyInTheWay(canceled *types.TransactionCanceledException) bool {
+	return inTheWay(canceled) && !slices.ContainsFunc(canceled.CancellationReasons, IsFailedCondition)
+}
+
+// inTheWay reports whether other requests, and besides nothing but conditions, canceled a
+// transaction.
+func inTheWay(canceled *types.TransactionCanceledException) bool {
 	some := false
 	for _, r := range canceled.CancellationReasons {
 		switch aws.ToString(r.Code) {
-		case "None", "":
 		case "TransactionConflict", reasonThrottled, reasonExceeded:
 			some = true
 		default:
-			return false
+			if !IsNoReason(r) && !IsFailedCondition(r) {
+				return false
+			}
 		}
 	}
 	return some
+}
+
+// IsNoReason reports whether there was nothing against an item of a transaction, and
+// IsFailedCondition whether its condition did not hold.
+func IsNoReason(r types.CancellationReason) bool {
+	return aws.ToString(r.Code) == "" || *r.Code == "None"
+}
+
+// IsFailedCondition: see [IsNoReason].
+func IsFailedCondition(r types.CancellationReason) bool {
+	return aws.ToString(r.Code) == "ConditionalCheckFailed"
 }
 
 func sleep(ctx context.Context, attempt int) error {

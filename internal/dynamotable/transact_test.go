@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -52,6 +53,42 @@ func TestATransactionThatOthersAreInTheWayOfIsSentAgain(t *testing.T) {
 	var e *dynamotable.Error
 	require.ErrorAs(t, err, &e)
 	assert.False(t, e.Unknown)
+}
+
+// half is the answer to a transaction of two items, of which the first one's condition has
+// failed.
+func half(reason string) (int, string) {
+	status, body := canceled(reason)
+	return status, strings.Replace(body, `{"Code":"None"}`, `{"Code":"ConditionalCheckFailed","Message":"m"}`, 1)
+}
+
+func TestATransactionThatIsToldByHalfIsSentAgainForWhoHasToKnow(t *testing.T) {
+	t.Parallel()
+	for reason, requests := range map[string]int{"TransactionConflict": 3, "ThrottlingError": 3, "ConditionalCheckFailed": 1, "None": 1, "ValidationError": 1} {
+		answer := func(_ string, n int) (int, string) {
+			if n < 3 {
+				return half(reason)
+			}
+			return half("ConditionalCheckFailed")
+		}
+		a := newAnswers(t, answer)
+		var known *types.TransactionCanceledException
+		require.ErrorAs(t, dynamotable.TransactToTheEnd(t.Context(), 5, dynamotest.NewClient(t, a.URL), transaction()), &known, reason)
+		assert.Len(t, a.asked("TransactWriteItems"), requests, reason)
+		a = newAnswers(t, answer)
+		require.ErrorAs(t, dynamotable.Transact(t.Context(), 5, dynamotest.NewClient(t, a.URL), transaction()), &known, reason)
+		assert.Len(t, a.asked("TransactWriteItems"), 1, reason)
+	}
+}
+
+func TestWhatATransactionIsToldByHalfIsNotForgottenWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := newAnswers(t, func(string, int) (int, string) { return half("TransactionConflict") })
+	err := dynamotable.TransactToTheEnd(ctx, 5, dynamotest.NewClient(t, a.URL, ending(cancel)), transaction())
+	var known *types.TransactionCanceledException
+	require.ErrorAs(t, err, &known)
+	assert.Len(t, a.asked("TransactWriteItems"), 1)
 }
 
 func TestATransactionIsNotSentMoreOftenThanAllowedWhateverIsInItsWay(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,10 +62,13 @@ const (
 	// Gone: a GetRecords or GetShardIterator is refused with a ResourceNotFoundException,
 	// as if the stream had no such shard. Other requests go through.
 	Gone
+	// HalfKnown: a transaction that several failed conditions cancel is told of the last one
+	// only, and that others were in the way of the rest. Other requests go through.
+	HalfKnown
 )
 
 var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
-	"unprocessed", "cut inside", "expired", "trimmed", "gone"}
+	"unprocessed", "cut inside", "expired", "trimmed", "gone", "half known"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -184,7 +188,7 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 		call.Writes = p.writes
 	}
 	fault := p.plan(call)
-	if (fault == Partial || fault == Unprocessed) && !isBatch[operation] || fault == HalfVisible && operation != "TransactWriteItems" ||
+	if (fault == Partial || fault == Unprocessed) && !isBatch[operation] || (fault == HalfVisible || fault == HalfKnown) && operation != "TransactWriteItems" ||
 		fault == Conflicted && !meetsTransactions[operation] || fault == Partial && sizeOfBatch(body) < 2 ||
 		fault == Expired && operation != "GetRecords" || (fault == Trimmed || fault == Gone) && operation != "GetRecords" && operation != "GetShardIterator" {
 		fault = None
@@ -238,6 +242,14 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		p.partial(w, r, operation, body)
 	case HalfVisible:
 		p.halfVisible(w, r, body)
+	case HalfKnown:
+		a, err := p.forward(r.Context(), r, body)
+		if err != nil {
+			cut(w)
+			return
+		}
+		a.body = halfKnown(a.body)
+		a.send(w)
 	default:
 		if fault == Slow {
 			select {
@@ -348,4 +360,30 @@ func conflict(w http.ResponseWriter, operation string, body []byte) {
 	reasons[len(codes)-1] = map[string]string{"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 	respond(w, http.StatusBadRequest, map[string]any{"__type": errorSpace + "TransactionCanceledException", "CancellationReasons": reasons,
 		"Message": fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", "))})
+}
+
+// halfKnown hides all failed conditions of a canceled transaction but the last.
+func halfKnown(body []byte) []byte {
+	var answer map[string]any
+	if json.Unmarshal(body, &answer) != nil {
+		return body
+	}
+	reasons, _ := answer["CancellationReasons"].([]any)
+	known := false
+	for _, of := range slices.Backward(reasons) {
+		reason, _ := of.(map[string]any)
+		if reason["Code"] != "ConditionalCheckFailed" {
+			continue
+		}
+		if known {
+			delete(reason, "Item")
+			reason["Code"], reason["Message"] = "TransactionConflict", "Transaction is ongoing for the item"
+		}
+		known = true
+	}
+	hidden, err := json.Marshal(answer)
+	if err != nil {
+		return body
+	}
+	return hidden
 }
