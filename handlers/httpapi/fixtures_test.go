@@ -33,9 +33,9 @@ type Booked struct {
 	Seats int
 }
 
-var events = eventstore.MustRegistry(eventstore.Type[Booked]("BOOKED", 1))
+var types = eventstore.MustRegistry(eventstore.Type[Booked]("BOOKED", 1))
 
-var concerts = aggregate.Decider[int, Booked]{Category: "concert", Events: events,
+var concerts = aggregate.Decider[int, Booked]{Category: "concert", Events: types,
 	Evolve: func(taken int, e Booked) int { return taken + e.Seats }}
 
 // Guest is a row of the view guests.
@@ -52,7 +52,7 @@ var guests = projection.Fold("guests", projection.On(
 		return nil
 	}))
 
-var guestsV1 = projection.MustNew("guests", 1, events, projection.Follow("concert"), guests)
+var guestsV1 = projection.MustNew("guests", 1, types, projection.Follow("concert"), guests)
 
 // BookSeats is the command to take seats.
 type BookSeats struct {
