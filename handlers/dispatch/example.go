@@ -30,7 +30,8 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// exemplify fills a value; within are the types that it is a part of.
+// exemplify fills a value; within are the types that it is a part of. Panics if a tag does
+// not fit.
 func exemplify(v reflect.Value, within []reflect.Type) {
 	t := v.Type()
 	switch {
@@ -71,6 +72,7 @@ func exemplify(v reflect.Value, within []reflect.Type) {
 	}
 }
 
+// exemplifyFields fills those of a struct. Panics if a tag does not fit.
 func exemplifyFields(v reflect.Value, within []reflect.Type) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)

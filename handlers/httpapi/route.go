@@ -21,6 +21,7 @@ type Route struct {
 	Name string
 }
 
+// lookUp returns what a route names. Panics if that is nothing, or two things.
 func (a *api) lookUp(route Route) *dispatch.Entry {
 	c, q := a.commands.Entry(route.Name), a.queries.Entry(route.Name)
 	switch {
@@ -36,7 +37,7 @@ func (a *api) lookUp(route Route) *dispatch.Entry {
 
 var wildcard = regexp.MustCompile(`\{([^}.$]+)(?:\.\.\.)?\}`)
 
-// handle serves an address.
+// handle serves an address. Panics if the pattern is wrong, or does not fit what is named.
 func (a *api) handle(pattern string, e *dispatch.Entry) {
 	method, _, hasMethod := strings.Cut(pattern, " ")
 	switch {
