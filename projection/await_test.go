@@ -59,6 +59,66 @@ func TestAReaderSeesItsOwnWriteAsSoonAsItIsApplied(t *testing.T) {
 	})
 }
 
+// overtaking applies something between a reader's first look and its waiting.
+type overtaking struct {
+	projection.ViewStore
+	meanwhile func()
+}
+
+func (o *overtaking) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
+	found, err := o.ViewStore.Checkpoints(ctx, g, streams)
+	if meanwhile := o.meanwhile; meanwhile != nil {
+		o.meanwhile = nil
+		meanwhile()
+	}
+	return found, err
+}
+
+func TestAReaderMissesNothingThatIsAppliedWhileItLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		views := &overtaking{ViewStore: w.views}
+		notifying := projection.Notifying(views)
+		e, err := projection.NewEngine(w.store, notifying, projection.Options{}, w.p)
+		require.NoError(t, err)
+		require.NoError(t, e.Prepare(t.Context()))
+		commit := w.append(t, "user-a", Counted{"x", 1})
+		views.meanwhile = func() { assert.Empty(t, handle(t.Context(), e, commit)) }
+		began := time.Now()
+		row, err := w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(commit)))
+		require.NoError(t, err)
+		assert.Equal(t, 1, row.N)
+		assert.Equal(t, began, time.Now())
+	})
+}
+
+func TestAReaderThatWaitsHearsWhenItsWriteIsParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		notifying := projection.Notifying(w.views)
+		e, err := projection.NewEngine(w.store, notifying, projection.Options{}, w.p)
+		require.NoError(t, err)
+		require.NoError(t, e.Prepare(t.Context()))
+		w.broken = func(e projection.Event[Counted]) error {
+			if e.Data.N == 2 {
+				return errBroken
+			}
+			return nil
+		}
+		before, commit := w.append(t, "user-a", Counted{"x", 1}), w.append(t, "user-a", Counted{"x", 2})
+		require.Empty(t, handle(t.Context(), e, before))
+		began := time.Now()
+		time.AfterFunc(700*time.Millisecond, func() { handle(t.Context(), e, commit) })
+		_, err = w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(commit)))
+		assert.ErrorIs(t, err, projection.ErrParked)
+		assert.Equal(t, 700*time.Millisecond, time.Since(began))
+
+		row, err := w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(before)))
+		require.NoError(t, err, "what was written before is there")
+		assert.Equal(t, 1, row.N)
+	})
+}
+
 func TestACommitThatAProjectionPassesOverIsNotWaitedFor(t *testing.T) {
 	w := newWorld(memviews.Options{})
 	e := w.engine(t)
