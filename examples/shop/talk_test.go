@@ -12,19 +12,19 @@ import (
 	"github.com/leftfold/leftfold/examples/shop/money"
 )
 
-// counter is a conversation with the shop, of a guest and of two users.
-type counter struct {
+// talk is a conversation with the shop, of a guest and of two users.
+type talk struct {
 	*aggregatetest.Conversation
 	guest, ada, bob *aggregatetest.Participant[Customer, CustomerEvent]
 }
 
-func atTheCounter(t *testing.T) counter {
-	talk := aggregatetest.Talk(t)
-	return counter{talk, aggregatetest.With(talk, Customers, "guest"), aggregatetest.With(talk, Customers, "ada"), aggregatetest.With(talk, Customers, "bob")}
+func atTheCounter(t *testing.T) talk {
+	c := aggregatetest.Talk(t)
+	return talk{c, aggregatetest.With(c, Customers, "guest"), aggregatetest.With(c, Customers, "ada"), aggregatetest.With(c, Customers, "bob")}
 }
 
 // whenMerged is the turn in which a guest turns out to be a user.
-func (c counter) whenMerged(guest, user string) *aggregatetest.Turn[aggregatetest.Records] {
+func (c talk) whenMerged(guest, user string) *aggregatetest.Turn[aggregatetest.Records] {
 	s := &Service{Store: c.Store(), Customers: aggregate.NewRepository(c.Store(), Customers, aggregate.Options{CacheStreams: cachedCustomers})}
 	return c.When(func(ctx context.Context) ([]eventstore.Commit, error) { return s.Merge(ctx, guest, user) })
 }
