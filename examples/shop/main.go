@@ -130,7 +130,7 @@ func (a *app) root() *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(a.demoCommand())
-	for _, c := range []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()} {
+	for _, c := range []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand(), a.devCommand()} {
 		a.storeFlag(c.Flags())
 		root.AddCommand(c)
 	}
