@@ -20,6 +20,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/operator"
 )
 
 const (
@@ -88,7 +89,7 @@ func returnAny(n int) aggregate.Decision[Customer, CustomerEvent] {
 }
 
 func isRefusal(err error) bool {
-	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, errNotFound, eventstore.ErrClaimTaken, eventstore.ErrInvalid, eventstore.ErrConflict},
+	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, operator.ErrNotFound, eventstore.ErrClaimTaken, eventstore.ErrInvalid, eventstore.ErrConflict},
 		func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
@@ -178,7 +179,7 @@ func (s *shop) requireNothingLost(acknowledged map[string]bool) {
 				merged++
 			}
 		}
-		counted += parse[stateAnswer](s, s.must("state", "u"+user, "--json")).PurchaseCount
+		counted += parse[stateAnswer](s, s.must("state", "user-u"+user, "--json")).PurchaseCount
 		if a := s.run("history", "u"+user, "--json"); a.code == 0 {
 			seen += parse[historyAnswer](s, a.stdout).PurchaseCount
 		}
