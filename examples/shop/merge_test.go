@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 // sample returns a shop with the sample in it.
@@ -63,7 +65,7 @@ func TestAnAddressIsOneCustomers(t *testing.T) {
 	s.must("email", "20001", "ada@example.com")
 	assert.Equal(t, "20001 had this address before\n", s.must("email", "20001", "ada@example.com"))
 	a := s.run("email", "20002", "ADA@example.com")
-	assert.Equal(t, 1, a.code)
+	assert.Equal(t, int(terminal.Changed), a.code)
 	assert.Contains(t, a.stderr, `claim "email:ada@example.com" is taken by user-20001@`)
 	a = s.run("email", "20002", "nowhere")
 	assert.Equal(t, 1, a.code)

@@ -158,5 +158,5 @@ func copyFile(tb testing.TB, from, to string) {
 
 func TestTheBinaryAnswersAndNamesItsCommands(t *testing.T) {
 	t.Parallel()
-	assert.Contains(t, newShop(t).must("--help"), "Available Commands:")
+	assert.Contains(t, newShop(t).must("--help"), "Look:")
 }
