@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -201,5 +200,5 @@ func (m *mounted) lastCheck(p *operator.ProjectionStatus) string {
 	if p.Behind == nil {
 		return terminal.None
 	}
-	return strings.Join([]string{m.Terminal.When(p.LastCheck), terminal.Thousands(*p.Behind), "behind"}, "  ")
+	return fmt.Sprintf("%s  %s behind", m.Terminal.When(p.LastCheck), terminal.Thousands(*p.Behind))
 }
