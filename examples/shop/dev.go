@@ -46,7 +46,7 @@ func (a *app) devCommand() *cobra.Command {
 func (a *app) dev(ctx context.Context, listen string) (err error) {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
-		return withHint(err, "end what uses that address, or take a free one: "+a.command("dev", "--listen", "127.0.0.1:0"))
+		return terminal.WithHint(err, "end what uses that address, or take a free one: "+a.command("dev", "--listen", "127.0.0.1:0"))
 	}
 	defer listener.Close() // the server does too, if it gets that far
 	d, err := a.openDev(ctx)
@@ -58,14 +58,13 @@ func (a *app) dev(ctx context.Context, listen string) (err error) {
 	if err != nil {
 		return err
 	}
-	d.welcome(a, "http://"+listener.Addr().String())
+	a.welcome("http://" + listener.Addr().String())
 	return together(ctx, feed, func(ctx context.Context) error { return serveHTTP(ctx, listener, d.service.api(d.logger)) })
 }
 
 // development is the service while it is developed.
 type development struct {
 	service *Service
-	out     *terminal.Terminal
 	logger  *slog.Logger
 	report  *changes.Report
 	// feed prepares the views, and returns what keeps them until its context ends.
@@ -83,10 +82,9 @@ func (a *app) openDev(ctx context.Context) (*development, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := terminal.New(terminal.Options{Stdout: a.stdout, Stderr: a.stderr})
-	d := &development{service: s, out: out,
-		logger: slog.New(slog.NewTextHandler(out.Stderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		report: changes.New(changes.Options{Terminal: out, Source: s.Store, Costs: dynamocost.Model{}, Describe: inWords})}
+	d := &development{service: s,
+		logger: slog.New(slog.NewTextHandler(a.stderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		report: changes.New(changes.Options{Terminal: a.out, Source: s.Store, Costs: dynamocost.Model{}, Describe: inWords})}
 	d.feed = d.byWorker
 	if onDynamoDB {
 		d.feed = d.byFunction
@@ -115,7 +113,7 @@ func (d *development) byWorker(ctx context.Context) (func(context.Context) error
 }
 
 // welcome says what runs, and what to try.
-func (d *development) welcome(a *app, url string) {
+func (a *app) welcome(url string) {
 	upcasters := 0
 	types := Events.Types()
 	for _, t := range types {
@@ -129,7 +127,7 @@ func (d *development) welcome(a *app, url string) {
 	if a.store == memoryStore {
 		place = "in memory, forgotten at the end"
 	}
-	out := d.out.Stdout()
+	out := a.stdout()
 	fmt.Fprintf(out, "shop · development\n\n")
 	fmt.Fprintf(out, "  store        %s\n", place)
 	fmt.Fprintf(out, "  events       %s, %s, the chain is checked\n", terminal.Counted(len(types), "type"), terminal.Counted(upcasters, "upcaster"))

@@ -17,6 +17,7 @@ import (
 	"github.com/leftfold/leftfold/handlers/streams"
 	"github.com/leftfold/leftfold/handlers/streams/eventsource"
 	"github.com/leftfold/leftfold/operator/changes"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -32,8 +33,8 @@ func provisionLocal(ctx context.Context, store string) error {
 		return err
 	}
 	if !isLocal(endpoint.Hostname()) {
-		return &spokenError{class: errUsage, text: fmt.Sprintf("shop dev works on a DynamoDB on this machine, and not on %s", endpoint.Host),
-			hint: "make dynamodb-local says how to start one; then export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 and AWS_ENDPOINT_URL_DYNAMODB_STREAMS"}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("shop dev works on a DynamoDB on this machine, and not on %s", endpoint.Host),
+			Fix: "make dynamodb-local says how to start one; then export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 and AWS_ENDPOINT_URL_DYNAMODB_STREAMS"}
 	}
 	return provisionStores(ctx, store)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate/aggregatetest"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/operator"
 )
 
 // talk is a conversation with the shop, of a guest and of two users.
@@ -75,13 +76,13 @@ func TestWhatAGuestBoughtIsReturnedByTheUserAlone(t *testing.T) {
 func TestAGuestIsMergedOnce(t *testing.T) {
 	t.Parallel()
 	c := atTheCounter(t)
-	c.whenMerged("guest", "ada").ThenRefused(errNotFound)
+	c.whenMerged("guest", "ada").ThenRefused(operator.ErrNotFound)
 	mug := bought("user-guest@1", "MUG", 6, 1)
 	c.guest.Given(mug)
 	c.whenMerged("ada", "ada").ThenRefused(eventstore.ErrInvalid)
 	c.whenMerged("guest", "ada").Again().ThenNothing()
 	c.whenMerged("guest", "bob").ThenRefused(ErrMerged)
-	c.whenMerged("bob", "guest").ThenRefused(errNotFound)
+	c.whenMerged("bob", "guest").ThenRefused(operator.ErrNotFound)
 	c.bob.Given(bought("user-bob@1", "MUG", 1, 1))
 	c.whenMerged("bob", "guest").ThenRefused(ErrMerged).ThenRefusedSaying("who is ada")
 	c.guest.When(Purchase("536365", december(3), []Line{mugs(1)})).ThenRefused(ErrMerged)
