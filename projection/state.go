@@ -2,7 +2,10 @@ package projection
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // StateStore keeps what is known of each projection.
@@ -43,6 +46,13 @@ type State struct {
 	// Counter is the last generation number that was given out. It only grows.
 	Counter     uint64       `json:"counter"`
 	Generations []Generation `json:"generations"`
+	// Skips are the events that every generation passes over, sorted; see [Engine.Skip].
+	Skips []eventstore.EventID `json:"skips,omitempty"`
+}
+
+// live returns the generations that are not retired.
+func (s State) live() []Generation {
+	return slices.DeleteFunc(slices.Clone(s.Generations), func(g Generation) bool { return g.Role == Retired })
 }
 
 // Generation is one build of a projection's views.
