@@ -21,6 +21,11 @@ import (
 type Options struct {
 	// MustExist refuses to create the file. Defaults to false.
 	MustExist bool
+	// ReadOnly opens a file that exists and never writes to it: a write is refused before
+	// anything is begun. It needs no right to write to the file or its folder, and stands in
+	// nobody's way. Where no process has the file open it is read without locks; if one
+	// begins to write then, reads fail until it is opened again. Defaults to false.
+	ReadOnly bool
 }
 
 // Store implements the interfaces of eventstore. It is made by [Open] and safe
