@@ -43,6 +43,7 @@ var (
 	_ eventstore.Directory  = (*Store)(nil)
 	_ eventstore.Scanner    = (*Store)(nil)
 	_ eventstore.Tailer     = (*Store)(nil)
+	_ eventstore.Diagnoser  = (*Store)(nil)
 	_ eventstore.Feed       = (*Feed)(nil)
 )
 
@@ -69,6 +70,10 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 // Close gives the file up, after the writes that have begun. Views that share
 // the file keep it open. It may be called again.
 func (s *Store) Close() error { return s.close() }
+
+// Diagnose implements [eventstore.Diagnoser]: it looks at the file, its log and its disk, and
+// reads the whole file once.
+func (s *Store) Diagnose(ctx context.Context) []eventstore.Finding { return s.file.Diagnose(ctx) }
 
 // setUp writes only to a file that lacks something: whoever wants to look does not
 // wait for a process that writes.

@@ -26,7 +26,8 @@ type Options struct {
 
 // File is an open SQLite file, made by [Open].
 type File struct {
-	path    string
+	path    string // as it was given
+	name    string // canonical
 	readers *sql.DB
 	queries sync.Map  // text to *sql.Stmt of readers, whose Close closes them
 	writer  *writer   // nil where the file is read-only
@@ -51,15 +52,15 @@ func openFile(ctx context.Context, path, name string, opts Options, busy time.Du
 	if err != nil {
 		return nil, translate("open", path, errors.Join(err, conn.close()))
 	}
-	f := newFile(path, readers)
+	f := newFile(path, name, readers)
 	f.writer = startWriter(conn, path, f.announce)
 	return f, nil
 }
 
-func newFile(path string, readers *sql.DB) *File {
+func newFile(path, name string, readers *sql.DB) *File {
 	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	return &File{path: path, readers: readers, changed: make(chan struct{})}
+	return &File{path: path, name: name, readers: readers, changed: make(chan struct{})}
 }
 
 func (f *File) close() error {

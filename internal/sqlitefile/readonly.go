@@ -33,7 +33,7 @@ func openReadOnly(ctx context.Context, path, name string, busy time.Duration) (*
 	if err != nil {
 		return nil, translate("open", path, err)
 	}
-	f := newFile(path, readers)
+	f := newFile(path, name, readers)
 	f.still = still
 	m, err := marksOf(ctx, readers)
 	if err != nil {
