@@ -138,6 +138,9 @@ func Strict() CommandOption { return commandOption(func(c *command) { c.strict =
 // OccurredAt is when it happened, for an import; see [eventstore.Write].
 func OccurredAt(t time.Time) CommandOption { return commandOption(func(c *command) { c.time = t }) }
 
+// Category returns the category of the entities' streams.
+func (r *Repository[S, E]) Category() string { return r.decider.Category }
+
 // Execute runs a command on the entity id, which need not exist, and returns the
 // commit it led to. Where there was nothing to do, decide having returned neither
 // events nor an error, that is a commit without events and without ID, whose First

@@ -3,7 +3,6 @@ package projection_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
-	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/memviews"
 )
@@ -219,27 +217,4 @@ func TestATokenComesBackFromItsText(t *testing.T) {
 	for _, bad := range []string{"", "x", "!", "e30=", string(text[1:]), "eyJzIjoieCJ9"} {
 		assert.ErrorIs(t, token.UnmarshalText([]byte(bad)), eventstore.ErrInvalid, bad)
 	}
-}
-
-func ExampleAtLeast() {
-	ctx := context.Background()
-	store, counters := memstore.New(), newCounters(func(projection.Event[Counted]) error { return nil })
-	p := projection.MustNew("counters", 1, registry, projection.Follow("user"), counters)
-	views := projection.Notifying(memviews.New(memviews.Options{}))
-	engine, err := projection.NewEngine(store, views, projection.Options{}, p)
-	if err == nil {
-		err = engine.Prepare(ctx)
-	}
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	event, _ := registry.Encode(Counted{"visits", 3})
-	stream, _ := eventstore.ParseStreamID("user-1")
-	commit, _ := store.Append(ctx, eventstore.Write{Stream: stream, Events: []eventstore.Event{event}})
-	go engine.Handle(ctx, eventstore.Batch{Announcements: []eventstore.Announcement{eventstore.Announce(&commit)}}) // a worker does this
-
-	row, err := counters.Get(ctx, views, projection.KeyOf("visits"), projection.AtLeast(projection.TokenOf(commit)))
-	fmt.Println(row.N, err)
-	// Output: 3 <nil>
 }

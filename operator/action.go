@@ -1,0 +1,130 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// ActivityCategory is that of the stream in which actions are recorded. It is none of the
+// service's: no projection follows it unless it names it.
+const ActivityCategory = "leftfold"
+
+// ActivityStream is where actions are recorded.
+var ActivityStream = must(eventstore.NewStreamID(ActivityCategory, "operator"))
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// ActionBegun is an event of [ActivityStream]: somebody is about to do something. It is recorded
+// before anything is done: what can not be recorded is not done.
+type ActionBegun struct {
+	Action string `json:"action"`
+	Target string `json:"target,omitempty"`
+	Reason string `json:"reason"`
+	Build  string `json:"build,omitempty"`
+}
+
+// ActionEnded is an event of [ActivityStream]: what became of the action that began at Begun.
+type ActionEnded struct {
+	Begun  eventstore.Version `json:"begun"`
+	Result string             `json:"result,omitempty"`
+	Error  string             `json:"error,omitempty"`
+}
+
+// ownEvents are the types of the operator's own stream.
+var ownEvents = eventstore.MustRegistry(
+	eventstore.Type[ActionBegun]("ACTION_BEGUN", 1),
+	eventstore.Type[ActionEnded]("ACTION_ENDED", 1),
+)
+
+// The limits of what is recorded of an action.
+const (
+	MinReasonLetters = 5
+	MaxReasonBytes   = 1000
+)
+
+// Action is something that an operator does.
+type Action struct {
+	// Action says what it is: "parked retry". Target says to what.
+	Action, Target string
+	// Reason is why, [MinReasonLetters] or more, Actor is who.
+	Reason, Actor string
+}
+
+// Check refuses an action without reason or actor; the error wraps [ErrRefused].
+func (a Action) Check() error {
+	reason := strings.TrimSpace(a.Reason)
+	switch {
+	case utf8.RuneCountInString(reason) < MinReasonLetters:
+		return fmt.Errorf("%w: %s needs a reason of %d letters or more, which is recorded", ErrRefused, a.Action, MinReasonLetters)
+	case len(reason) > MaxReasonBytes:
+		return fmt.Errorf("%w: the reason has %d bytes, allowed are %d", ErrRefused, len(reason), MaxReasonBytes)
+	case a.Actor == "":
+		return fmt.Errorf("%w: %s needs to know who asks for it", ErrRefused, a.Action)
+	}
+	return nil
+}
+
+// endTimeout is for recording how an action ended, also where its context has ended.
+const endTimeout = 10 * time.Second
+
+// Act records that an action begins, does it, and records what became of it: what do
+// returns, or its error. It returns the ID of the record. If the end could not be recorded
+// the error says so, beside that of do: the action was done all the same.
+func (o *Operator) Act(ctx context.Context, a Action, do func(ctx context.Context) (result string, err error)) (eventstore.EventID, error) {
+	if err := a.Check(); err != nil {
+		return eventstore.EventID{}, err
+	}
+	ctx = eventstore.WithMetadata(ctx, eventstore.Metadata{Actor: a.Actor, CorrelationID: uuid.NewString()})
+	begun, err := o.record(ctx, ActionBegun{Action: a.Action, Target: a.Target, Reason: strings.TrimSpace(a.Reason), Build: o.service.Build})
+	if err != nil {
+		return eventstore.EventID{}, fmt.Errorf("%s was not begun, since it could not be recorded: %w", a.Action, err)
+	}
+	result, err := do(ctx)
+	ended := ActionEnded{Begun: begun.Version, Result: result}
+	if err != nil {
+		ended.Error = clip(err.Error())
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	id, failed := o.record(late, ended)
+	if failed != nil {
+		return begun, errors.Join(err, fmt.Errorf("what became of it could not be recorded: %w", failed))
+	}
+	return id, err
+}
+
+// record appends to the operator's stream. The commit has an ID of its own, by which a lost
+// answer is known.
+func (o *Operator) record(ctx context.Context, event any) (eventstore.EventID, error) {
+	e, err := ownEvents.Encode(event)
+	if err != nil {
+		return eventstore.EventID{}, err
+	}
+	c, err := o.service.Store.Append(ctx, eventstore.Write{Stream: ActivityStream, Revision: eventstore.Any, Events: []eventstore.Event{e}})
+	if err != nil {
+		return eventstore.EventID{}, err
+	}
+	return c.EventID(0), nil
+}
+
+// clip keeps a record small.
+func clip(text string) string {
+	const most = 2000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

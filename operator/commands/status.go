@@ -1,0 +1,193 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
+)
+
+func (m *mounted) status() *cobra.Command {
+	var check bool
+	var limits operator.Limits
+	c := m.look("status", "Say whether every view is right and fresh", func(ctx context.Context, o *operator.Operator, _ []string) error {
+		s, err := o.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if check {
+			return m.showCheck(s.Check(limits))
+		}
+		return m.Terminal.Object(s, s.Service, func() error { return m.showStatus(s) })
+	})
+	c.Long = lines(c.Short+". It reads no event and no row: it costs the same however much is stored.",
+		"With --check it exits with 5 if something is not built, parked or frozen, or a limit is not kept.")
+	c.Flags().BoolVar(&check, "check", false, "only tell whether all is well, by the exit code too")
+	c.Flags().DurationVar(&limits.MaxOldest, "max-oldest", 0, "with --check: the greatest age of a commit that waits; 0 for any")
+	c.Flags().DurationVar(&limits.MaxSilence, "max-silence", 0, "with --check: how long no worker may have reported; 0 for ever")
+	run := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if !check && (limits != operator.Limits{}) {
+			return Wrong(cmd, "limits are for --check")
+		}
+		return run(cmd, args)
+	}
+	return c
+}
+
+func (m *mounted) showCheck(c operator.Check) error {
+	err := m.Terminal.Object(c, "", func() error {
+		if c.OK {
+			_, err := fmt.Fprintf(m.Terminal.Stdout(), "ok: %s, nothing parked, oldest %s\n", terminal.Counted(c.Projections, "projection"), seconds(c.OldestSeconds))
+			return err
+		}
+		for _, f := range c.Failures {
+			if _, err := fmt.Fprintln(m.Terminal.Stdout(), m.paint(terminal.Bad, "✘"), terminal.Clean(f)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && !c.OK {
+		err = terminal.ErrCheck
+	}
+	return err
+}
+
+func (m *mounted) paint(c terminal.Color, text string) string {
+	return m.Terminal.Paint(m.Terminal.Stdout(), c, text)
+}
+
+// marks say a condition by a sign, which is not told by its colour alone.
+var marks = map[operator.Condition]terminal.Cell{
+	operator.IsLive:     {Text: "●", Color: terminal.Good},
+	operator.IsSilent:   {Text: "○", Color: terminal.Odd},
+	operator.IsBuilding: {Text: "◐", Color: terminal.Odd},
+	operator.IsFrozen:   {Text: "■", Color: terminal.Bad},
+	operator.IsParked:   {Text: "▲", Color: terminal.Bad},
+	operator.NotBuilt:   {Text: "✘", Color: terminal.Bad},
+}
+
+func conditionCell(c operator.Condition) terminal.Cell {
+	return terminal.Cell{Text: marks[c].Text + " " + string(c), Color: marks[c].Color}
+}
+
+func (m *mounted) showStatus(s operator.Status) error {
+	t := m.Terminal
+	if len(s.Projections) == 0 {
+		t.Say("the service has no projection")
+		return nil
+	}
+	if err := m.verdict(s); err != nil {
+		return err
+	}
+	table := t.Table(terminal.Column{Name: "PROJECTION"}, terminal.Column{Name: "STATE"}, terminal.Column{Name: "OLDEST", Right: true},
+		terminal.Column{Name: "WAITING", Right: true}, terminal.Column{Name: "EV/S", Right: true}, terminal.Column{Name: "PARKED", Right: true},
+		terminal.Column{Name: "GENERATION"}, terminal.Column{Name: "LAST FULL CHECK"}, terminal.Column{Name: "LAST ERROR", Text: true, Wide: true})
+	for i := range s.Projections {
+		p := &s.Projections[i]
+		if err := table.Row(p.Projection, conditionCell(p.Condition), seconds(p.OldestSeconds), number(p.Waiting), rate(p.Rate), p.Parked,
+			generation(p, s.At), m.lastCheck(p), p.LastError); err != nil {
+			return err
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	m.statusHints(s)
+	return nil
+}
+
+// verdict is the first line: what is wrong, or that nothing is.
+func (m *mounted) verdict(s operator.Status) error {
+	fine := 0
+	for i := range s.Projections {
+		p := &s.Projections[i]
+		if p.Condition == operator.IsLive {
+			fine++
+			continue
+		}
+		if _, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s: %s\n", m.paint(marks[p.Condition].Color, marks[p.Condition].Text), p.Projection, m.trouble(p, s.At)); err != nil {
+			return err
+		}
+	}
+	text := "everything is live"
+	if fine < len(s.Projections) {
+		text = fmt.Sprintf("%d of %d are live", fine, len(s.Projections))
+	}
+	_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s\n\n", m.paint(terminal.Good, "●"), text)
+	return err
+}
+
+func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
+	switch p.Condition {
+	case operator.NotBuilt:
+		return "it was never built"
+	case operator.IsParked:
+		return fmt.Sprintf("%s parked, the first at %s (%s)", terminal.Counted(p.Parked, "stream"), m.Terminal.When(p.ParkedSince), terminal.Age(now.Sub(p.ParkedSince)))
+	case operator.IsFrozen:
+		return fmt.Sprintf("no worker carries generation %d", p.Frozen[0])
+	case operator.IsBuilding:
+		return "it is being built, and can not be read yet"
+	}
+	if p.Heard.IsZero() {
+		return "no worker has reported"
+	}
+	return fmt.Sprintf("no worker has reported since %s (%s)", m.Terminal.When(p.Heard), terminal.Age(now.Sub(p.Heard)))
+}
+
+func (m *mounted) statusHints(s operator.Status) {
+	used := terminal.Counted(s.Reads, "read")
+	if s.Used != nil {
+		used = fmt.Sprintf("%s, %.1f read units", used, s.Used.ReadUnits)
+	}
+	m.Terminal.Note("(%s)", used)
+	for _, p := range s.Projections {
+		if p.Parked > 0 {
+			m.Terminal.Next(m.Line("parked", "list"))
+			return
+		}
+	}
+}
+
+func number(n *int) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+func seconds(s *float64) string {
+	if s == nil {
+		return terminal.None
+	}
+	return terminal.Age(time.Duration(*s * float64(time.Second)))
+}
+
+func rate(r *float64) string {
+	if r == nil {
+		return terminal.None
+	}
+	return terminal.Thousands(int(*r + 0.5))
+}
+
+// generation is the number of the one that is read, and its age.
+func generation(p *operator.ProjectionStatus, now time.Time) string {
+	g, ok := p.Active()
+	if !ok {
+		return terminal.None
+	}
+	return fmt.Sprintf("%d (%s)", g.Number, terminal.Age(now.Sub(g.Since)))
+}
+
+func (m *mounted) lastCheck(p *operator.ProjectionStatus) string {
+	if p.Behind == nil {
+		return terminal.None
+	}
+	return strings.Join([]string{m.Terminal.When(p.LastCheck), terminal.Thousands(*p.Behind), "behind"}, "  ")
+}

@@ -1,0 +1,229 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Finding is what a doctor's check came to.
+type Finding struct {
+	// Check is what was looked at.
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	// Says is what was found, Fix what to do about it.
+	Says string `json:"says,omitempty"`
+	Fix  string `json:"fix,omitempty"`
+}
+
+// Doctor looks at what keeps services from working: does the store answer, does this program
+// know the types of the events, are the projections those that were built, do workers
+// report, do clocks agree. What it can not look at it says. It returns an error only where
+// ctx has ended. Cost: the status, and the last commits of some streams.
+func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
+	d := doctor{o: o}
+	if !d.reach(ctx) {
+		return d.findings, context.Cause(ctx)
+	}
+	d.eventTypes(ctx)
+	if o.service.Views != nil && len(o.service.Consumers) > 0 {
+		d.projections(ctx)
+	}
+	return d.findings, context.Cause(ctx)
+}
+
+type doctor struct {
+	o        *Operator
+	findings []Finding
+	newest   time.Time // of the commits of the sample
+}
+
+func (d *doctor) ok(check, format string, args ...any) {
+	d.findings = append(d.findings, Finding{Check: check, OK: true, Says: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) bad(check, fix, format string, args ...any) {
+	d.findings = append(d.findings, Finding{Check: check, Says: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// failed notes that something could not be looked at.
+func (d *doctor) failed(check string, err error) {
+	d.bad(check, eventstore.Hint(err), "%v", err)
+}
+
+func (d *doctor) reach(ctx context.Context) bool {
+	began := time.Now()
+	if _, err := d.o.service.Store.Head(ctx, ActivityStream); err != nil {
+		d.failed("the store answers", err)
+		return false
+	}
+	d.ok("the store answers", "in %s", time.Since(began).Round(10*time.Microsecond))
+	return true
+}
+
+// The size of the sample in which event types are looked at.
+const (
+	sampleStreams = 20
+	sampleCommits = 5
+)
+
+// eventTypes looks for events that the program can not decode, among the last ones of some
+// streams of each category.
+func (d *doctor) eventTypes(ctx context.Context) {
+	const check = "the program knows the event types"
+	directory, ok := d.o.service.Store.(eventstore.Directory)
+	if !ok || d.o.service.Events == nil {
+		return
+	}
+	looked, unknown := 0, map[string]eventstore.EventID{}
+	for _, category := range d.o.categories {
+		streams := 0
+		for stream, err := range directory.Streams(ctx, category, eventstore.StreamID{}) {
+			if err != nil {
+				d.failed(check, err)
+				return
+			}
+			if err := d.lastEvents(ctx, stream, &looked, unknown); err != nil {
+				d.failed(check, err)
+				return
+			}
+			if streams++; streams == sampleStreams {
+				break
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		d.ok(check, "of %d events that were looked at", looked)
+		return
+	}
+	var names []string
+	for name, id := range unknown {
+		names = append(names, fmt.Sprintf("%s, as in %s", name, id))
+	}
+	slices.Sort(names)
+	d.bad(check, "register them, or deploy the program that does", "it does not know %s", strings.Join(names, "; "))
+}
+
+func (d *doctor) lastEvents(ctx context.Context, stream eventstore.StreamID, looked *int, unknown map[string]eventstore.EventID) error {
+	commits := 0
+	for c, err := range d.o.service.Store.ReadBackward(ctx, stream, 0) {
+		if err != nil {
+			return err
+		}
+		if c.Time.After(d.newest) {
+			d.newest = c.Time
+		}
+		for i, e := range c.Events {
+			*looked++
+			if !d.o.service.Events.Knows(e.Type, e.Schema) {
+				unknown[fmt.Sprintf("%s schema %d", e.Type, e.Schema)] = c.EventID(i)
+			}
+		}
+		if commits++; commits == sampleCommits {
+			break
+		}
+	}
+	return nil
+}
+
+func (d *doctor) projections(ctx context.Context) {
+	status, err := d.o.Status(ctx)
+	if err != nil {
+		d.failed("the views answer", err)
+		return
+	}
+	for i, c := range d.o.service.Consumers {
+		d.generations(c, &status.Projections[i])
+		d.parked(&status.Projections[i])
+	}
+	d.workers(status)
+	d.clocks(status)
+}
+
+// generations looks whether what was built is what this program would build.
+func (d *doctor) generations(c projection.Consumer, s *ProjectionStatus) {
+	check := s.Projection + " is built by this program's code"
+	g, built := s.Active()
+	p, isProjection := c.(*projection.Projection)
+	switch {
+	case !built:
+		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
+	case !isProjection:
+	case g.Version != p.Version():
+		d.bad(check, "deploy one version everywhere; a changed projection needs a new name, under which its views are made anew",
+			"generation %d is of version %d, this program has version %d", g.Number, g.Version, p.Version())
+	case g.Fingerprint != p.Fingerprint():
+		d.bad(check, "give the changed projection a new version and a new name, under which its views are made anew",
+			"generation %d of version %d was built with other categories, event types or views", g.Number, g.Version)
+	case g.Role == projection.Building:
+		d.bad(check, "let a worker run until its first sweep has ended", "generation %d is still being built", g.Number)
+	default:
+		d.ok(check, "generation %d, version %d", g.Number, g.Version)
+	}
+	if len(s.Frozen) > 0 {
+		d.bad(s.Projection+" has no frozen generation", "deploy a program that carries it, or let it go", "no worker carries %v", s.Frozen)
+	}
+}
+
+func (d *doctor) parked(s *ProjectionStatus) {
+	if s.Parked > 0 {
+		d.bad(s.Projection+" has no parked stream", "look at them with: parked list", "%d streams wait since %s", s.Parked, s.ParkedSince.Format(time.RFC3339))
+	}
+}
+
+// workers looks whether they report, and of which builds they are.
+func (d *doctor) workers(status Status) {
+	const check = "workers report"
+	builds, silent := map[string]bool{}, []string{}
+	for _, p := range status.Projections {
+		heard := false
+		for _, b := range p.Workers {
+			if status.At.Sub(b.At) <= Silence {
+				heard, builds[b.Build] = true, true
+			}
+		}
+		if !heard {
+			silent = append(silent, p.Projection)
+		}
+	}
+	if len(silent) > 0 {
+		d.bad(check, "start a worker; functions report only while they work", "none has in the last %s for %s", Silence, strings.Join(silent, ", "))
+	} else {
+		d.ok(check, "")
+	}
+	if len(builds) > 1 {
+		var names []string
+		for b := range builds {
+			names = append(names, b)
+		}
+		slices.Sort(names)
+		d.bad("workers are of one build", "wait until the deployment is done, or finish it", "there are %s", strings.Join(names, ", "))
+	}
+}
+
+// skew is how far apart clocks may be.
+const skew = 5 * time.Second
+
+// clocks looks for times that have not come yet on this machine.
+func (d *doctor) clocks(status Status) {
+	const check = "clocks agree"
+	const fix = "let the machines' clocks be set by NTP; ages and lag are wrong until then"
+	for _, p := range status.Projections {
+		for _, b := range p.Workers {
+			if ahead := b.At.Sub(status.At); ahead > skew {
+				d.bad(check, fix, "worker %s is %s ahead of this machine", b.Worker, ahead.Round(time.Second))
+				return
+			}
+		}
+	}
+	if ahead := d.newest.Sub(status.At); ahead > skew {
+		d.bad(check, fix, "a commit was made %s from now, by this machine's clock", ahead.Round(time.Second))
+		return
+	}
+	d.ok(check, "as far as heartbeats and commits tell")
+}

@@ -1,0 +1,46 @@
+package operator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrNotFound: what was asked for is not there; see [NotFoundError].
+	ErrNotFound = errors.New("not there")
+	// ErrRefused: an action was not carried out, since a reason, a confirmation or a right
+	// is missing.
+	ErrRefused = errors.New("refused")
+	// ErrUnsupported: the store or the program has no means for it.
+	ErrUnsupported = errors.New("not supported")
+)
+
+// NotFoundError says what is not there, and what is. It is an [ErrNotFound].
+type NotFoundError struct {
+	// What it is that was looked for: "stream", "projection".
+	What string
+	Name string
+	// There is what there is instead, empty if that would be long.
+	There []string
+	// Reason says more, or is empty.
+	Reason string
+}
+
+func (e *NotFoundError) Error() string {
+	switch {
+	case e.Reason != "":
+		return e.Reason
+	case len(e.There) > 0:
+		return fmt.Sprintf("there is no %s %q; there are: %s", e.What, e.Name, strings.Join(e.There, ", "))
+	}
+	return fmt.Sprintf("there is no %s %q", e.What, e.Name)
+}
+
+// Is makes the error an [ErrNotFound].
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// unsupported says what is missing for something.
+func unsupported(what string, missing any) error {
+	return fmt.Errorf("%w: %s: %v", ErrUnsupported, what, missing)
+}

@@ -1,0 +1,119 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Service is what a program tells of itself, so that it can be operated.
+type Service struct {
+	// Name is what people call the service.
+	Name string
+	// Build names the program's version, as in [projection.Options].
+	Build string
+	// Events knows the program's event types. Defaults to none: then events are shown, and
+	// not decoded.
+	Events *eventstore.Registry
+	// Consumers are the projections and reactions, those that other programs of the
+	// service feed too. Defaults to none.
+	Consumers []projection.Consumer
+	// Categories are those of the service's streams. Defaults to those of States.
+	Categories []string
+	// Store is the event store. What it is beside that, such as an [eventstore.Directory],
+	// is found out.
+	Store eventstore.Store
+	// Views are where the rows of the consumers are. Defaults to nowhere.
+	Views projection.ViewStore
+	// States fold the streams of a category each; see [StateOf]. Defaults to none.
+	States []Folder
+	// Costs says what things cost on the store. Defaults to nothing being known of it.
+	Costs CostModel
+	// Usage, if not nil, tells what the program has used of its stores so far; see
+	// eventstore/dynamostore/dynamometer.
+	Usage func() Usage
+	// Close, if not nil, gives up what was opened for the service.
+	Close func() error
+}
+
+// Usage is what requests to stores took.
+type Usage struct {
+	Requests   int     `json:"requests"`
+	ReadUnits  float64 `json:"read_units"`
+	WriteUnits float64 `json:"write_units"`
+}
+
+func (u Usage) minus(v Usage) Usage {
+	return Usage{u.Requests - v.Requests, u.ReadUnits - v.ReadUnits, u.WriteUnits - v.WriteUnits}
+}
+
+// Operator looks at a service. It is safe for concurrent use.
+type Operator struct {
+	service    Service
+	categories []string
+	folders    map[string]Folder
+	now        func() time.Time
+}
+
+// New returns an operator of a service. The error wraps [eventstore.ErrInvalid].
+func New(s Service) (*Operator, error) {
+	if s.Store == nil {
+		return nil, fmt.Errorf("%w: a service without a store", eventstore.ErrInvalid)
+	}
+	o := &Operator{service: s, categories: slices.Clone(s.Categories), folders: map[string]Folder{}, now: time.Now}
+	for _, f := range s.States {
+		if _, twice := o.folders[f.category]; twice {
+			return nil, fmt.Errorf("%w: category %q has two states", eventstore.ErrInvalid, f.category)
+		}
+		o.folders[f.category] = f
+		o.categories = append(o.categories, f.category)
+	}
+	slices.Sort(o.categories)
+	o.categories = slices.Compact(o.categories)
+	for _, c := range o.categories {
+		if err := eventstore.CheckCategory(c); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// Close gives up what was opened for the service.
+func (o *Operator) Close() error {
+	if o.service.Close == nil {
+		return nil
+	}
+	return o.service.Close()
+}
+
+// Categories returns the categories of the service's streams, sorted.
+func (o *Operator) Categories() []string { return slices.Clone(o.categories) }
+
+// consumer returns the one of that name.
+func (o *Operator) consumer(name string) (projection.Consumer, error) {
+	var names []string
+	for _, c := range o.service.Consumers {
+		if c.Name() == name {
+			return c, nil
+		}
+		names = append(names, c.Name())
+	}
+	return nil, &NotFoundError{What: "projection or reaction", Name: name, There: names}
+}
+
+// live are the generations of a consumer that workers feed, of its state.
+func (o *Operator) live(ctx context.Context, name string) (projection.State, []projection.Generation, error) {
+	if o.service.Views == nil {
+		return projection.State{}, nil, nil
+	}
+	s, err := o.service.Views.State(ctx, name)
+	if err != nil {
+		return s, nil, err
+	}
+	fed := slices.DeleteFunc(slices.Clone(s.Generations), func(g projection.Generation) bool { return g.Role == projection.Retired })
+	return s, fed, nil
+}

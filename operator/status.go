@@ -1,0 +1,225 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Condition is how a projection is, in one word.
+type Condition string
+
+// The conditions, the worst first.
+const (
+	// NotBuilt: no generation was ever begun.
+	NotBuilt Condition = "not built"
+	// IsParked: some streams wait, because an event of theirs failed.
+	IsParked Condition = "parked"
+	// IsFrozen: a live generation is of a version that no worker carries.
+	IsFrozen Condition = "frozen"
+	// IsBuilding: no generation can be read yet.
+	IsBuilding Condition = "building"
+	// IsSilent: no worker has reported lately.
+	IsSilent Condition = "silent"
+	// IsLive: it is fed.
+	IsLive Condition = "live"
+)
+
+// Silence is after what time a worker is taken to be gone that leaves no heartbeat.
+const Silence = time.Minute
+
+// Status is how a service is.
+type Status struct {
+	Service     string             `json:"service,omitempty"`
+	At          time.Time          `json:"at"`
+	Projections []ProjectionStatus `json:"projections"`
+	// Reads is how many reads of the view store it took, Used what those were charged, where
+	// the service tells.
+	Reads int    `json:"reads"`
+	Used  *Usage `json:"used,omitempty"`
+}
+
+// ProjectionStatus is how a projection or a reaction is. What is not known is absent.
+type ProjectionStatus struct {
+	Projection string    `json:"projection"`
+	Reaction   bool      `json:"reaction,omitempty"`
+	Condition  Condition `json:"condition"`
+	// Waiting is how many streams were announced and are not applied, absent where no
+	// worker has reported. Oldest is the time of the oldest commit among them.
+	Waiting *int      `json:"waiting,omitempty"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	// OldestSeconds is the age of Oldest, 0 where nothing waits.
+	OldestSeconds *float64 `json:"oldest_seconds,omitempty"`
+	// Rate is how many events a second all workers apply.
+	Rate *float64 `json:"events_per_second,omitempty"`
+	// Parked is how many streams wait in the live generations, ParkedSince since when the
+	// first has.
+	Parked      int       `json:"parked"`
+	ParkedSince time.Time `json:"parked_since,omitzero"`
+	// Generations are those that are live.
+	Generations []projection.Generation `json:"generations,omitempty"`
+	// Frozen are live generations that no worker carries.
+	Frozen []uint64 `json:"frozen,omitempty"`
+	// LastCheck is when a sweep last ended, and Behind how many streams it found behind.
+	LastCheck time.Time `json:"last_check,omitzero"`
+	Behind    *int      `json:"behind_at_check,omitempty"`
+	// Heard is when a worker last reported, LastError what kept it from its work then.
+	Heard     time.Time `json:"heard,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
+	// Workers are the heartbeats that were left in the last 24 hours.
+	Workers []projection.Heartbeat `json:"workers,omitempty"`
+}
+
+// Active returns the generation that is read, or the one that will be; false where there is
+// none.
+func (s *ProjectionStatus) Active() (projection.Generation, bool) {
+	for _, role := range []projection.Role{projection.Active, projection.Building} {
+		for _, g := range s.Generations {
+			if g.Role == role {
+				return g, true
+			}
+		}
+	}
+	return projection.Generation{}, false
+}
+
+// Status tells how each projection and reaction is. It reads no event and no row. Cost: for
+// each, one read of its state, one of its heartbeats, and one of the index of parked streams
+// for each live generation, however much is stored.
+func (o *Operator) Status(ctx context.Context) (Status, error) {
+	s := Status{Service: o.service.Name, At: o.now().UTC(), Projections: []ProjectionStatus{}}
+	var before Usage
+	if o.service.Usage != nil {
+		before = o.service.Usage()
+	}
+	for _, c := range o.service.Consumers {
+		p, reads, err := o.projectionStatus(ctx, c, s.At)
+		s.Reads += reads
+		if err != nil {
+			return s, err
+		}
+		s.Projections = append(s.Projections, p)
+	}
+	if o.service.Usage != nil {
+		s.Used = new(o.service.Usage().minus(before))
+	}
+	return s, nil
+}
+
+// Projection is the status of one projection or reaction, or a [NotFoundError].
+func (o *Operator) Projection(ctx context.Context, name string) (ProjectionStatus, error) {
+	c, err := o.consumer(name)
+	if err != nil {
+		return ProjectionStatus{}, err
+	}
+	s, _, err := o.projectionStatus(ctx, c, o.now().UTC())
+	return s, err
+}
+
+func (o *Operator) projectionStatus(ctx context.Context, c projection.Consumer, now time.Time) (s ProjectionStatus, reads int, err error) {
+	_, reaction := c.(*projection.Reaction)
+	s = ProjectionStatus{Projection: c.Name(), Reaction: reaction, Condition: NotBuilt}
+	if o.service.Views == nil {
+		return s, 0, nil
+	}
+	reads++
+	if _, s.Generations, err = o.live(ctx, c.Name()); err != nil {
+		return s, reads, err
+	}
+	reads++
+	beats, err := o.service.Views.Heartbeats(ctx, c.Name())
+	if err != nil {
+		return s, reads, err
+	}
+	s.hear(beats, now)
+	for _, g := range s.Generations {
+		reads++
+		for p, err := range o.parkedIn(ctx, c.Name(), g) {
+			if err != nil {
+				return s, reads, err
+			}
+			s.Parked++
+			s.ParkedSince = earlier(s.ParkedSince, p.Since)
+		}
+	}
+	s.Condition = s.judge(now)
+	return s, reads, nil
+}
+
+// hear sums up what workers have told.
+func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
+	s.Workers = beats
+	for _, b := range beats {
+		if b.At.After(s.Heard) {
+			s.Heard = b.At
+		}
+		if b.LastSweep.After(s.LastCheck) {
+			s.LastCheck, s.Behind = b.LastSweep, new(b.SweepBehind)
+		}
+	}
+	waiting, rate := 0, 0.0
+	heard := speaking(beats, now)
+	for i, b := range heard {
+		waiting += b.Waiting
+		rate += b.Rate
+		s.Oldest = earlier(s.Oldest, b.Oldest)
+		s.LastError = cmp.Or(s.LastError, b.LastError)
+		if i == 0 {
+			s.Frozen = b.Frozen
+		}
+		// Frozen is what none carries.
+		s.Frozen = slices.DeleteFunc(slices.Clone(s.Frozen), func(n uint64) bool { return !slices.Contains(b.Frozen, n) })
+	}
+	if len(heard) > 0 {
+		s.Waiting, s.Rate, s.OldestSeconds = &waiting, &rate, new(0.0)
+		if !s.Oldest.IsZero() {
+			*s.OldestSeconds = max(0, now.Sub(s.Oldest).Seconds())
+		}
+	}
+	if len(s.Frozen) == 0 {
+		s.Frozen = nil
+	}
+}
+
+// speaking are the heartbeats by which to go: those of late. Where there are none it is the
+// last one, which is the last thing that is known: what an older worker said was waiting
+// somebody else has applied since, or not, and the next check tells.
+func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbeat {
+	var late []projection.Heartbeat
+	for _, b := range beats {
+		if now.Sub(b.At) <= Silence {
+			late = append(late, b)
+		}
+	}
+	if len(late) == 0 && len(beats) > 0 {
+		late = append(late, slices.MaxFunc(beats, func(a, b projection.Heartbeat) int { return a.At.Compare(b.At) }))
+	}
+	return late
+}
+
+func (s *ProjectionStatus) judge(now time.Time) Condition {
+	g, ok := s.Active()
+	switch {
+	case !ok:
+		return NotBuilt
+	case s.Parked > 0:
+		return IsParked
+	case len(s.Frozen) > 0:
+		return IsFrozen
+	case g.Role == projection.Building && !s.Reaction:
+		return IsBuilding
+	case s.Heard.IsZero() || now.Sub(s.Heard) > Silence:
+		return IsSilent
+	}
+	return IsLive
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

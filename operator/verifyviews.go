@@ -1,0 +1,177 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// ComparedView is a projection whose rows were compared with a fold of the events.
+type ComparedView struct {
+	Projection string `json:"projection"`
+	Generation uint64 `json:"generation"`
+	Rows       int    `json:"rows"`
+	// Different is how many rows are other than the fold says, there or not.
+	Different int `json:"different"`
+	// Moved is how many rows could not be compared, since workers went on meanwhile.
+	Moved int `json:"moved,omitempty"`
+	// Behind is how many streams the generation has not applied to their heads. The rows
+	// are compared with what it has applied.
+	Behind int `json:"behind,omitempty"`
+}
+
+// mostDifferent is how many rows that differ are named for each projection.
+const mostDifferent = 5
+
+// views compares the rows of each projection.
+func (v *verifier) views(ctx context.Context) error {
+	for _, c := range v.o.service.Consumers {
+		p, ok := c.(*projection.Projection)
+		if !ok {
+			continue
+		}
+		s, _, err := v.o.live(ctx, p.Name())
+		if err != nil {
+			return err
+		}
+		for _, g := range s.Generations {
+			if g.Role == projection.Active && g.Version == p.Version() && g.Fingerprint == p.Fingerprint() {
+				if err := v.compare(ctx, p, g.Number); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (v *verifier) compare(ctx context.Context, p *projection.Projection, number uint64) error {
+	id := projection.GenerationID{Projection: p.Name(), Number: number}
+	checkpoints, err := v.checkpoints(ctx, id)
+	if err != nil {
+		return err
+	}
+	view := ComparedView{Projection: p.Name(), Generation: number}
+	log := appliedLog{scanner: v.o.service.Store.(eventstore.Scanner), checkpoints: checkpoints, view: &view} // events has seen that it is one
+	expected, err := projection.Replay(p, log.read(ctx))
+	if err != nil {
+		if log.err != nil && !errors.Is(log.err, eventstore.ErrCorrupt) {
+			return err
+		}
+		v.fault(eventstore.StreamID{}, "%s can not be compared: %v", id, err)
+		return nil
+	}
+	want := make(map[projection.RowID]projection.Row, len(expected))
+	for _, row := range expected {
+		want[row.ID] = row
+	}
+	var suspects []projection.Row // of the fold, or of the views where Content is nil
+	for _, name := range p.Views() {
+		for row, err := range v.o.service.Views.ScanRows(ctx, id, name) {
+			if err != nil {
+				return err
+			}
+			view.Rows++
+			w, there := want[row.ID]
+			delete(want, row.ID)
+			if !there || !bytes.Equal(w.Content, row.Content) {
+				suspects = append(suspects, row)
+			}
+		}
+	}
+	for _, row := range want {
+		suspects = append(suspects, row)
+	}
+	return v.judge(ctx, id, checkpoints, suspects, view)
+}
+
+// checkpoints are those of a generation, by stream.
+func (v *verifier) checkpoints(ctx context.Context, id projection.GenerationID) (map[eventstore.StreamID]eventstore.Version, error) {
+	at := map[eventstore.StreamID]eventstore.Version{}
+	for c, err := range v.o.service.Views.AllCheckpoints(ctx, id, false) {
+		if err != nil {
+			return nil, err
+		}
+		at[c.Stream] = c.Version
+	}
+	return at, nil
+}
+
+// appliedLog is what a generation has applied.
+type appliedLog struct {
+	scanner     eventstore.Scanner
+	checkpoints map[eventstore.StreamID]eventstore.Version
+	view        *ComparedView
+	err         error // of the store
+}
+
+// read yields the events up to the checkpoints.
+func (l *appliedLog) read(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
+	behind := map[eventstore.StreamID]bool{}
+	return func(yield func(eventstore.Commit, error) bool) {
+		for scanned, err := range l.scanner.ReadAll(ctx, eventstore.Cursor{}) {
+			if err != nil {
+				l.err = err
+				yield(eventstore.Commit{}, err)
+				return
+			}
+			c := scanned.Commit
+			at := l.checkpoints[c.Stream]
+			if c.Last() > at && at > 0 && !behind[c.Stream] {
+				behind[c.Stream] = true
+				l.view.Behind++
+			}
+			if c.First > at {
+				continue
+			}
+			c.Events = c.Events[:min(len(c.Events), int(at-c.First)+1)]
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// judge tells rows that differ from rows that moved while they were compared: since then
+// the checkpoint of the stream that was last folded into them has moved. A row of which it
+// is not known which stream that was has moved if any has.
+func (v *verifier) judge(ctx context.Context, id projection.GenerationID, before map[eventstore.StreamID]eventstore.Version, suspects []projection.Row, view ComparedView) error {
+	moved := 0
+	if len(suspects) > 0 {
+		now, err := v.checkpoints(ctx, id)
+		if err != nil {
+			return err
+		}
+		for stream, version := range now {
+			if before[stream] != version {
+				moved++
+			}
+		}
+	}
+	for _, row := range suspects {
+		if moved > 0 {
+			view.Moved++
+			continue
+		}
+		if view.Different++; view.Different <= mostDifferent {
+			v.fault(row.Rev.Stream, "%s: row %s of view %q is not what a fold of the events makes of it", id, keyText(row.ID.Key), row.ID.View)
+		}
+	}
+	if more := view.Different - mostDifferent; more > 0 {
+		v.fault(eventstore.StreamID{}, "%s: %d more rows are not what a fold of the events makes of them", id, more)
+	}
+	v.report.Views = append(v.report.Views, view)
+	return nil
+}
+
+func keyText(k projection.Key) string {
+	if k.Sort == "" {
+		return fmt.Sprintf("%q", k.Partition)
+	}
+	return fmt.Sprintf("%q, %q", k.Partition, k.Sort)
+}
