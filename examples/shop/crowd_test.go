@@ -20,6 +20,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/operator"
 )
 
 const (
@@ -121,7 +122,7 @@ func returnAny(n int) aggregate.Decision[Customer, CustomerEvent] {
 }
 
 func isRefusal(err error) bool {
-	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, errNotFound, eventstore.ErrClaimTaken, eventstore.ErrConflict},
+	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, operator.ErrNotFound, eventstore.ErrClaimTaken, eventstore.ErrConflict},
 		func(refusal error) bool { return errors.Is(err, refusal) })
 }
 

@@ -57,7 +57,7 @@ func TestOnDynamoDBTheShopIsTheSame(t *testing.T) {
 	}
 	user := busiest(want).UserID
 	for _, line := range []string{"history " + user, "history " + user + " --limit 7", "stats 85123A", "top", "top --limit 3", "state " + user,
-		"state " + user + " --version 3", "state " + user + " --at 2010-12-02T00:00:00Z", "dump purchases", "streams", "events user-" + user, "parked", "verify",
+		"state user-" + user + " --version 3", "state user-" + user + " --at 2010-12-02T00:00:00Z", "dump purchases", "streams", "events user-" + user, "parked", "verify",
 		"history nobody", "state nobody", "events user-nobody", "state " + user + " --version 100000"} {
 		for _, flags := range [][]string{nil, {"--json"}} {
 			if strings.HasPrefix(line, "dump") && flags != nil {

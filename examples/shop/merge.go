@@ -10,11 +10,12 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 // Merge is the command that makes a guest a user: what the guest bought is the user's, in
 // one step, and can be returned by the user alone. It does nothing where that was done.
-func (s *Service) Merge(ctx context.Context, guest, user string) ([]eventstore.Commit, error) {
+func (s *Service) Merge(ctx context.Context, guest, user string, opts ...aggregate.CommandOption) ([]eventstore.Commit, error) {
 	if guest == user {
 		return nil, fmt.Errorf("%w: merge of %s into %s: that is the same customer", eventstore.ErrInvalid, guest, user)
 	}
@@ -48,7 +49,7 @@ func (s *Service) Merge(ctx context.Context, guest, user string) ([]eventstore.C
 		from.Append(GuestMerged{Into: user})
 		to.Append(GuestTaken{Guest: guest, TotalSpent: g.TotalSpent, TotalReturned: g.TotalReturned, PurchaseCount: g.PurchaseCount, ReturnCount: g.ReturnCount})
 		return nil
-	})
+	}, opts...)
 }
 
 func (a *app) mergeCommand() *cobra.Command {
@@ -98,15 +99,15 @@ func (a *app) printWritten(commits []eventstore.Commit, nothing string) error {
 	for _, c := range commits {
 		answer.Events = append(answer.Events, c.EventID(len(c.Events)-1).String())
 	}
-	if a.json {
-		return printJSON(a.stdout, answer)
+	if a.out.JSON {
+		return printJSON(a.stdout(), answer)
 	}
 	if len(commits) == 0 {
-		_, err := fmt.Fprintln(a.stdout, nothing)
+		_, err := fmt.Fprintln(a.stdout(), nothing)
 		return err
 	}
 	for i, c := range commits {
-		if _, err := fmt.Fprintf(a.stdout, "wrote %s up to %s\n", counted(len(c.Events), "event"), answer.Events[i]); err != nil {
+		if _, err := fmt.Fprintf(a.stdout(), "wrote %s up to %s\n", terminal.Counted(len(c.Events), "event"), answer.Events[i]); err != nil {
 			return err
 		}
 	}
