@@ -46,6 +46,12 @@ func readPast(t *testing.T, s *Service, fails func(eventstore.EventID) bool) pas
 	return p
 }
 
+// applied reports whether an event lies before the first one of its stream that fails.
+func (p past) applied(id eventstore.EventID) bool {
+	first, waits := p.first[id.Stream.String()]
+	return !waits || id.Version < first
+}
+
 // fold returns what the views must show of the events that take says, as dumps.
 func (p past) fold(take func(id eventstore.EventID) bool) (stats, history, entries string) {
 	products, users := map[string]*ProductStats{}, map[string]*PurchaseHistory{}
