@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,6 +39,32 @@ func ParseEventID(text string) (EventID, error) {
 		return EventID{}, fmt.Errorf("%w: event id %q: %q is not a version", ErrInvalid, clip(text), clip(digits))
 	}
 	return EventID{Stream: stream, Version: Version(n)}, nil
+}
+
+// MarshalText implements [encoding.TextMarshaler]. The zero EventID is the empty text.
+func (id EventID) MarshalText() ([]byte, error) {
+	if id == (EventID{}) {
+		return nil, nil
+	}
+	return []byte(id.String()), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (id *EventID) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*id = EventID{}
+		return nil
+	}
+	parsed, err := ParseEventID(string(text))
+	if err == nil {
+		*id = parsed
+	}
+	return err
+}
+
+// Compare orders by stream, then by version.
+func (id EventID) Compare(other EventID) int {
+	return cmp.Or(id.Stream.Compare(other.Stream), cmp.Compare(id.Version, other.Version))
 }
 
 // Event is one fact as it is stored: its type by the name under which it was

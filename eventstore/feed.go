@@ -2,6 +2,8 @@ package eventstore
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"time"
 )
 
@@ -20,6 +22,18 @@ type Announcement struct {
 // Announce returns the announcement of a commit, with its content.
 func Announce(c *Commit) Announcement {
 	return Announcement{Stream: c.Stream, First: c.First, Last: c.Last(), Time: c.Time, Commit: c}
+}
+
+// Resolve returns the commit that was announced, the first of them where there are several:
+// from the store where the announcement came without content.
+func (a Announcement) Resolve(ctx context.Context, s Store) (Commit, error) {
+	if a.Commit != nil {
+		return *a.Commit, nil
+	}
+	for c, err := range s.Read(ctx, a.Stream, a.First) {
+		return c, err
+	}
+	return Commit{}, fmt.Errorf("%w: %s@%d was announced and is not there", ErrCorrupt, a.Stream, a.First)
 }
 
 // Batch is what a feed hands over at once.
@@ -44,4 +58,17 @@ type Feed interface {
 	// was taken care of between. The feed keeps its own position across restarts,
 	// where it has one, and never beyond what has to come again.
 	Run(ctx context.Context, handle func(context.Context, Batch) (failed []Announcement)) error
+}
+
+// Tailer shows what is stored as it happens: to people, and to development. Stores that
+// implement it pass the section "tail" of storetest.
+type Tailer interface {
+	// Tail yields the commits that are stored from its first step on, soon after they
+	// are and about in that order, until ctx ends; then the sequence ends without an error.
+	// It writes nothing and keeps no position, so nobody else is concerned. It does its
+	// best, and may lose and repeat commits: who needs every one has a [Feed].
+	//
+	// The first error ends the sequence. It may be abandoned at any time, and begins
+	// anew where it is read again.
+	Tail(ctx context.Context) iter.Seq2[Commit, error]
 }

@@ -2,7 +2,9 @@ package eventstore
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 )
 
@@ -133,6 +135,31 @@ func (r *Registry) decode(e *Event) (any, error) {
 func (r *Registry) Knows(name string, schema int) bool {
 	t, ok := r.byName[name]
 	return ok && schema >= 1 && schema <= t.schema
+}
+
+// EventType is what a registry says of a type.
+type EventType struct {
+	Name string
+	// Schema is the version in which its events are written today.
+	Schema int
+	// GoType is the name of the Go type.
+	GoType string
+	// Upcasts are the schema versions that are older, and read all the same.
+	Upcasts []int
+}
+
+// Types returns the event types, sorted by name.
+func (r *Registry) Types() []EventType {
+	var types []EventType
+	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
+		t := r.byName[name]
+		e := EventType{Name: name, Schema: t.schema, GoType: t.goType.String()}
+		for s := range t.schema - 1 {
+			e.Upcasts = append(e.Upcasts, s+1)
+		}
+		types = append(types, e)
+	}
+	return types
 }
 
 // NameOf returns the name under which the Go type is registered.

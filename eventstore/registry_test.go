@@ -56,6 +56,14 @@ func commitOf(t require.TestingT, events ...eventstore.Event) *eventstore.Commit
 	return &eventstore.Commit{Stream: streamID(t, "user-17850"), First: 41, Events: events}
 }
 
+func TestARegistryListsItsTypes(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []eventstore.EventType{
+		{Name: "PURCHASE_MADE", Schema: 3, GoType: "eventstore_test.purchase", Upcasts: []int{1, 2}},
+		{Name: "PURCHASE_RETURNED", Schema: 1, GoType: "eventstore_test.returned"},
+	}, aRegistry(t).Types())
+}
+
 func TestAnEventIsEncodedInTodaysSchema(t *testing.T) {
 	t.Parallel()
 	e, err := aRegistry(t).Encode(purchase{Cents: 110, Currency: "GBP"})

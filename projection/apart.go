@@ -44,7 +44,7 @@ func (a *applier) alone(steps []*step) *applier {
 			rows[e.id] = a.rows[e.id]
 		}
 	}
-	return &applier{round: a.round, limits: a.limits, rows: rows}
+	return &applier{round: a.round, limits: a.limits, rows: rows, observe: a.observe}
 }
 
 func inTurn(n int, do func(i int)) {

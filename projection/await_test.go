@@ -3,7 +3,6 @@ package projection_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
-	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/memviews"
 )
@@ -58,6 +56,66 @@ func TestAReaderSeesItsOwnWriteAsSoonAsItIsApplied(t *testing.T) {
 				assert.LessOrEqual(t, time.Since(applied), c.most, name)
 			}
 		}
+	})
+}
+
+// overtaking applies something between a reader's first look and its waiting.
+type overtaking struct {
+	projection.ViewStore
+	meanwhile func()
+}
+
+func (o *overtaking) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
+	found, err := o.ViewStore.Checkpoints(ctx, g, streams)
+	if meanwhile := o.meanwhile; meanwhile != nil {
+		o.meanwhile = nil
+		meanwhile()
+	}
+	return found, err
+}
+
+func TestAReaderMissesNothingThatIsAppliedWhileItLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		views := &overtaking{ViewStore: w.views}
+		notifying := projection.Notifying(views)
+		e, err := projection.NewEngine(w.store, notifying, projection.Options{}, w.p)
+		require.NoError(t, err)
+		require.NoError(t, e.Prepare(t.Context()))
+		commit := w.append(t, "user-a", Counted{"x", 1})
+		views.meanwhile = func() { assert.Empty(t, handle(t.Context(), e, commit)) }
+		began := time.Now()
+		row, err := w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(commit)))
+		require.NoError(t, err)
+		assert.Equal(t, 1, row.N)
+		assert.Equal(t, began, time.Now())
+	})
+}
+
+func TestAReaderThatWaitsHearsWhenItsWriteIsParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		notifying := projection.Notifying(w.views)
+		e, err := projection.NewEngine(w.store, notifying, projection.Options{}, w.p)
+		require.NoError(t, err)
+		require.NoError(t, e.Prepare(t.Context()))
+		w.broken = func(e projection.Event[Counted]) error {
+			if e.Data.N == 2 {
+				return errBroken
+			}
+			return nil
+		}
+		before, commit := w.append(t, "user-a", Counted{"x", 1}), w.append(t, "user-a", Counted{"x", 2})
+		require.Empty(t, handle(t.Context(), e, before))
+		began := time.Now()
+		time.AfterFunc(700*time.Millisecond, func() { handle(t.Context(), e, commit) })
+		_, err = w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(commit)))
+		assert.ErrorIs(t, err, projection.ErrParked)
+		assert.Equal(t, 700*time.Millisecond, time.Since(began))
+
+		row, err := w.counters.Get(t.Context(), notifying, rowX, projection.AtLeast(projection.TokenOf(before)))
+		require.NoError(t, err, "what was written before is there")
+		assert.Equal(t, 1, row.N)
 	})
 }
 
@@ -159,27 +217,4 @@ func TestATokenComesBackFromItsText(t *testing.T) {
 	for _, bad := range []string{"", "x", "!", "e30=", string(text[1:]), "eyJzIjoieCJ9"} {
 		assert.ErrorIs(t, token.UnmarshalText([]byte(bad)), eventstore.ErrInvalid, bad)
 	}
-}
-
-func ExampleAtLeast() {
-	ctx := context.Background()
-	store, counters := memstore.New(), newCounters(func(projection.Event[Counted]) error { return nil })
-	p := projection.MustNew("counters", 1, registry, projection.Follow("user"), counters)
-	views := projection.Notifying(memviews.New(memviews.Options{}))
-	engine, err := projection.NewEngine(store, views, projection.Options{}, p)
-	if err == nil {
-		err = engine.Prepare(ctx)
-	}
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	event, _ := registry.Encode(Counted{"visits", 3})
-	stream, _ := eventstore.ParseStreamID("user-1")
-	commit, _ := store.Append(ctx, eventstore.Write{Stream: stream, Events: []eventstore.Event{event}})
-	go engine.Handle(ctx, eventstore.Batch{Announcements: []eventstore.Announcement{eventstore.Announce(&commit)}}) // a worker does this
-
-	row, err := counters.Get(ctx, views, projection.KeyOf("visits"), projection.AtLeast(projection.TokenOf(commit)))
-	fmt.Println(row.N, err)
-	// Output: 3 <nil>
 }

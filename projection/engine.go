@@ -34,6 +34,11 @@ type Options struct {
 	SweepEvery time.Duration
 	// HeartbeatEvery is how often a Worker leaves a heartbeat. Defaults to 10 seconds.
 	HeartbeatEvery time.Duration
+	// Changes, for development, is told what each event has changed, once that is stored:
+	// the events of a stream in order, several streams and projections at once. Where the
+	// answer to a write is lost nothing is told of it. It is called while its stream waits.
+	// All rows are read for it. Defaults to nil: nobody is told, and it costs nothing.
+	Changes func(context.Context, []Change)
 	// Sequential feeds one projection after the other instead of all at once,
 	// in one goroutine.
 	Sequential bool
@@ -126,12 +131,21 @@ func (e *Engine) each(do func(*feeder)) {
 // goes on with the stream if it succeeds. If it fails the stream is parked as
 // before, with one more attempt, and the error says why.
 func (e *Engine) Retry(ctx context.Context, projection string, stream eventstore.StreamID) error {
+	f, err := e.feeder(projection)
+	if err != nil {
+		return err
+	}
+	return f.retry(ctx, stream)
+}
+
+// feeder returns that of a projection.
+func (e *Engine) feeder(projection string) (*feeder, error) {
 	for _, f := range e.feeders {
 		if f.projection.name == projection {
-			return f.retry(ctx, stream)
+			return f, nil
 		}
 	}
-	return fmt.Errorf("%w: no projection %q in this program", eventstore.ErrInvalid, projection)
+	return nil, fmt.Errorf("%w: no projection %q in this program", eventstore.ErrInvalid, projection)
 }
 
 // Heartbeats returns what the engine would tell of each projection now.

@@ -64,10 +64,12 @@ type world struct {
 	counters *projection.View[counter]
 	p        *projection.Projection
 	broken   func(projection.Event[Counted]) error
+	opts     projection.Options
 }
 
 func newWorld(opts memviews.Options) *world {
-	w := &world{store: memstore.New(), views: memviews.New(opts), broken: func(projection.Event[Counted]) error { return nil }}
+	w := &world{store: memstore.New(), views: memviews.New(opts), broken: func(projection.Event[Counted]) error { return nil },
+		opts: projection.Options{Name: "test", Build: "test@1"}}
 	w.counters = newCounters(func(e projection.Event[Counted]) error { return w.broken(e) })
 	w.p = projection.MustNew("counters", 1, registry, projection.Follow("user"), w.counters)
 	return w
@@ -129,7 +131,7 @@ func (w *world) append(t testing.TB, stream string, events ...any) eventstore.Co
 // engine returns an engine that is prepared.
 func (w *world) engine(t testing.TB) *projection.Engine {
 	t.Helper()
-	e, err := projection.NewEngine(w.store, w.views, projection.Options{Name: "test", Build: "test@1"}, w.p)
+	e, err := projection.NewEngine(w.store, w.views, w.opts, w.p)
 	require.NoError(t, err)
 	require.NoError(t, e.Prepare(t.Context()))
 	return e

@@ -9,7 +9,7 @@ import (
 // changes it. The rows are read before and written back on condition that nobody
 // else wrote them, so any number of streams may share a row.
 func Fold[R any](name string, handlers ...FoldHandler[R]) *View[R] {
-	v := &View[R]{name: name, stored: name, handlers: map[reflect.Type]handler{}}
+	v := &View[R]{name: name, stored: name, kind: FoldKind, handlers: map[reflect.Type]handler{}}
 	for _, h := range handlers {
 		h.view = name
 		v.on(h.event, &h)

@@ -13,7 +13,7 @@ import (
 // conditional write for each stream, at half the price of a transaction or less.
 // A projection has at the most one such view.
 func PerStream[R any](name string, handlers ...StreamHandler[R]) *View[R] {
-	v := &View[R]{name: name, stored: perStreamMark + name, handlers: map[reflect.Type]handler{}}
+	v := &View[R]{name: name, stored: perStreamMark + name, kind: PerStreamKind, handlers: map[reflect.Type]handler{}}
 	for _, h := range handlers {
 		h.fold.view = v.stored
 		v.on(h.fold.event, &h.fold)

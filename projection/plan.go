@@ -13,6 +13,10 @@ type step struct {
 	// commit and index are where the event is decoded anew.
 	commit *commit
 	index  int
+	// change is what the event does, passed are the events of a stretch, where the
+	// applier observes.
+	change Change
+	passed []Change
 }
 
 // plan turns the commits of a work into steps, up to the first event that can not
@@ -20,9 +24,11 @@ type step struct {
 func (a *applier) plan(w *work) []*step {
 	var steps []*step
 	at := w.applied // planned so far
+	var passed []Change
 	passOver := func(to eventstore.Version) {
 		if to > at {
-			steps = append(steps, &step{work: w, to: to})
+			steps = append(steps, &step{work: w, to: to, passed: passed})
+			passed = nil
 		}
 	}
 	seen := at
@@ -37,6 +43,9 @@ func (a *applier) plan(w *work) []*step {
 			known := a.projection.events.Knows(c.Events[i].Type, c.Events[i].Schema)
 			if len(handlers) == 0 && known {
 				seen = id.Version
+				if a.observe {
+					passed = append(passed, a.changeOf(c, i))
+				}
 				continue
 			}
 			if events == nil {
@@ -45,7 +54,7 @@ func (a *applier) plan(w *work) []*step {
 			e := &envelope{id: id, time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: events[i].value}
 			s, f := a.step(w, e, handlers, known, events[i].err)
 			if s != nil {
-				s.commit, s.index = c, i
+				s.commit, s.index, s.change = c, i, a.changeOf(c, i)
 			}
 			passOver(id.Version - 1)
 			if f != nil {
@@ -58,6 +67,10 @@ func (a *applier) plan(w *work) []*step {
 	}
 	passOver(seen)
 	return steps
+}
+
+func (r *round) changeOf(c *commit, i int) Change {
+	return Change{Generation: r.generation, Event: c.EventID(i), Type: c.Events[i].Type}
 }
 
 func (a *applier) step(w *work, e *envelope, handlers []handler, known bool, err error) (*step, *failure) {

@@ -86,7 +86,7 @@ func (p *Projection) Views() []string {
 // OnlyInserts reports whether a view is made by [Inserts]: its rows may be there before
 // their events are applied.
 func (p *Projection) OnlyInserts(name string) bool {
-	return slices.ContainsFunc(p.views, func(v view) bool { return v.storedName() == name && v.onlyInserts() })
+	return slices.ContainsFunc(p.views, func(v view) bool { return v.storedName() == name && v.kindOf() == InsertsKind })
 }
 
 // Fingerprint tells another declaration under the same version: it covers the

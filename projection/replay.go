@@ -8,63 +8,143 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 )
 
-// Replay folds commits in memory and returns the rows they lead to, sorted: what the
-// projection makes of a history, without checkpoints, slices or a store. It is the
-// plain fold that the engine's work is measured against. The commits of a stream
-// must come in order. The error names the event that failed, or the last one of a row
-// that can not be kept.
-func Replay(p *Projection, commits iter.Seq2[eventstore.Commit, error]) ([]Row, error) {
-	decoders := newDecoders([]*Projection{p})
-	rows := map[RowID]*working{}
-	for stored, err := range commits {
+// ReplayOption is an option of [Try] and [Replay].
+type ReplayOption interface{ apply(*replay) }
+
+type replayOption func(*replay)
+
+func (o replayOption) apply(r *replay) { o(r) }
+
+// Skipping makes a fold pass over some events, as generations do over those in
+// State.Skips.
+func Skipping(events ...eventstore.EventID) ReplayOption {
+	return replayOption(func(r *replay) {
+		for _, id := range events {
+			r.skips[id] = true
+		}
+	})
+}
+
+// Try yields what a projection makes of a history, one change for each event of a stream
+// that it follows: in memory, without checkpoints, slices or a store. The commits of a
+// stream must come in order. It ends with the first error, of commits or of an event,
+// which the error names.
+func Try(p *Projection, commits iter.Seq2[eventstore.Commit, error], opts ...ReplayOption) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		r := newReplay(p, true, opts)
+		for change, err := range r.run(commits) {
+			if !yield(change, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Replay folds commits in memory and returns the rows they lead to, sorted: the end of
+// [Try]. It is the plain fold that the engine's work is measured against. The error names
+// the event that failed, or the last one of a row that can not be kept.
+func Replay(p *Projection, commits iter.Seq2[eventstore.Commit, error], opts ...ReplayOption) ([]Row, error) {
+	r := newReplay(p, false, opts)
+	for _, err := range r.run(commits) {
 		if err != nil {
 			return nil, err
 		}
-		if !p.follows(stored.Stream.Category()) {
-			continue
-		}
-		c := commit{Commit: stored}
-		for i, event := range decoders.decode(&c, p.events) {
-			if err := replayEvent(p, &c, i, event, rows); err != nil {
-				return nil, err
+	}
+	return r.end()
+}
+
+// replay is a plain fold on its way.
+type replay struct {
+	p        *Projection
+	decoders decoders
+	rows     map[RowID]*working
+	skips    map[eventstore.EventID]bool
+	observe  bool // else changes have no rows
+}
+
+func newReplay(p *Projection, observe bool, opts []ReplayOption) *replay {
+	r := &replay{p: p, decoders: newDecoders([]*Projection{p}), rows: map[RowID]*working{}, skips: map[eventstore.EventID]bool{}, observe: observe}
+	for _, o := range opts {
+		o.apply(r)
+	}
+	return r
+}
+
+func (r *replay) run(commits iter.Seq2[eventstore.Commit, error]) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for stored, err := range commits {
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			if !r.p.follows(stored.Stream.Category()) {
+				continue
+			}
+			c := commit{Commit: stored}
+			for i, event := range r.decoders.decode(&c, r.p.events) {
+				change, err := r.event(&c, i, event)
+				if !yield(change, err) || err != nil {
+					return
+				}
 			}
 		}
 	}
-	return replayed(p, rows)
 }
 
-func replayEvent(p *Projection, c *commit, i int, event decoded, rows map[RowID]*working) error {
+func (r *replay) event(c *commit, i int, event decoded) (Change, error) {
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: event.value}
-	if !p.events.Knows(e.typ, e.schema) {
-		return &eventstore.EventError{ID: e.id, Type: e.typ, Schema: e.schema, Err: eventstore.ErrUnregistered}
+	change := Change{Event: e.id, Type: e.typ, Skipped: r.skips[e.id]}
+	if change.Skipped {
+		return change, nil
+	}
+	if !r.p.events.Knows(e.typ, e.schema) {
+		return change, &eventstore.EventError{ID: e.id, Type: e.typ, Schema: e.schema, Err: eventstore.ErrUnregistered}
 	}
 	if event.err != nil {
-		return event.err
+		return change, event.err
 	}
-	for _, h := range p.handlers[e.typ] {
+	for _, h := range r.p.handlers[e.typ] {
 		var effects []effect
 		err := guard(func() (err error) { effects, err = h.effects(e); return err })
 		for j := 0; j < len(effects) && err == nil; j++ {
-			id := effects[j].id
-			if rows[id] == nil {
-				rows[id] = &working{id: id}
-			}
-			rows[id].last = &step{event: e}
-			err = rows[id].change(e, effects[j])
+			err = r.effect(&change, e, effects[j])
 		}
 		if err != nil {
-			return fmt.Errorf("projection %q: event %s (%s): %w", p.name, e.id, e.typ, err)
+			return change, fmt.Errorf("projection %q: event %s (%s): %w", r.p.name, e.id, e.typ, err)
 		}
 	}
-	return nil
+	return change, nil
 }
 
-func replayed(p *Projection, rows map[RowID]*working) ([]Row, error) {
+func (r *replay) effect(change *Change, e *envelope, f effect) error {
+	w := r.rows[f.id]
+	if w == nil {
+		w = &working{id: f.id}
+		r.rows[f.id] = w
+	}
+	w.last = &step{event: e}
+	if !r.observe {
+		return w.change(e, f)
+	}
+	return change.add(w, e, f)
+}
+
+// add carries out an effect and notes what it did.
+func (c *Change) add(w *working, e *envelope, f effect) error {
+	row, err := w.observe(e, f)
+	if err == nil && row.changed() {
+		c.Rows = append(c.Rows, row)
+	}
+	return err
+}
+
+// end returns the rows.
+func (r *replay) end() ([]Row, error) {
 	var result []Row
-	for _, w := range rows {
+	for _, w := range r.rows {
 		write, err := w.write()
 		if err != nil {
-			return nil, fmt.Errorf("projection %q: after event %s: %w", p.name, w.last.event.id, err)
+			return nil, fmt.Errorf("projection %q: after event %s: %w", r.p.name, w.last.event.id, err)
 		}
 		if !write.Delete {
 			result = append(result, write.Row)

@@ -19,7 +19,7 @@ type working struct {
 	base    stored
 	read    bool // the base counts: the write is conditional on it
 	insert  bool
-	row     any // decoded, nil while it is as emitted
+	row     any // decoded, nil while it is as read or emitted
 	content []byte
 	exists  bool
 	last    *step
@@ -27,20 +27,28 @@ type working struct {
 
 // fold runs the views' code over the steps, on copies. If an event fails it is that
 // of the step which is returned; without a step, no single event is known to be at
-// fault: the rows that all of them lead to can not be written.
+// fault: the rows that all of them lead to can not be written. Where somebody listens it
+// notes what each event did.
 func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err error) {
 	rows := map[RowID]*working{}
 	var order []*working
 	for _, s := range steps {
+		s.change.Rows = nil // it may be folded again
 		for _, e := range s.effects {
 			w := rows[e.id]
 			if w == nil {
-				w = &working{id: e.id, base: a.rows[e.id], insert: e.insert}
+				w = newWorking(e, a.rows[e.id])
 				rows[e.id] = w
 				order = append(order, w)
 			}
 			w.last = s
-			if err := w.change(s.event, e); err != nil {
+			var err error
+			if a.observe {
+				err = s.change.add(w, s.event, e)
+			} else {
+				err = w.change(s.event, e)
+			}
+			if err != nil {
 				return nil, s, err
 			}
 		}
@@ -62,15 +70,17 @@ func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err erro
 	return writes, nil, nil
 }
 
+func newWorking(e effect, base stored) *working {
+	return &working{id: e.id, base: base, insert: e.insert, content: base.content, exists: base.exists}
+}
+
 // change carries out one effect.
 func (w *working) change(event *envelope, e effect) error {
 	if e.folder == nil {
 		w.row, w.content, w.exists = nil, e.content, e.content != nil
 		return nil
 	}
-	if !w.read {
-		w.read, w.content, w.exists = true, w.base.content, w.base.exists
-	}
+	w.read = true
 	return guard(func() (err error) {
 		if w.row == nil {
 			var content []byte
@@ -88,20 +98,29 @@ func (w *working) change(event *envelope, e effect) error {
 	})
 }
 
-// write returns what becomes of the row.
-func (w *working) write() (RowWrite, error) {
-	content := w.content
-	if w.row != nil {
-		var err error
+// stored returns the row as it would be stored, nil where there is none.
+func (w *working) stored() (content []byte, err error) {
+	switch {
+	case !w.exists:
+		return nil, nil
+	case w.row == nil:
+		content = w.content
+	default:
 		if err = guard(func() (err error) { content, err = encodeRow(w.row); return err }); err != nil {
-			return RowWrite{}, fmt.Errorf("row %q of view %q: %w", w.id.Key.Partition, w.id.View, err)
+			return nil, fmt.Errorf("row %q of view %q: %w", w.id.Key.Partition, w.id.View, err)
 		}
 	}
-	if !w.exists {
-		content = nil
-	}
 	if len(content) > MaxRowBytes {
-		return RowWrite{}, &LimitError{Row: w.id, What: "bytes of a row", Size: len(content), Limit: MaxRowBytes}
+		return nil, &LimitError{Row: w.id, What: "bytes of a row", Size: len(content), Limit: MaxRowBytes}
+	}
+	return content, nil
+}
+
+// write returns what becomes of the row.
+func (w *working) write() (RowWrite, error) {
+	content, err := w.stored()
+	if err != nil {
+		return RowWrite{}, err
 	}
 	return RowWrite{
 		Row:         Row{ID: w.id, Rev: w.last.event.id, Content: content},

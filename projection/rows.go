@@ -10,7 +10,7 @@ import (
 // Rows returns a view whose rows are put and deleted by single events, without
 // being read. A row must have one owner: events of one stream only.
 func Rows[R any](name string, handlers ...RowsHandler[R]) *View[R] {
-	v := &View[R]{name: name, stored: name, handlers: map[reflect.Type]handler{}}
+	v := &View[R]{name: name, stored: name, kind: RowsKind, handlers: map[reflect.Type]handler{}}
 	for _, h := range handlers {
 		h.view = name
 		v.on(h.event, &h)
@@ -25,7 +25,7 @@ func Rows[R any](name string, handlers ...RowsHandler[R]) *View[R] {
 // may be seen shortly before the other rows of its slice, and may stay where its event
 // is skipped after a failed try.
 func Inserts[R any](name string, handlers ...RowsHandler[R]) *View[R] {
-	v := &View[R]{name: name, stored: name, handlers: map[reflect.Type]handler{}, inserts: true}
+	v := &View[R]{name: name, stored: name, kind: InsertsKind, handlers: map[reflect.Type]handler{}}
 	for _, h := range handlers {
 		h.view, h.insert = name, true
 		v.on(h.event, &h)

@@ -10,6 +10,12 @@ type applier struct {
 	*round
 	limits Limits
 	rows   map[RowID]stored
+	// observe: what each event changes is wanted, so every row is read.
+	observe bool
+}
+
+func (r *round) applier() *applier {
+	return &applier{round: r, limits: r.views.Limits(), rows: map[RowID]stored{}, observe: r.opts.Changes != nil}
 }
 
 // apply folds works into slices and writes them one after the other, or runs a reaction
@@ -19,7 +25,7 @@ func (r *round) apply(ctx context.Context, works []*work) error {
 	if r.projection.isReaction() {
 		return r.react(ctx, works)
 	}
-	a := applier{round: r, limits: r.views.Limits(), rows: map[RowID]stored{}}
+	a := r.applier()
 	var steps []*step
 	for _, w := range works {
 		steps = append(steps, a.plan(w)...)
@@ -46,13 +52,13 @@ func (a *applier) applyTogether(ctx context.Context, steps []*step) error {
 }
 
 // prefetch reads the rows that the steps fold into. Rows that are taken to be
-// fresh are read too once a condition has failed.
+// fresh are read too once a condition has failed, and all rows to observe them.
 func (a *applier) prefetch(ctx context.Context, steps []*step) error {
 	var ids []RowID
 	wanted := map[RowID]bool{}
 	for _, s := range steps {
 		for _, e := range s.effects {
-			if e.folder != nil && (!e.fresh || a.conflicts > 0) && !wanted[e.id] {
+			if (a.observe || e.folder != nil && (!e.fresh || a.conflicts > 0)) && !wanted[e.id] {
 				wanted[e.id] = true
 				ids = append(ids, e.id)
 			}
@@ -159,5 +165,21 @@ func (a *applier) put(ctx context.Context, steps []*step, writes []RowWrite) err
 		}
 		a.rows[w.Row.ID] = now
 	}
+	a.report(ctx, steps)
 	return nil
+}
+
+// report tells who listens what the steps of a slice did that is stored now.
+func (a *applier) report(ctx context.Context, steps []*step) {
+	if a.opts.Changes == nil {
+		return
+	}
+	var changes []Change
+	for _, s := range steps {
+		changes = append(changes, s.passed...)
+		if s.event != nil {
+			changes = append(changes, s.change)
+		}
+	}
+	a.opts.Changes(ctx, changes)
 }

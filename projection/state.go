@@ -2,11 +2,23 @@ package projection
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
+// StateLister lists the projections of a view store, for who does not have their code.
+type StateLister interface {
+	// States yields the state of every projection and reaction that has one, in the byte
+	// order of their names. One that was put for the first time a moment ago may be
+	// missing; each is as [StateStore] would return it. It costs nothing by the rows,
+	// checkpoints and events that there are.
+	States(ctx context.Context) iter.Seq2[State, error]
+}
+
 // StateStore keeps what is known of each projection.
 type StateStore interface {
+	StateLister
+
 	// State returns a projection's state, strongly consistent; revision 0 if it
 	// has none yet.
 	State(ctx context.Context, projection string) (State, error)

@@ -35,11 +35,11 @@ func (e Event[E]) ID() eventstore.EventID {
 // stream at that event.
 type View[R any] struct {
 	name       string
-	stored     string      // the name by which view stores know it
+	stored     string // the name by which view stores know it
+	kind       ViewKind
 	projection *Projection // nil until New
 	handlers   map[reflect.Type]handler
 	doubled    []string
-	inserts    bool // made by Inserts
 }
 
 // Name returns the name.
@@ -48,7 +48,7 @@ func (v *View[R]) Name() string { return v.name }
 func (v *View[R]) storedName() string                       { return v.stored }
 func (v *View[R]) handlersByType() map[reflect.Type]handler { return v.handlers }
 
-func (v *View[R]) onlyInserts() bool { return v.inserts }
+func (v *View[R]) kindOf() ViewKind { return v.kind }
 
 func (v *View[R]) bound() bool          { return v.projection != nil }
 func (v *View[R]) bindTo(p *Projection) { v.projection = p }
@@ -72,7 +72,7 @@ type view interface {
 	Name() string
 	storedName() string
 	handlersByType() map[reflect.Type]handler
-	onlyInserts() bool
+	kindOf() ViewKind
 	bound() bool
 	bindTo(*Projection)
 }

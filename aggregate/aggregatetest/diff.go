@@ -7,12 +7,21 @@ import (
 
 // line is an event as it is shown.
 type line struct {
+	stream  string // "" where there is one only
 	name    string
 	content node
 	text    string
 }
 
-func newLine(name string, content node) line { return line{name, content, name + " " + content.text} }
+func newLine(name string, content node) line {
+	return line{name: name, content: content, text: name + " " + content.text}
+}
+
+// of shows the event with its stream.
+func (l line) of(stream string) line {
+	name := stream + " " + l.name
+	return line{stream, name, l.content, name + " " + l.content.text}
+}
 
 func (l line) equal(m line) bool { return l.text == m.text }
 

@@ -12,6 +12,19 @@
 // decides the same again on the same events, whatever the clock, chance and the
 // order of maps do.
 //
+// A [Conversation] plays several commands in turn, on entities that share a store:
+//
+//	talk := aggregatetest.Talk(t)
+//	ada, bob := aggregatetest.With(talk, Members, "ada"), aggregatetest.With(talk, Members, "bob")
+//	ada.Given(Named{Name: "Ada"})
+//	bob.When(Rename("Ada")).ThenRefused(eventstore.ErrClaimTaken)
+//	ada.When(Leave).Then(Left{Name: "Ada"})
+//	bob.When(Rename("Ada"), aggregate.CommandID("7"), aggregate.Strict()).
+//		Then(Named{Name: "Ada"}).
+//		Again().ThenRecognised()
+//
+// Claims, command IDs and [aggregate.Transact] are what they are in a service.
+//
 // A failure shows expected and recorded events as a diff, and says what is likely
-// to be wrong.
+// to be wrong; one in a conversation also which turn it is, and what went before.
 package aggregatetest

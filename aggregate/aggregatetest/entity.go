@@ -11,11 +11,10 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
-	"github.com/leftfold/leftfold/eventstore/memstore"
 )
 
-// entity is one stream in a store of its own. Its methods end the test where
-// the scenario can not be played.
+// entity is one stream in a store. Its methods end the test where the scenario can not
+// be played.
 type entity[S, E any] struct {
 	t          testing.TB
 	decider    aggregate.Decider[S, E]
@@ -29,7 +28,7 @@ type step[S, E any] struct {
 	event E
 }
 
-func newEntity[S, E any](t testing.TB, decider aggregate.Decider[S, E], id string) *entity[S, E] {
+func newEntity[S, E any](t testing.TB, store eventstore.Store, decider aggregate.Decider[S, E], id string) *entity[S, E] {
 	e := &entity[S, E]{t: t, decider: decider, id: id}
 	if evolve := decider.Evolve; evolve != nil {
 		decider.Evolve = func(s S, event E) S {
@@ -39,7 +38,7 @@ func newEntity[S, E any](t testing.TB, decider aggregate.Decider[S, E], id strin
 			return s
 		}
 	}
-	e.repository = aggregate.NewRepository(memstore.New(), decider, aggregate.Options{})
+	e.repository = aggregate.NewRepository(store, decider, aggregate.Options{})
 	return e
 }
 

@@ -75,6 +75,20 @@ func wrongRefusal(want string, ok bool, got result) failure {
 	return failure{"expected another refusal", fmt.Sprintf("  - %s\n  + %v\n", want, got.refusal), cause}
 }
 
+// notRecognised explains that a command was not taken for one that was carried out before.
+func notRecognised(got result, answered int) failure {
+	const what = "expected the answer of a command that was carried out before"
+	switch {
+	case got.refusal != nil:
+		return failure{what, "", fmt.Sprintf("it was decided anew, and refused: %v; a command is recognised by its aggregate.CommandID", got.refusal)}
+	case len(got.recorded) > 0:
+		return failure{what, diff(nil, got.recorded), "it was carried out again: the command has no aggregate.CommandID, or another one each time"}
+	case answered == 0:
+		return failure{what, "", "it was decided anew, and had nothing to do: what wrote nothing is not remembered, and without an aggregate.CommandID nothing is"}
+	}
+	return failure{}
+}
+
 func stateChanged(differences []string) failure {
 	return failure{"the decision changes the state that it is given", indent(differences),
 		"it writes to a map, a slice or a pointer of the state, which only Evolve may do"}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leftfold/leftfold/aggregate"
+	"github.com/leftfold/leftfold/eventstore/memstore"
 )
 
 // Scenario is an entity with a past. It is a value: a past that several tests
@@ -37,7 +38,7 @@ func (s Scenario[S, E]) Given(events ...E) Scenario[S, E] {
 // decision changes the state that it is given, or does not decide the same again.
 func (s Scenario[S, E]) When(decide aggregate.Decision[S, E]) *Outcome[S, E] {
 	s.t.Helper()
-	e := newEntity(s.t, s.decider, s.id)
+	e := newEntity(s.t, memstore.New(), s.decider, s.id)
 	e.store("given", s.given)
 	first := e.state()
 	before := render(first)

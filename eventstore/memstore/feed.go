@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"iter"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/logfeed"
@@ -16,6 +17,15 @@ type Feed struct {
 // Run implements [eventstore.Feed].
 func (f *Feed) Run(ctx context.Context, handle func(context.Context, eventstore.Batch) []eventstore.Announcement) error {
 	return logfeed.Run(ctx, (*feedLog)(f), handle)
+}
+
+// Tail implements [eventstore.Tailer].
+func (s *Store) Tail(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
+	return logfeed.Tail(ctx, (*feedLog)(s.Feed("")), s, func(context.Context) (int64, error) {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return int64(len(s.log)), nil
+	})
 }
 
 type feedLog Feed

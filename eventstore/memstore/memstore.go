@@ -30,6 +30,7 @@ var (
 	_ eventstore.Snapshots  = (*Store)(nil)
 	_ eventstore.Directory  = (*Store)(nil)
 	_ eventstore.Scanner    = (*Store)(nil)
+	_ eventstore.Tailer     = (*Store)(nil)
 	_ eventstore.Feed       = (*Feed)(nil)
 )
 

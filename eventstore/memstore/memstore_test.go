@@ -12,7 +12,7 @@ func open(testing.TB) storetest.Backend { return backend(memstore.New()) }
 
 func backend(s *memstore.Store) storetest.Backend {
 	return storetest.Backend{
-		Store: s, Directory: s, Scanner: s, Transactor: s, Snapshots: s,
+		Store: s, Directory: s, Scanner: s, Transactor: s, Snapshots: s, Tailer: s,
 		Feed:   func(consumer string) eventstore.Feed { return s.Feed(consumer) },
 		Reopen: func(testing.TB) storetest.Backend { return backend(s) },
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -34,6 +35,12 @@ func (s *Store) Feed(consumer string) *Feed { return &Feed{store: s, consumer: c
 // Run implements [eventstore.Feed].
 func (f *Feed) Run(ctx context.Context, handle func(context.Context, eventstore.Batch) []eventstore.Announcement) error {
 	return logfeed.Run(ctx, feedLog{f.store, f.consumer}, handle)
+}
+
+// Tail implements [eventstore.Tailer], in commit order. It loses nothing.
+func (s *Store) Tail(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
+	log := feedLog{Store: s}
+	return logfeed.Tail(ctx, log, s, log.last)
 }
 
 type feedLog struct {
@@ -89,12 +96,9 @@ func (f feedLog) entry(rows *sql.Rows, intern func([]byte) string) (e logfeed.En
 func (f feedLog) Wait(ctx context.Context, position int64) error {
 	changed := f.file.Changed() // before looking, so that no change is missed
 	for {
-		var last int64
-		if err := f.file.ScanRow(ctx, "read the feed of", []any{&last}, "SELECT coalesce(max(position), 0) FROM commits"); err != nil {
+		last, err := f.last(ctx)
+		if err != nil || last > position {
 			return err
-		}
-		if last > position {
-			return nil
 		}
 		select {
 		case <-changed:
@@ -104,6 +108,11 @@ func (f feedLog) Wait(ctx context.Context, position int64) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+func (f feedLog) last(ctx context.Context) (last int64, err error) {
+	err = f.file.ScanRow(ctx, "read the feed of", []any{&last}, "SELECT coalesce(max(position), 0) FROM commits")
+	return last, err
 }
 
 func (f feedLog) Position(ctx context.Context) (position int64, err error) {

@@ -18,7 +18,7 @@ func openAt(t testing.TB, path string) storetest.Backend {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return storetest.Backend{
-		Store: s, Directory: s, Scanner: s, Transactor: s, Snapshots: s,
+		Store: s, Directory: s, Scanner: s, Transactor: s, Snapshots: s, Tailer: s,
 		Feed: func(consumer string) eventstore.Feed { return s.Feed(consumer) },
 		Reopen: func(t testing.TB) storetest.Backend {
 			require.NoError(t, s.Close())

@@ -31,6 +31,9 @@ type Backend struct {
 	Transactor eventstore.Transactor
 	// Snapshots is nil where the store keeps none.
 	Snapshots eventstore.Snapshots
+	// Tailer is nil where the store has none, or it is another package's, whose own tests
+	// call [RunTail].
+	Tailer eventstore.Tailer
 	// Feed returns the feed of a consumer, which goes on where that consumer's
 	// last feed ended. It is nil where feeds of the store are another package, whose
 	// own tests call [RunFeed].
@@ -76,6 +79,9 @@ func Run(t *testing.T, open func(t testing.TB) Backend) {
 	if b.Snapshots != nil {
 		sections = append(sections, section{"snapshots", snapshotClauses})
 	}
+	if b.Tailer != nil {
+		sections = append(sections, tailSection)
+	}
 	if b.Feed != nil {
 		sections = append(sections, feedSection)
 	}
@@ -86,13 +92,19 @@ func Run(t *testing.T, open func(t testing.TB) Backend) {
 // package of its own; here open may return the same store again.
 func RunFeed(t *testing.T, open func(t testing.TB) Backend) { run(t, open, feedSection) }
 
+// RunTail holds the tail of a store alone to the contract, as RunFeed does its feed.
+func RunTail(t *testing.T, open func(t testing.TB) Backend) { run(t, open, tailSection) }
+
 // section is a part of the contract.
 type section struct {
 	name    string
 	clauses []clause
 }
 
-var feedSection = section{"feed", feedClauses}
+var (
+	feedSection = section{"feed", feedClauses}
+	tailSection = section{"tail", tailClauses}
+)
 
 func run(t *testing.T, open func(t testing.TB) Backend, sections ...section) {
 	before := goleak.IgnoreCurrent()

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
+	"context"
+	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/leftfold/leftfold/aggregate"
-	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/command"
+	"github.com/leftfold/leftfold/handlers/dispatch"
+	"github.com/leftfold/leftfold/handlers/httpapi"
+	"github.com/leftfold/leftfold/handlers/query"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -18,87 +19,66 @@ type service struct {
 	views    projection.ViewStore
 }
 
-func (s *service) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /concerts/{concert}/bookings", s.book)
-	mux.HandleFunc("DELETE /concerts/{concert}/bookings/{guest}", s.cancel)
-	mux.HandleFunc("GET /guests/{guest}", s.guest)
-	return mux
+// BookSeats is what a request to book asks for.
+type BookSeats struct {
+	Concert string `json:"concert" example:"opera"`
+	Guest   string `json:"guest" example:"Ada"`
+	Seats   int    `json:"seats" example:"4"`
 }
 
-// booking is what a request to book asks for.
-type booking struct {
-	Guest string `json:"guest"`
-	Seats int    `json:"seats"`
+// CancelSeats is what a request to cancel asks for.
+type CancelSeats struct {
+	Concert string `json:"concert" example:"opera"`
+	Guest   string `json:"guest" example:"Ada"`
 }
 
-func (s *service) book(w http.ResponseWriter, r *http.Request) {
-	seats, err := strconv.Atoi(r.FormValue("seats"))
-	if err != nil {
-		seats = 0 // which is refused
-	}
-	asked := booking{r.FormValue("guest"), seats}
-	s.execute(w, r, asked, Book(asked.Guest, asked.Seats))
+// commands are what can be done, by name.
+func (s *service) commands(opts dispatch.Options) *command.Bus {
+	bus := command.NewBus(opts)
+	command.Register(bus, "book", "Takes seats at a concert", command.On(s.concerts,
+		func(c BookSeats) (string, aggregate.Decision[Concert, Event]) {
+			return c.Concert, Book(c.Guest, c.Seats)
+		}))
+	command.Register(bus, "cancel", "Gives all seats of a guest back", command.On(s.concerts,
+		func(c CancelSeats) (string, aggregate.Decision[Concert, Event]) {
+			return c.Concert, Cancel(c.Guest)
+		}))
+	return bus
 }
 
-// cancellation is what a request to cancel asks for.
-type cancellation struct {
-	Guest string `json:"guest"`
+// ShowGuest asks what a guest has booked.
+type ShowGuest struct {
+	Guest string `json:"guest" example:"Ada"`
 }
 
-func (s *service) cancel(w http.ResponseWriter, r *http.Request) {
-	asked := cancellation{r.PathValue("guest")}
-	s.execute(w, r, asked, Cancel(asked.Guest))
+// queries are what can be asked, by name.
+func (s *service) queries(opts dispatch.Options) *query.Bus {
+	bus := query.NewBus(opts)
+	query.Register(bus, "guest", "Shows what a guest has booked, over all concerts",
+		func(ctx context.Context, call query.Call[ShowGuest]) (Guest, error) {
+			return Guests.Get(ctx, s.views, projection.KeyOf(call.Query.Guest), call.Options()...)
+		})
+	return bus
 }
 
-// execute carries out a command. A client that got no answer sends the request again
-// with the same key, and it takes effect once; another request with that key is refused.
-// So is one without a key, which could not be sent again without taking effect twice.
-// What was asked for, which JSON must be able to show whole, tells one request from
-// another, however the handler has read it.
-func (s *service) execute(w http.ResponseWriter, r *http.Request, asked any, decide aggregate.Decision[Concert, Event]) {
-	key := r.Header.Get("Idempotency-Key")
-	if key == "" {
-		http.Error(w, "a command needs the header Idempotency-Key, with a value of its own", http.StatusBadRequest)
-		return
-	}
-	request, err := json.Marshal([]any{r.Method, r.URL.Path, asked})
-	if err != nil {
-		http.Error(w, err.Error(), statusOf(err))
-		return
-	}
-	commit, err := s.concerts.Execute(r.Context(), r.PathValue("concert"), decide,
-		aggregate.CommandID(key), aggregate.CommandDigest(eventstore.DigestOf(request)))
-	if err != nil {
-		http.Error(w, err.Error(), statusOf(err))
-		return
-	}
-	if len(commit.Events) == 0 {
-		fmt.Fprintln(w, "nothing to do")
-		return
-	}
-	fmt.Fprintln(w, commit.EventID(0))
+// refusals are the errors that callers are told of. Every other one is a fault of the
+// service: it is logged, and callers learn no more than that.
+var refusals = []dispatch.Refusal{
+	{Err: ErrIncomplete, Class: dispatch.Invalid},
+	{Err: ErrSoldOut, Code: "sold-out"},
+	{Err: ErrNoBooking, Code: "no-booking"},
 }
 
-func (s *service) guest(w http.ResponseWriter, r *http.Request) {
-	g, err := Guests.Get(r.Context(), s.views, projection.KeyOf(r.PathValue("guest")))
-	if err != nil {
-		http.Error(w, err.Error(), statusOf(err))
-		return
-	}
-	_ = json.NewEncoder(w).Encode(g) // fails only where the client is gone
-}
-
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, ErrIncomplete), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, eventstore.ErrTooLarge):
-		return http.StatusBadRequest
-	case errors.Is(err, ErrSoldOut), errors.Is(err, ErrNoBooking), errors.Is(err, eventstore.ErrIDReused):
-		return http.StatusConflict
-	case errors.Is(err, projection.ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, eventstore.ErrConflict), errors.Is(err, eventstore.ErrOutcomeUnknown), errors.Is(err, projection.ErrNotBuilt):
-		return http.StatusServiceUnavailable // the same request may be sent again
-	}
-	return http.StatusInternalServerError
+// api answers over HTTP. Everybody may do everything.
+func (s *service) api(logger *slog.Logger) http.Handler {
+	opts := dispatch.Options{Logger: logger, Refusals: refusals}
+	return httpapi.New(s.commands(opts), s.queries(opts), httpapi.Options{
+		Authenticate: httpapi.Public,
+		Logger:       logger,
+		Routes: []httpapi.Route{
+			{Pattern: "POST /concerts/{concert}/bookings", Name: "book"},
+			{Pattern: "DELETE /concerts/{concert}/bookings/{guest}", Name: "cancel"},
+			{Pattern: "GET /guests/{guest}", Name: "guest"},
+		},
+	})
 }

@@ -1,103 +1,87 @@
 package main
 
 import (
-	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore/memstore"
+	"github.com/leftfold/leftfold/handlers/command"
+	"github.com/leftfold/leftfold/handlers/dispatch"
+	"github.com/leftfold/leftfold/projection/memviews"
 )
 
-// counter is a service in memory, of which single handlers are asked.
+// counter is a service in memory.
 type counter struct {
 	*testing.T
-	service *service
+	api http.Handler
+}
+
+func newService() *service {
+	return &service{concerts: aggregate.NewRepository(memstore.New(), Concerts, aggregate.Options{}), views: memviews.New(memviews.Options{})}
 }
 
 func newCounter(t *testing.T) counter {
-	return counter{t, &service{concerts: aggregate.NewRepository(memstore.New(), Concerts, aggregate.Options{})}}
+	return counter{t, newService().api(slog.New(slog.DiscardHandler))}
 }
 
-// requireAnswer asks a handler about the opera.
-func (c counter) requireAnswer(code int, answer string, handler http.HandlerFunc, key, body string) {
+// requireAnswer sends a command under a key.
+func (c counter) requireAnswer(code int, answer string, method, path, key, body string) {
 	c.Helper()
-	r := httptest.NewRequestWithContext(c.Context(), "POST", "/concerts/opera/bookings", strings.NewReader(body))
-	r.SetPathValue("concert", "opera")
+	r := httptest.NewRequestWithContext(c.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Idempotency-Key", key)
 	w := httptest.NewRecorder()
-	handler(w, r)
-	assert.Equal(c, code, w.Code, w.Body)
-	assert.Contains(c, w.Body.String(), answer)
+	c.api.ServeHTTP(w, r)
+	require.Equal(c, code, w.Code, w.Body)
+	require.Contains(c, w.Body.String(), answer)
 }
+
+const bookings = "/concerts/opera/bookings"
 
 // The second of two people with one key must not be told that the first one's booking
-// is theirs, however a handler reads what they want.
-func TestAnotherRequestUnderAKeyIsRefusedAlsoWhereNoFormIsParsed(t *testing.T) {
+// is theirs.
+func TestAnotherRequestUnderAKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
-	readsJSON := func(w http.ResponseWriter, r *http.Request) {
-		var asked booking
-		if assert.NoError(t, json.NewDecoder(r.Body).Decode(&asked)) {
-			c.service.execute(w, r, asked, Book(asked.Guest, asked.Seats))
-		}
-	}
 	for range 2 {
-		c.requireAnswer(200, "concert-opera@1\n", readsJSON, "key", `{"guest":"Ada","seats":4}`)
+		c.requireAnswer(200, `["concert-opera@1"]`, "POST", bookings, "key", `{"guest":"Ada","seats":4}`)
 	}
-	c.requireAnswer(200, "concert-opera@1\n", readsJSON, "key", `{"seats": 4, "guest": "Ada"}`)
-	c.requireAnswer(409, `"key"`, readsJSON, "key", `{"guest":"Bob","seats":4}`)
-	c.requireAnswer(409, `"key"`, readsJSON, "key", `{"guest":"Ada","seats":5}`)
-}
-
-func TestACommandThatIsNoJSONIsNotExecuted(t *testing.T) {
-	t.Parallel()
-	c := newCounter(t)
-	c.requireAnswer(500, "unsupported type", func(w http.ResponseWriter, r *http.Request) {
-		c.service.execute(w, r, func() {}, Book("Ada", 1))
-	}, "key", "")
-	c.requireAnswer(200, "concert-opera@1\n", func(w http.ResponseWriter, r *http.Request) {
-		c.service.execute(w, r, nil, Book("Ada", 1))
-	}, "key", "")
-}
-
-// A commit without events has no event that could be named.
-func TestACommandWithNothingToDoNamesNoEvent(t *testing.T) {
-	t.Parallel()
-	c := newCounter(t)
-	idle := func(w http.ResponseWriter, r *http.Request) {
-		c.service.execute(w, r, nil, func(Concert) ([]Event, error) { return nil, nil })
-	}
-	for range 2 {
-		c.requireAnswer(200, "nothing to do\n", idle, "key", "")
-	}
+	c.requireAnswer(200, `["concert-opera@1"]`, "POST", bookings, "key", `{"seats": 4, "guest": "Ada"}`)
+	c.requireAnswer(422, `"id-reused"`, "POST", bookings, "key", `{"guest":"Bob","seats":4}`)
+	c.requireAnswer(422, `"id-reused"`, "POST", bookings, "key", `{"guest":"Ada","seats":5}`)
+	c.requireAnswer(422, `"id-reused"`, "DELETE", bookings+"/Ada", "key", "")
 }
 
 // Nothing is stored of it that could be met again.
 func TestACommandThatWroteNothingIsNotRememberedUnderItsKey(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
-	request := func(asked booking, decide aggregate.Decision[Concert, Event]) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { c.service.execute(w, r, asked, decide) }
-	}
-	c.requireAnswer(200, "concert-opera@1\n", request(booking{"Ada", 8}, Book("Ada", 8)), "key-1", "")
-	c.requireAnswer(409, "8 of 10 are taken", request(booking{"Bob", 4}, Book("Bob", 4)), "key-2", "")
-	c.requireAnswer(200, "concert-opera@2\n", request(booking{"Ada", 0}, Cancel("Ada")), "key-3", "")
-	c.requireAnswer(200, "concert-opera@3\n", request(booking{"Bob", 4}, Book("Bob", 4)), "key-2", "")
+	c.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", `{"guest":"Ada","seats":8}`)
+	c.requireAnswer(409, "8 of 10 are taken", "POST", bookings, "key-2", `{"guest":"Bob","seats":4}`)
+	c.requireAnswer(200, "concert-opera@2", "DELETE", bookings+"/Ada", "key-3", "")
+	c.requireAnswer(200, "concert-opera@3", "POST", bookings, "key-2", `{"guest":"Bob","seats":4}`)
+}
 
-	unbooked := func(guest string) aggregate.Decision[Concert, Event] { // as Cancel, where that is no refusal
-		return func(state Concert) ([]Event, error) {
-			if state.Seats[guest] == 0 {
-				return nil, nil
-			}
-			return Cancel(guest)(state)
-		}
+func TestEveryReasonToRefuseHasItsCode(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	c.requireAnswer(400, `"invalid"`, "POST", bookings, "key", `{"guest":"Ada"}`)
+	c.requireAnswer(409, `"sold-out"`, "POST", bookings, "key", `{"guest":"Ada","seats":11}`)
+	c.requireAnswer(409, `"no-booking"`, "DELETE", bookings+"/Ada", "key", "")
+}
+
+func TestTheExamplesOfTheCommandsCanBeSent(t *testing.T) {
+	t.Parallel()
+	bus := newService().commands(dispatch.Options{})
+	for _, e := range bus.Entries() {
+		receipt, err := bus.Dispatch(t.Context(), command.Request{Name: e.Name, ID: e.Name, Content: e.Example})
+		require.NoError(t, err, e.Name)
+		assert.Len(t, receipt.Events, 1, e.Name)
 	}
-	c.requireAnswer(200, "nothing to do\n", request(booking{"Cid", 0}, unbooked("Cid")), "key-4", "")
-	c.requireAnswer(200, "concert-opera@4\n", request(booking{"Cid", 1}, Book("Cid", 1)), "key-5", "")
-	c.requireAnswer(200, "concert-opera@5\n", request(booking{"Cid", 0}, unbooked("Cid")), "key-4", "")
 }

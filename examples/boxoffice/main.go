@@ -31,13 +31,13 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := command(ctx, os.Args[1:], os.Stderr)
+	code := commandLine(ctx, os.Args[1:], os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// command carries out the command line and returns the exit code.
-func command(ctx context.Context, args []string, stderr io.Writer) int {
+// commandLine carries out the command line and returns the exit code.
+func commandLine(ctx context.Context, args []string, stderr io.Writer) int {
 	if len(args) > 0 {
 		fmt.Fprintf(stderr, "usage: boxoffice, without arguments\n"+
 			"It serves http://%s until it is interrupted, and keeps everything in %s.\n", address, file)
@@ -84,7 +84,7 @@ func run(ctx context.Context, file string, listener net.Listener, logger *slog.L
 		return err
 	}
 	s := &service{views: views, concerts: aggregate.NewRepository(store, Concerts, aggregate.Options{CacheStreams: 1000})}
-	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: s.api(logger), ReadHeaderTimeout: 5 * time.Second}
 	logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 
 	ctx, stop := context.WithCancel(ctx)

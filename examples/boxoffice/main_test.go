@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,59 +64,59 @@ func (l *logText) String() string {
 }
 
 // ask sends a request and returns the answer.
-func (o *office) ask(method, path, key string, form url.Values) (int, string) {
+func (o *office) ask(method, path, key, body string) (int, string) {
 	o.Helper()
-	r, err := http.NewRequestWithContext(o.Context(), method, o.url+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(o.Context(), method, o.url+path, strings.NewReader(body))
 	require.NoError(o, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idempotency-Key", key)
 	answer, err := http.DefaultClient.Do(r)
 	require.NoError(o, err)
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(answer.Body)
 	require.NoError(o, err)
-	return answer.StatusCode, string(body)
+	return answer.StatusCode, string(text)
 }
 
-func (o *office) requireAnswer(code int, body, method, path, key string, form url.Values) {
+// requireAnswer asks, and finds a text in the answer.
+func (o *office) requireAnswer(code int, text, method, path, key, body string) {
 	o.Helper()
-	gotCode, got := o.ask(method, path, key, form)
+	gotCode, got := o.ask(method, path, key, body)
 	require.Equal(o, code, gotCode, got)
-	require.Equal(o, body, strings.TrimSpace(got))
+	require.Contains(o, got, text)
 }
 
 // requireGuest waits until the view shows a guest so.
 func (o *office) requireGuest(name, row string) {
 	o.Helper()
 	require.Eventually(o, func() bool {
-		_, body := o.ask("GET", "/guests/"+name, "", nil)
+		_, body := o.ask("GET", "/guests/"+name, "", "")
 		return strings.TrimSpace(body) == row
 	}, time.Minute, 10*time.Millisecond)
 }
 
-func seats(guest, n string) url.Values { return url.Values{"guest": {guest}, "seats": {n}} }
+func seats(guest string, n int) string { return fmt.Sprintf(`{"guest":%q,"seats":%d}`, guest, n) }
 
 func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 	t.Parallel()
 	o := open(t, filepath.Join(t.TempDir(), "boxoffice.db"))
-	const bookings = "/concerts/opera/bookings"
 	for range 2 { // the second time the answer was lost
-		o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", "4"))
+		o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", 4))
 	}
-	o.requireAnswer(200, "concert-opera@2", "POST", bookings, "key-2", seats("Bob", "4"))
-	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "key-3", seats("Cid", "3"))
-	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "key-4", seats("Cid", "x"))
-	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "key-5", nil)
-	for _, other := range []url.Values{seats("Ada", "5"), seats("Bob", "4")} {
+	o.requireAnswer(200, "concert-opera@2", "POST", bookings, "key-2", seats("Bob", 4))
+	o.requireAnswer(409, "not enough seats are left: 8 of 10 are taken", "POST", bookings, "key-3", seats("Cid", 3))
+	o.requireAnswer(400, "a booking needs a guest and at least one seat", "POST", bookings, "key-4", seats("Cid", 0))
+	o.requireAnswer(409, "there is no booking: Cid has no seat", "DELETE", bookings+"/Cid", "key-5", "")
+	for _, other := range []string{seats("Ada", 5), seats("Bob", 4)} {
 		code, body := o.ask("POST", bookings, "key-1", other)
-		assert.Equal(t, 409, code, body)
+		assert.Equal(t, 422, code, body)
 	}
-	code, _ := o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "key-6", seats("Ada", "1"))
+	code, _ := o.ask("POST", "/concerts/"+strings.Repeat("x", 300)+"/bookings", "key-6", seats("Ada", 1))
 	assert.Equal(t, 400, code)
 	o.requireGuest("Ada", `{"name":"Ada","seats":4}`)
-	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "key-7", nil)
+	o.requireAnswer(200, "concert-opera@3", "DELETE", bookings+"/Ada", "key-7", "")
 	o.requireGuest("Ada", `{"name":"Ada","seats":0}`)
-	code, _ = o.ask("GET", "/guests/Cid", "", nil)
+	code, _ = o.ask("GET", "/guests/Cid", "", "")
 	assert.Equal(t, 404, code)
 	require.NoError(t, o.stop())
 	assert.NotContains(t, o.log.String(), "level=ERROR")
@@ -127,11 +127,11 @@ func TestTheOfficeSellsEachSeatOnceAndShowsWhoHasIt(t *testing.T) {
 func TestACommandWithoutAKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	o := open(t, filepath.Join(t.TempDir(), "boxoffice.db"))
-	const bookings, refusal = "/concerts/opera/bookings", "a command needs the header Idempotency-Key, with a value of its own"
-	o.requireAnswer(400, refusal, "POST", bookings, "", seats("Ada", "4"))
-	o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", "4"))
-	o.requireAnswer(400, refusal, "DELETE", bookings+"/Ada", "", nil)
-	o.requireAnswer(200, "concert-opera@2", "DELETE", bookings+"/Ada", "key-2", nil)
+	const refusal = "the header Idempotency-Key"
+	o.requireAnswer(400, refusal, "POST", bookings, "", seats("Ada", 4))
+	o.requireAnswer(200, "concert-opera@1", "POST", bookings, "key-1", seats("Ada", 4))
+	o.requireAnswer(400, refusal, "DELETE", bookings+"/Ada", "", "")
+	o.requireAnswer(200, "concert-opera@2", "DELETE", bookings+"/Ada", "key-2", "")
 	require.NoError(t, o.stop())
 }
 
@@ -158,7 +158,7 @@ func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	file := unbooked(t, "opera")
 	o := open(t, file)
-	o.requireAnswer(200, "concert-jazz@1", "POST", "/concerts/jazz/bookings", "key-1", seats("Bob", "1"))
+	o.requireAnswer(200, "concert-jazz@1", "POST", "/concerts/jazz/bookings", "key-1", seats("Bob", 1))
 	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
 	require.NoError(t, o.stop())
 	assert.Contains(t, o.log.String(), `level=WARN msg="projection parked a stream" generation=guests#1 event=concert-opera@1 type=CANCELLED error="Ada gives back 2 seats and has 0"`)
@@ -166,7 +166,7 @@ func TestAParkedStreamIsLoggedAndTriedAgainAtTheNextStart(t *testing.T) {
 	o = open(t, file)
 	o.requireGuest("Bob", `{"name":"Bob","seats":1}`)
 	assert.Contains(t, o.log.String(), `level=WARN msg="a stream is still parked" stream=concert-opera error="Ada gives back 2 seats and has 0"`)
-	o.requireAnswer(200, "concert-jazz@2", "POST", "/concerts/jazz/bookings", "key-2", seats("Ada", "2"))
+	o.requireAnswer(200, "concert-jazz@2", "POST", "/concerts/jazz/bookings", "key-2", seats("Ada", 2))
 	o.requireGuest("Ada", `{"name":"Ada","seats":2}`)
 	require.NoError(t, o.stop())
 
@@ -182,7 +182,7 @@ func TestArgumentsAreRefusedWithTheUsage(t *testing.T) {
 	cancel() // should it serve all the same
 	for _, argument := range []string{"-h", "--help", "--port=80", "serve"} {
 		var text strings.Builder
-		assert.Equal(t, 2, command(ctx, []string{argument}, &text), argument)
+		assert.Equal(t, 2, commandLine(ctx, []string{argument}, &text), argument)
 		assert.Equal(t, "usage: boxoffice, without arguments\n"+
 			"It serves http://localhost:8080 until it is interrupted, and keeps everything in boxoffice.db.\n", text.String())
 	}

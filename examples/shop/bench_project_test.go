@@ -42,7 +42,7 @@ func BenchmarkProjectYear(b *testing.B) {
 	} {
 		requireSameRows(b, limitPath, ourPath, all)
 	}
-	events := float64(query[int64](b, year, "SELECT sum(count) FROM commits"))
+	events := float64(selected[int64](b, year, "SELECT sum(count) FROM commits"))
 	b.ReportMetric(events/swept.Time.Seconds(), "events/s")
 	b.ReportMetric(events/bare.Time.Seconds(), "limit-events/s")
 	b.ReportMetric(float64(transactions), "transactions")

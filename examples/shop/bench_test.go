@@ -51,7 +51,7 @@ func yearStore(b *testing.B) string {
 	return year.path
 }
 
-func query[T any](b *testing.B, path, text string) (v T) {
+func selected[T any](b *testing.B, path, text string) (v T) {
 	b.Helper()
 	db, err := sql.Open("sqlite", path)
 	require.NoError(b, err)
@@ -64,7 +64,7 @@ func query[T any](b *testing.B, path, text string) (v T) {
 // decodes and evolves the same payloads in a bare loop, without a store.
 func BenchmarkReplayLongestStream(b *testing.B) {
 	path := yearStore(b)
-	stream, err := eventstore.ParseStreamID(query[string](b, path, "SELECT stream FROM commits GROUP BY stream ORDER BY sum(count) DESC LIMIT 1"))
+	stream, err := eventstore.ParseStreamID(selected[string](b, path, "SELECT stream FROM commits GROUP BY stream ORDER BY sum(count) DESC LIMIT 1"))
 	require.NoError(b, err)
 	inFile, err := sqlitestore.Open(b.Context(), path, sqlitestore.Options{MustExist: true})
 	require.NoError(b, err)

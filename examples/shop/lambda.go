@@ -8,16 +8,19 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/handlers/httpapi"
 	"github.com/leftfold/leftfold/handlers/streams"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
@@ -34,6 +37,7 @@ func functions(c cloud) map[string]any {
 		"publisher":         bus.Handle,
 		"publisher-sweeper": bus.Sweep,
 		"receiver":          c.receive(),
+		"api":               c.api(),
 	}
 }
 
@@ -102,25 +106,56 @@ func (c cloud) feed(ctx context.Context, consumers ...projection.Consumer) (*dyn
 
 // receive returns what takes an event of the bus. It connects with the first one.
 func (c cloud) receive() func(context.Context, json.RawMessage) error {
-	var mu sync.Mutex
-	var receiver *eventbridge.Receiver
-	connected := func(ctx context.Context) (*eventbridge.Receiver, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if receiver != nil {
-			return receiver, nil
-		}
+	connected := onFirstUse(func(ctx context.Context) (*eventbridge.Receiver, error) {
 		s, err := openService(ctx, c.store, true)
-		if err == nil {
-			receiver, err = s.receiver()
+		if err != nil {
+			return nil, err
 		}
-		return receiver, err
-	}
+		return s.receiver()
+	})
 	return func(ctx context.Context, message json.RawMessage) error {
 		r, err := connected(ctx)
 		if err != nil {
 			return err
 		}
 		return r.HandleMessage(ctx, message)
+	}
+}
+
+// api returns what answers a request that API Gateway, or a function URL, hands over. It
+// connects with the first one.
+func (c cloud) api() func(context.Context, json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
+	connected := onFirstUse(func(ctx context.Context) (http.Handler, error) {
+		s, err := openService(ctx, c.store, true)
+		if err != nil {
+			return nil, err
+		}
+		return s.api(c.logger), nil
+	})
+	return func(ctx context.Context, request json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
+		handler, err := connected(ctx)
+		if err != nil {
+			return events.APIGatewayV2HTTPResponse{}, err
+		}
+		return httpapi.Lambda(handler)(ctx, request)
+	}
+}
+
+// onFirstUse returns what open has opened: it is called until it succeeds once.
+func onFirstUse[T any](open func(context.Context) (T, error)) func(context.Context) (T, error) {
+	var mu sync.Mutex
+	var opened bool
+	var value T
+	return func(ctx context.Context) (T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if opened {
+			return value, nil
+		}
+		v, err := open(ctx)
+		if err == nil {
+			value, opened = v, true
+		}
+		return v, err
 	}
 }

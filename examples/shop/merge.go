@@ -15,7 +15,7 @@ import (
 
 // Merge is the command that makes a guest a user: what the guest bought is the user's, in
 // one step, and can be returned by the user alone. It does nothing where that was done.
-func (s *Service) Merge(ctx context.Context, guest, user string) ([]eventstore.Commit, error) {
+func (s *Service) Merge(ctx context.Context, guest, user string, opts ...aggregate.CommandOption) ([]eventstore.Commit, error) {
 	if guest == user {
 		return nil, fmt.Errorf("%w: merge of %s into %s: that is the same customer", eventstore.ErrInvalid, guest, user)
 	}
@@ -49,7 +49,7 @@ func (s *Service) Merge(ctx context.Context, guest, user string) ([]eventstore.C
 		from.Append(GuestMerged{Into: user})
 		to.Append(GuestTaken{Guest: guest, TotalSpent: g.TotalSpent, TotalReturned: g.TotalReturned, PurchaseCount: g.PurchaseCount, ReturnCount: g.ReturnCount})
 		return nil
-	})
+	}, opts...)
 }
 
 func (a *app) mergeCommand() *cobra.Command {

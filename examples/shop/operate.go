@@ -21,7 +21,7 @@ func (a *app) operated(ctx context.Context) (operator.Service, error) {
 
 func (s *Service) operated() operator.Service {
 	return operator.Service{
-		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(), Categories: []string{customerCategory},
+		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(),
 		Store: s.Store, Views: s.Views, States: []operator.Folder{operator.StateOf(s.Customers)},
 		Costs: dynamocost.Model{}, Usage: s.Usage, Close: s.Close,
 	}

@@ -50,19 +50,24 @@ func (a *app) historyCommand() *cobra.Command {
 }
 
 func (a *app) history(ctx context.Context, s *Service, user string, opts projection.PageOptions) (historyAnswer, error) {
+	answer, err := s.history(ctx, user, opts)
+	if errors.Is(err, projection.ErrNotFound) {
+		return answer, notFoundf(fmt.Sprintf("%s; %s brings the views up to date", a.findCustomer("history", user), a.command("project")),
+			"no purchase or return of a customer %q is known", user)
+	}
+	return answer, err
+}
+
+func (s *Service) history(ctx context.Context, user string, opts projection.PageOptions, more ...projection.ReadOption) (historyAnswer, error) {
 	customer, err := eventstore.NewStreamID(customerCategory, user)
 	if err != nil {
 		return historyAnswer{}, err
 	}
-	summary, err := History.Get(ctx, s.Views, projection.KeyOfStream(customer))
-	if errors.Is(err, projection.ErrNotFound) {
-		return historyAnswer{}, notFoundf(fmt.Sprintf("%s; %s brings the views up to date", a.findCustomer("history", user), a.command("project")),
-			"no purchase or return of a customer %q is known", user)
-	}
+	summary, err := History.Get(ctx, s.Views, projection.KeyOfStream(customer), more...)
 	if err != nil {
 		return historyAnswer{}, err
 	}
-	page, err := Purchases.Page(ctx, s.Views, user, opts)
+	page, err := Purchases.Page(ctx, s.Views, user, opts, more...)
 	if err != nil {
 		return historyAnswer{}, err
 	}

@@ -18,12 +18,17 @@ type Entry struct {
 	Announcement eventstore.Announcement
 }
 
-// Log is what a store offers to its feed.
-type Log interface {
+// Reader reads a log.
+type Reader interface {
 	// After returns at most n entries behind a position, in order.
 	After(ctx context.Context, position int64, n int) ([]Entry, error)
 	// Wait returns when there may be an entry behind the position, or ctx ends.
 	Wait(ctx context.Context, position int64) error
+}
+
+// Log is what a store offers to its feed.
+type Log interface {
+	Reader
 	// Position and SavePosition keep the feed's own position; 0 is the start.
 	Position(ctx context.Context) (int64, error)
 	SavePosition(ctx context.Context, position int64) error

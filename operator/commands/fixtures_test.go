@@ -124,7 +124,7 @@ func (p *program) root(out, talk io.Writer) (*cobra.Command, *terminal.Terminal)
 	t := terminal.New(terminal.Options{Stdin: strings.NewReader(p.answers), Stdout: out, Stderr: talk, Getenv: func(name string) string { return p.env[name] },
 		Width: func(any) (int, bool) { return p.width, p.width > 0 }})
 	root := &cobra.Command{Use: "orders", Short: "A service that takes orders", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	commands.Mount(root, commands.Options{Terminal: t, Open: p.open, Service: operator.Service{Consumers: []projection.Consumer{p.totals}, Categories: []string{"order"}}})
+	commands.Mount(root, commands.Options{Terminal: t, Open: p.open, Service: operator.Service{Consumers: []projection.Consumer{p.totals}}})
 	commands.Prepare(root, t)
 	return root, t
 }

@@ -94,6 +94,11 @@ var faults = []planted.Fault{
 		Test:  "^TestUnits$",
 	},
 	{
+		Name:  "a state is put without its entry in the index",
+		Edits: []planted.Edit{{File: stateFile, Old: "\tin.Item[attrDir] = dynamotable.S(statesKey)\n", New: ""}},
+		Test:  "^TestViews$/^State$/^is_listed",
+	},
+	{
 		Name:  "rows and checkpoints are read only eventually consistent",
 		Edits: []planted.Edit{{File: "internal/dynamotable/batch.go", Old: "ConsistentRead: new(true)", New: "ConsistentRead: new(false)"}},
 		Test:  "^TestUnits$",

@@ -3,6 +3,7 @@ package dynamoviews
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -48,7 +49,7 @@ func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view st
 // are then read by themselves.
 func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
 	if parked {
-		return whole(ctx, v.parked(ctx, g))
+		return whole(ctx, indexed(ctx, v, parkedKey(g), v.parked(g)))
 	}
 	all := make([]iter.Seq2[projection.Checkpoint, error], buckets)
 	for i := range all {
@@ -57,41 +58,58 @@ func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, p
 	return whole(ctx, dynamotable.Merge(func(a, b projection.Checkpoint) int { return a.Stream.Compare(b.Stream) }, all))
 }
 
-// parked reads the streams of the index in their order, some at a time.
-func (v *Views) parked(ctx context.Context, g projection.GenerationID) iter.Seq2[projection.Checkpoint, error] {
-	return func(yield func(projection.Checkpoint, error) bool) {
-		query := v.query(parkedKey(g), "dir = :pk")
-		query.IndexName, query.ConsistentRead = aws.String(parkedIndex), nil
-		var streams []eventstore.StreamID
-		flush := func() bool {
-			found, err := v.Checkpoints(ctx, g, streams)
-			streams = streams[:0]
-			if err != nil {
-				yield(projection.Checkpoint{}, err)
-				return false
+// parked returns those of the streams that are parked, in their order.
+func (v *Views) parked(g projection.GenerationID) func(context.Context, []string) ([]projection.Checkpoint, error) {
+	return func(ctx context.Context, names []string) ([]projection.Checkpoint, error) {
+		streams := make([]eventstore.StreamID, len(names))
+		for i, name := range names {
+			var err error
+			if streams[i], err = eventstore.ParseStreamID(name); err != nil {
+				return nil, err
 			}
-			for _, c := range found {
-				if c.Parked != nil && !yield(c, nil) { // the index may be late
+		}
+		found, err := v.Checkpoints(ctx, g, streams)
+		return slices.DeleteFunc(found, func(c projection.Checkpoint) bool { return c.Parked == nil }), err // the index may be late
+	}
+}
+
+// indexed yields what the index lists under a key, in the order of the sort keys. read
+// returns what they stand for, some at a time.
+func indexed[T any](ctx context.Context, v *Views, key string, read func(context.Context, []string) ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		var names []string
+		flush := func() bool {
+			found, err := read(ctx, names)
+			names = names[:0]
+			for _, value := range found {
+				if err == nil && !yield(value, nil) {
 					return false
 				}
 			}
-			return true
+			if err != nil {
+				yield(none, err)
+			}
+			return err == nil
 		}
+		query := v.query(key, "dir = :pk")
+		query.IndexName, query.ConsistentRead = aws.String(parkedIndex), nil
 		for item, err := range v.items(ctx, query, func(int, int) int { return mostItems }) {
-			var stream eventstore.StreamID
+			r := dynamotable.Reader{Item: item}
+			name := ""
 			if err == nil {
-				r := dynamotable.Reader{Item: item}
-				stream, err = eventstore.ParseStreamID(r.String(attrSK))
+				name = r.String(attrSK)
+				err = r.Err
 			}
 			if err != nil {
-				yield(projection.Checkpoint{}, err)
+				yield(none, err)
 				return
 			}
-			if streams = append(streams, stream); len(streams) == dynamotable.MaxBatchGetKeys && !flush() {
+			if names = append(names, name); len(names) == dynamotable.MaxBatchGetKeys && !flush() {
 				return
 			}
 		}
-		if len(streams) > 0 {
+		if len(names) > 0 {
 			flush()
 		}
 	}

@@ -39,10 +39,10 @@ import (
 // The state of a projection, and what its workers tell:
 //
 //	PK   S  state|projection         PK      S  heartbeats|projection
-//	SK   S  state                    SK      S  the worker
+//	SK   S  the projection           SK      S  the worker
 //	v    N  revision                 beat    S  JSON
 //	state S JSON, put S whose write  at      N  milliseconds since 1970, the worker's time
-//	                                 expires N  seconds since 1970, when DynamoDB may remove it
+//	dir  S  states: the same index   expires N  seconds since 1970, when DynamoDB may remove it
 const (
 	attrPK      = dynamotable.PK
 	attrSK      = dynamotable.SK
@@ -59,6 +59,7 @@ const (
 	attrExpires = "expires"
 
 	parkedIndex = "parked"
+	statesKey   = "states"
 
 	// buckets is how many partitions of the table a view has, each good for about 1,000
 	// writes and 3,000 reads a second before DynamoDB divides it further.
@@ -116,7 +117,7 @@ func checkpointKey(g projection.GenerationID, stream string) dynamotable.Item {
 func parkedKey(g projection.GenerationID) string { return "parked|" + g.String() }
 
 func stateKey(name string) dynamotable.Item {
-	return dynamotable.Item{attrPK: dynamotable.S("state|" + name), attrSK: dynamotable.S("state")}
+	return dynamotable.Item{attrPK: dynamotable.S("state|" + name), attrSK: dynamotable.S(name)}
 }
 
 func heartbeatsKey(name string) string { return "heartbeats|" + name }

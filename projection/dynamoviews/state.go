@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,12 +31,43 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	if len(out.Item) == 0 {
 		return s, nil
 	}
-	r := dynamotable.Reader{Item: out.Item}
-	text := r.String(attrState)
+	return stateOf(out.Item)
+}
+
+func stateOf(item dynamotable.Item) (projection.State, error) {
+	r := dynamotable.Reader{Item: item}
+	name, text := r.String(attrSK), r.String(attrState)
+	s := projection.State{Projection: name}
 	if err := errors.Join(r.Err, json.Unmarshal([]byte(text), &s)); err != nil {
 		return s, fmt.Errorf("%w: the state of projection %q: %w", eventstore.ErrCorrupt, name, err)
 	}
 	return s, nil
+}
+
+// States implements [projection.StateLister]. The names are found by the index, which is
+// eventually consistent; the states are then read by themselves.
+func (v *Views) States(ctx context.Context) iter.Seq2[projection.State, error] {
+	return whole(ctx, indexed(ctx, v, statesKey, v.states))
+}
+
+// states returns those of some projections, in their order.
+func (v *Views) states(ctx context.Context, names []string) ([]projection.State, error) {
+	var keys []dynamotable.Item
+	for _, name := range names {
+		keys = append(keys, stateKey(name))
+	}
+	items, err := dynamotable.BatchGet(ctx, v.attempts, v.client, v.table, keys)
+	if err != nil {
+		return nil, v.wrap(ctx, "read", err)
+	}
+	found := make([]projection.State, len(items))
+	for i, item := range items {
+		if found[i], err = stateOf(item); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(found, func(a, b projection.State) int { return strings.Compare(a.Projection, b.Projection) })
+	return found, nil
 }
 
 // PutState implements [projection.StateStore]: a conditional PutItem. Its own lost answer
@@ -52,6 +86,7 @@ func (v *Views) PutState(ctx context.Context, s projection.State) (projection.St
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
 	put := uuid.NewString() // another may want to put the same
 	in.Item[attrVersion], in.Item[attrState], in.Item[attrPut] = dynamotable.N(s.Revision), dynamotable.S(string(text)), dynamotable.S(put)
+	in.Item[attrDir] = dynamotable.S(statesKey)
 	if expected > 0 {
 		in.ConditionExpression = aws.String("v = :revision")
 		in.ExpressionAttributeValues = dynamotable.Item{":revision": dynamotable.N(expected)}

@@ -57,10 +57,21 @@ func TestUnits(t *testing.T) {
 			assert.Len(t, rows, 1)
 			return err
 		}, 1, 0, 1},
-		{"a state put", func() error {
+		{"a state put for the first time, with its entry in the index", func() error {
 			_, err := views.PutState(t.Context(), projection.State{Projection: "totals"})
 			return err
+		}, 1, 2, 0},
+		{"a state put", func() error {
+			_, err := views.PutState(t.Context(), projection.State{Projection: "totals", Revision: 1})
+			return err
 		}, 1, 1, 0},
+		{"all states", func() error {
+			for s, err := range views.States(t.Context()) {
+				require.NoError(t, err)
+				assert.Equal(t, "totals", s.Projection)
+			}
+			return nil
+		}, 2, 0, 1.5},
 		{"a state read", func() error {
 			_, err := views.State(t.Context(), "totals")
 			return err

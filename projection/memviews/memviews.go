@@ -261,6 +261,24 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	return s, nil
 }
 
+// States implements [projection.StateLister].
+func (v *Views) States(ctx context.Context) iter.Seq2[projection.State, error] {
+	return func(yield func(projection.State, error) bool) {
+		v.mu.RLock()
+		names := slices.Sorted(maps.Keys(v.states))
+		v.mu.RUnlock()
+		for i := 0; i < len(names) || ctx.Err() != nil; i++ {
+			if ctx.Err() != nil {
+				yield(projection.State{}, context.Cause(ctx))
+				return
+			}
+			if s, err := v.State(ctx, names[i]); !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // PutState implements [projection.StateStore].
 func (v *Views) PutState(ctx context.Context, s projection.State) (projection.State, error) {
 	if ctx.Err() != nil {

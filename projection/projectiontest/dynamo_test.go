@@ -137,6 +137,10 @@ func (o outsideViews) State(ctx context.Context, name string) (s projection.Stat
 	return s, err
 }
 
+func (o outsideViews) States(ctx context.Context) iter.Seq2[projection.State, error] {
+	return all(ctx, o, func(ctx context.Context) iter.Seq2[projection.State, error] { return o.views.States(ctx) })
+}
+
 func (o outsideViews) PutState(ctx context.Context, s projection.State) (put projection.State, err error) {
 	err = o.try(ctx, func(ctx context.Context) (err error) {
 		put, err = o.views.PutState(ctx, s)

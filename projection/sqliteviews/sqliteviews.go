@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -150,6 +151,39 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 		return s, v.file.Wrap(ctx, op, fmt.Errorf("%w: %w", eventstore.ErrCorrupt, err))
 	}
 	return s, nil
+}
+
+// States implements [projection.StateLister].
+func (v *Views) States(ctx context.Context) iter.Seq2[projection.State, error] {
+	return func(yield func(projection.State, error) bool) {
+		names, err := v.stateNames(ctx)
+		for i := 0; err == nil && i < len(names); i++ {
+			var s projection.State
+			if s, err = v.State(ctx, names[i]); err == nil && !yield(s, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(projection.State{}, err)
+		}
+	}
+}
+
+func (v *Views) stateNames(ctx context.Context) (names []string, err error) {
+	const op = "list the projections of"
+	rows, err := v.file.Query(ctx, op, "SELECT name FROM projections ORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, v.file.Wrap(ctx, op, err)
+		}
+		names = append(names, name)
+	}
+	return names, v.file.Wrap(ctx, op, rows.Err())
 }
 
 // PutState implements [projection.StateStore].

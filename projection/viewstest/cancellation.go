@@ -62,6 +62,8 @@ func cancelledReads(t *testing.T, f *fixture) {
 		assert.ErrorIs(t, err, errGone)
 		_, err = f.views.Heartbeats(gone(t), f.generation.Projection)
 		assert.ErrorIs(t, err, errGone)
+		_, err = drain(f.views.States(gone(t)), 0, nil)
+		assert.ErrorIs(t, err, errGone)
 		_, err = drain(f.views.ScanRows(gone(t), f.generation, "v"), 0, nil)
 		assert.ErrorIs(t, err, errGone)
 		_, err = drain(f.views.AllCheckpoints(gone(t), f.generation, false), 0, nil)

@@ -3,6 +3,7 @@ package viewstest
 import (
 	"errors"
 	"math"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ var stateClauses = []clause{
 	{"is put only on the revision that is stored", stateConditional},
 	{"has one winner for each revision when several put it", stateRace},
 	{"of one projection is not another's", stateOfOne},
+	{"is listed with all others, in the order of the names", statesListed},
 }
 
 var heartbeatClauses = []clause{
@@ -123,6 +125,46 @@ func stateOfOne(t *testing.T, f *fixture) {
 	want := f.fullState()
 	want.Revision = 1
 	assert.Equal(t, want, f.state(t))
+}
+
+// statesListed: other projections may be in the store.
+func statesListed(t *testing.T, f *fixture) {
+	listed := func() (mine []projection.State) {
+		t.Helper()
+		last := ""
+		for _, s := range collect(t, f.views.States(t.Context())) {
+			require.Greater(t, s.Projection, last, "in order, each once")
+			last = s.Projection
+			if strings.HasPrefix(s.Projection, f.generation.Projection) {
+				mine = append(mine, s)
+			}
+		}
+		return mine
+	}
+	f.must(t, moves(move(stream("a"), 0, 1)))
+	require.NoError(t, f.views.Beat(t.Context(), projection.Heartbeat{Projection: f.generation.Projection, Worker: "w", At: instant(0)}))
+	f.park(t, stream("b"), 0, parked(1))
+	assert.Empty(t, listed(), "neither a checkpoint nor a heartbeat is a state")
+	var want []projection.State
+	for _, suffix := range []string{"", "-", "-1", "1", "_"} { // in the order of their bytes
+		s := f.fullState()
+		s.Projection += suffix
+		want = append(want, s)
+	}
+	for round := range uint64(2) {
+		for _, i := range []int{3, 0, 4, 1, 2} {
+			want[i].Counter = round
+			put, err := f.views.PutState(t.Context(), want[i])
+			require.NoError(t, err)
+			want[i] = put
+		}
+		assert.Equal(t, want, listed())
+	}
+	for s, err := range f.views.States(t.Context()) {
+		require.NoError(t, err)
+		assert.NotEmpty(t, s.Projection)
+		break // abandoned
+	}
 }
 
 func (f *fixture) beat(t testing.TB, b projection.Heartbeat) {
