@@ -32,6 +32,10 @@ type Service struct {
 	Views projection.ViewStore
 	// States fold the streams of a category each; see [StateOf]. Defaults to none.
 	States []Folder
+	// Engine, if not nil, returns an engine of the consumers that this program may feed: their
+	// code runs, and reactions have their effects. Defaults to one of the projections among
+	// Consumers.
+	Engine func(ctx context.Context) (*projection.Engine, error)
 	// Tailer shows what is stored as it happens. Defaults to Store, if it is one.
 	Tailer eventstore.Tailer
 	// Costs says what things cost on the store. Defaults to nothing being known of it.
