@@ -91,7 +91,7 @@ func (a *app) root() *cobra.Command {
 			"Most commands take --store, and --json to answer in JSON.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
-	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: operator.Service{Consumers: allConsumers(), Categories: []string{customerCategory}},
+	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: operator.Service{Events: Events, Consumers: allConsumers()},
 		Flags: a.storeFlag, Line: a.command})
 	withoutJSON := []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()}
 	acts := []*cobra.Command{a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
