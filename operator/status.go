@@ -61,6 +61,8 @@ type ProjectionStatus struct {
 	// first has.
 	Parked      int       `json:"parked"`
 	ParkedSince time.Time `json:"parked_since,omitzero"`
+	// Skipped is how many events it passes over, for good; see [Operator.Skips].
+	Skipped int `json:"skipped,omitempty"`
 	// Generations are those that are live.
 	Generations []projection.Generation `json:"generations,omitempty"`
 	// Frozen are live generations that no worker carries.
@@ -129,9 +131,11 @@ func (o *Operator) projectionStatus(ctx context.Context, c projection.Consumer, 
 		return s, 0, nil
 	}
 	reads++
-	if _, s.Generations, err = o.live(ctx, c.Name()); err != nil {
+	state, live, err := o.live(ctx, c.Name())
+	if err != nil {
 		return s, reads, err
 	}
+	s.Generations, s.Skipped = live, len(state.Skips)
 	reads++
 	beats, err := o.service.Views.Heartbeats(ctx, c.Name())
 	if err != nil {

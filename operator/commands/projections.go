@@ -68,6 +68,9 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	now := t.Now()
 	rows := [][2]any{{kindOf(&p), p.Projection}, {"state", conditionCell(p.Condition)}, {"oldest", seconds(p.OldestSeconds)}, {"waiting", number(p.Waiting)},
 		{"parked", p.Parked}, {"last full check", m.lastCheck(&p)}}
+	if p.Skipped > 0 {
+		rows = append(rows, [2]any{"skipped", p.Skipped})
+	}
 	if p.LastError != "" {
 		rows = append(rows, [2]any{"last error", p.LastError})
 	}
@@ -87,6 +90,9 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	}
 	if p.Parked > 0 {
 		t.Next(m.Line("parked", "list", p.Projection))
+	}
+	if p.Skipped > 0 {
+		t.Next(m.Line("parked", "skips", p.Projection))
 	}
 	return nil
 }
