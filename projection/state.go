@@ -57,6 +57,11 @@ type State struct {
 	Generations []Generation `json:"generations"`
 }
 
+// Reaction reports whether the state is a reaction's.
+func (s State) Reaction() bool {
+	return len(s.Generations) > 0 && s.Generations[len(s.Generations)-1].Fingerprint == reactionPrint
+}
+
 // Generation is one build of a projection's views.
 type Generation struct {
 	Number uint64 `json:"number"`
