@@ -90,6 +90,6 @@ func (s *Store) headOf(`},
 
 func TestPlantedFaultsAreFound(t *testing.T) {
 	for _, f := range faults {
-		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f) })
+		t.Run(f.Name, func(t *testing.T) { planted.MustBeFoundInTurn(t, f) })
 	}
 }
