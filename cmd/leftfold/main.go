@@ -42,6 +42,17 @@ const defaultStore = "sqlite:shop.db"
 // needCode are the commands that have nothing to say without the code of a service.
 var needCode = []string{"state", "explain", "model"}
 
+// onlyLooking removes what needs code, or acts.
+func onlyLooking(parent *cobra.Command) {
+	for _, c := range parent.Commands() {
+		if slices.Contains(needCode, c.Name()) || commands.ImpactOf(c) == commands.Acts {
+			parent.RemoveCommand(c)
+			continue
+		}
+		onlyLooking(c)
+	}
+}
+
 func newRoot(out *terminal.Terminal) *cobra.Command {
 	store := defaultStore
 	flags := func(f *pflag.FlagSet) {
@@ -61,11 +72,7 @@ func newRoot(out *terminal.Terminal) *cobra.Command {
 			return terminal.Line(append([]string{root.Name()}, words...)...)
 		},
 	})
-	for _, c := range root.Commands() {
-		if slices.Contains(needCode, c.Name()) || commands.ImpactOf(c) == commands.Acts {
-			root.RemoveCommand(c)
-		}
-	}
+	onlyLooking(root)
 	provision := &cobra.Command{Use: "provision", Short: "Make the DynamoDB tables of a service, or add what they lack", RunE: func(cmd *cobra.Command, _ []string) error {
 		if err := provisionStores(cmd.Context(), store); err != nil {
 			return err

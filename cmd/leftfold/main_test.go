@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -93,6 +97,42 @@ func looks(t *testing.T, url string) {
 	must(t, 5, "status", "--check", "--store", url)
 }
 
+// tails lets a tail show what is appended after it has begun.
+func tails(t *testing.T, url string, store eventstore.Store) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	answer, out := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"tail", "--json", "--store", url}, terminal.New(terminal.Options{Stdout: out, Stderr: io.Discard}))
+		_ = out.Close()
+	}()
+	line := make(chan string, 1)
+	go func() {
+		text, _ := bufio.NewReader(answer).ReadString('\n')
+		line <- text
+		_, _ = io.Copy(io.Discard, answer)
+	}()
+	stream, err := eventstore.ParseStreamID("user-3")
+	require.NoError(t, err)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for shown := ""; shown == ""; { // nobody tells when it has begun
+		_, err := store.Append(t.Context(), eventstore.Write{Stream: stream, Revision: eventstore.Any, Events: []eventstore.Event{{Type: "SOLD", Schema: 1, Payload: []byte(`{}`)}}})
+		require.NoError(t, err)
+		select {
+		case shown = <-line:
+			assert.Contains(t, shown, `"stream":"user-3"`)
+		case code := <-ended:
+			require.Fail(t, "the tail has ended", "%d", code)
+		case <-again.C:
+		}
+	}
+	cancel()
+	assert.Contains(t, []int{0, 130}, <-ended)
+}
+
 func TestAStoreInAFileIsLookedAtWithoutTheServicesCode(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.db")
@@ -104,6 +144,10 @@ func TestAStoreInAFileIsLookedAtWithoutTheServicesCode(t *testing.T) {
 	looks(t, "sqlite:"+path) // beside a process that writes
 	require.NoError(t, errors.Join(views.Close(), store.Close()))
 	looks(t, "sqlite:"+path)
+	store, err = sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	tails(t, "sqlite:"+path, store)
 	doctor := must(t, 0, "doctor", "--store", "sqlite:"+path)
 	assert.Contains(t, doctor, "✔ "+path+" is whole: ok")
 	assert.Equal(t, 1, strings.Count(doctor, " is whole"), "store and views are one file")
@@ -146,6 +190,7 @@ func TestTablesAreMadeAndLookedAt(t *testing.T) {
 		"-views may be written: not by these credentials, which may only read"} {
 		assert.Contains(t, doctor, says)
 	}
+	tails(t, url, store)
 }
 
 func TestWhatIsWrongIsSaidWithWhatToDo(t *testing.T) {
@@ -171,10 +216,15 @@ func TestWhatIsWrongIsSaidWithWhatToDo(t *testing.T) {
 
 func TestNothingButProvisionChangesAnything(t *testing.T) {
 	t.Parallel()
-	for _, c := range newRoot(terminal.New(terminal.Options{})).Commands() {
-		if commands.ImpactOf(c) == commands.Acts {
-			assert.Equal(t, "provision", c.Name())
+	var walk func(*cobra.Command)
+	walk = func(parent *cobra.Command) {
+		for _, c := range parent.Commands() {
+			if commands.ImpactOf(c) == commands.Acts {
+				assert.Equal(t, "leftfold provision", c.CommandPath())
+			}
+			assert.NotContains(t, needCode, c.Name())
+			walk(c)
 		}
-		assert.NotContains(t, needCode, c.Name())
 	}
+	walk(newRoot(terminal.New(terminal.Options{})))
 }
