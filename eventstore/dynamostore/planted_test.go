@@ -21,6 +21,17 @@ const (
 // throttles, forgets to answer and hands out pages.
 var faults = []planted.Fault{
 	{
+		Name: "a diagnosis writes what it asks for",
+		Edits: []planted.Edit{{File: "internal/dynamotable/diagnose.go", Old: "\") AND attribute_not_exists(\" + PK + \")\")",
+			New: "\") OR attribute_not_exists(\" + PK + \")\")"}},
+		Test: "^TestADiagnosisSaysOfEachSettingWhetherItIsRight$",
+	},
+	{
+		Name:  "who may write this and not that is taken for one who only reads",
+		Edits: []planted.Edit{{File: "internal/dynamotable/diagnose.go", Old: "len(denied) == len(actions)", New: "len(denied) <= len(actions)"}},
+		Test:  "^TestADiagnosisKnowsWhoMayOnlyReadFromWhoIsDeniedSomething$",
+	},
+	{
 		Name:  "a claim is put without the condition that it is free",
 		Edits: []planted.Edit{{File: allFile, Old: "\tconditionUnheld = \"attribute_not_exists(#stream)\"\n", New: "\tconditionUnheld = \"attribute_not_exists(#stream) OR attribute_exists(#stream)\"\n"}},
 		Test:  "^TestStore$/^contract$/^claims$",
