@@ -213,11 +213,14 @@ func TestLookingWritesNothing(t *testing.T) {
 	require.NoError(t, err)
 	ctx := t.Context()
 	for name, look := range map[string]func() error{
-		"status":   func() error { _, err := o.Status(ctx); return err },
-		"parked":   func() error { _, err := o.Parked(ctx, ""); return err },
-		"streams":  func() error { _, err := o.Streams(ctx, operator.StreamQuery{}); return err },
-		"events":   func() error { _, err := o.Events(ctx, operator.EventQuery{Stream: s.stream("1")}); return err },
-		"state":    func() error { _, err := o.State(ctx, operator.StateQuery{Stream: s.stream("1"), Diff: true}); return err },
+		"status":  func() error { _, err := o.Status(ctx); return err },
+		"parked":  func() error { _, err := o.Parked(ctx, ""); return err },
+		"streams": func() error { _, err := o.Streams(ctx, operator.StreamQuery{}); return err },
+		"events":  func() error { _, err := o.Events(ctx, operator.EventQuery{Stream: s.stream("1")}); return err },
+		"state": func() error {
+			_, err := o.State(ctx, operator.StateQuery{Stream: s.stream("1"), Diff: true})
+			return err
+		},
 		"verify":   func() error { _, err := o.Verify(ctx, operator.VerifyOptions{Views: true}); return err },
 		"activity": func() error { _, err := o.Activity(ctx, operator.ActivityQuery{}); return err },
 	} {

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/dynamocost"
 	"github.com/leftfold/leftfold/projection"
@@ -21,21 +21,16 @@ func (a *app) operated(ctx context.Context) (operator.Service, error) {
 
 func (s *Service) operated() operator.Service {
 	return operator.Service{
-		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(), Categories: []string{customerCategory},
+		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(),
 		Store: s.Store, Views: s.Views, States: []operator.Folder{operator.StateOf(s.Customers)},
 		Costs: dynamocost.Model{}, Usage: s.Usage, Close: s.Close,
 	}
 }
 
-// allConsumers are what the commands of the shop feed: the projections, and the reactions by
-// their names, since nothing is sent while one looks.
+// allConsumers are the projections, and the reactions, to be told of: these have no mailbox
+// and no bus.
 func allConsumers() []projection.Consumer {
-	nothing := projection.ReactAny(func(context.Context, projection.Event[eventstore.Event]) error { return nil })
-	consumers := viewConsumers()
-	for _, name := range []string{mailsReaction, busReaction} {
-		consumers = append(consumers, projection.MustNewReaction(name, Events, projection.Follow(customerCategory), nothing))
-	}
-	return consumers
+	return append(viewConsumers(), new(mailbox).reaction(), publishing(new(eventbridge.Publisher)))
 }
 
 // findCustomer is the hint for a command on a customer who is not there.
@@ -44,9 +39,4 @@ func (a *app) findCustomer(command, user string) string {
 		return "leave out " + customerCategory + "-, which is of the stream's name: " + a.command(command, stream.ID())
 	}
 	return a.command("streams") + " lists the customers, as user-ID"
-}
-
-// loadCustomer is the state of a customer now.
-func (s *Service) loadCustomer(ctx context.Context, user string) (aggregate.Loaded[Customer], error) {
-	return s.Customers.Load(ctx, user)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,7 @@ import (
 // looks are all commands that look, as somebody types them.
 var looks = []string{
 	"status", "status --check", "status --check --max-oldest 30s --json", "projections", "projections totals", "streams", "streams order --limit 2", "events order-2", "events order-2 --backward --limit 1",
-	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "verify", "verify --views", "doctor", "activity",
+	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "parked try totals", "verify", "verify --views", "model", "model --mermaid", "doctor", "activity",
 }
 
 // In a bubble every moment is known: it begins in the year 2000.
@@ -115,6 +116,67 @@ func TestNamesAndTemplatesForScripts(t *testing.T) {
 	})
 }
 
+// A reason is "it_is_mended" here: words have no spaces in these lines.
+func TestAnActionShowsItsPlanAsksAndIsRecorded(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		p.mend()
+		for _, line := range []string{"parked try totals", "parked try totals order-3", "parked retry totals order-3 --dry-run", "parked retry totals --all --dry-run --json", "parked retry totals",
+			"parked retry totals order-1 --reason it_is_mended", "parked retry totals order-3", "parked retry totals order-3 --reason why", "parked retry totals order-3 --reason it_is_mended"} {
+			p.types(line)
+		}
+		p.note("on a terminal, where the answer is: no")
+		p.width, p.answers, p.env["NO_COLOR"] = 100, "no\n", "1"
+		p.types("parked retry totals order-3 --reason it_is_mended --actor anna@ops")
+		p.answers = "y\n"
+		p.note("and: yes")
+		p.env["LEFTFOLD_ACTOR"] = "anna@ops"
+		p.types("parked retry totals order-3 --reason it_is_mended")
+		p.width = 0
+		p.types("parked retry totals --all --reason it_is_mended --yes")
+		p.types("sweep --reason is_all_there --yes --json")
+		p.types("parked retry totals --all --reason it_is_mended --yes --actor bo")
+		p.note("somebody puts it right")
+		p.totals, p.mended = newProgram(t).totals, nil
+		p.types("parked list --quiet")
+		p.types("activity")
+		p.types("activity --limit 1 --json")
+		p.types("status")
+		p.compare("act")
+	})
+}
+
+func TestAnActionThatCanNotBeRecordedIsNotDone(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		p.mend()
+		p.store = readOnly{p.store}
+		require.Equal(t, terminal.Failed, p.types("parked retry totals --all --reason it_is_mended --yes"))
+		assert.Contains(t, p.text.String(), "retry was not begun, since it could not be recorded: "+errReadOnly.Error())
+		p.types("parked list --quiet")
+		assert.Contains(t, p.text.String(), "order-3@2")
+	})
+}
+
+func TestATailShowsWhatIsStoredFromNowOn(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			p.types("tail --limit 3 --json")
+		}()
+		synctest.Wait()
+		for i := range 4 {
+			p.order("77", "tea", i+1, "")
+		}
+		<-ended
+		p.types("tail x!")
+		p.types("tail --limit -1")
+		p.compare("tail")
+	})
+}
+
 // damaged is a store that can not read one stream.
 type damaged struct{ memory }
 
@@ -176,7 +238,11 @@ func TestCommandsOnALockedStore(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		p.failed = locked{}
 		for _, line := range append(looks, "status --json") {
-			require.Equal(t, terminal.Failed, p.types(line))
+			want := terminal.Failed
+			if strings.HasPrefix(line, "model") {
+				want = terminal.Done // it reads no store
+			}
+			require.Equal(t, want, p.types(line), line)
 		}
 		p.compare("locked")
 	})
@@ -205,7 +271,7 @@ func TestCommandsThatLookWriteNothing(t *testing.T) {
 		each(root, func(c *cobra.Command) {
 			switch commands.ImpactOf(c) {
 			case commands.Looks:
-				assert.True(t, tried[c.CommandPath()] || c.Name() == "explain" || c.Name() == "list", "%s is not tried", c.CommandPath())
+				assert.True(t, tried[c.CommandPath()] || c.Name() == "explain" || c.Name() == "tail", "%s is not tried", c.CommandPath())
 			case commands.Acts, commands.Other:
 			default:
 				assert.Fail(t, c.CommandPath()+" is not marked")

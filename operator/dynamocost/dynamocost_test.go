@@ -67,7 +67,7 @@ func full(t *testing.T) *memstore.Store {
 
 func explained(t *testing.T, store *memstore.Store, name string) operator.Explained {
 	t.Helper()
-	o, err := operator.New(operator.Service{Events: registry, Store: store, Consumers: consumers(), Categories: []string{"user"}, Costs: dynamocost.Model{}})
+	o, err := operator.New(operator.Service{Events: registry, Store: store, Consumers: consumers(), Costs: dynamocost.Model{}})
 	require.NoError(t, err)
 	e, err := o.Explain(t.Context(), name, 1000)
 	require.NoError(t, err)
