@@ -57,6 +57,11 @@ var faults = []planted.Fault{
 		Test:  "^TestATransactionOfWhichNotAllIsToldIsSentAgain$",
 	},
 	{
+		Name:  "an older snapshot takes the place of a newer one",
+		Edits: []planted.Edit{{File: "eventstore/dynamostore/snapshot.go", Old: "OR #last < :last\"", New: "OR #last <> :last\""}},
+		Test:  "^TestStore$/^contract$/^snapshots$",
+	},
+	{
 		Name:  "a strict id is not looked for",
 		Edits: []planted.Edit{{File: settleFile, Old: "\tif own, err := t.recall(s.Recalled); own != nil || err != nil {\n", New: "\tif own, err := t.recall(nil); own != nil || err != nil {\n"}},
 		Test:  "^TestStore$/^contract$/^strict_ids$",
