@@ -17,15 +17,8 @@ import (
 // service's: no projection follows it unless it names it.
 const ActivityCategory = "leftfold"
 
-// ActivityStream is where actions are recorded.
-var ActivityStream = must(eventstore.NewStreamID(ActivityCategory, "operator"))
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
+// ActivityStream is where actions are recorded: leftfold-operator.
+var ActivityStream, _ = eventstore.NewStreamID(ActivityCategory, "operator") // a name that is valid
 
 // ActionBegun is an event of [ActivityStream]: somebody is about to do something. It is recorded
 // before anything is done: what can not be recorded is not done.

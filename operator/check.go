@@ -44,6 +44,9 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 		c.Failures = append(c.Failures, p.Projection+": "+fmt.Sprintf(format, args...))
 	}
 	c.Parked += p.Parked
+	if p.Condition == NotStarted {
+		return
+	}
 	switch {
 	case p.OldestSeconds == nil:
 		c.OldestSeconds = nil

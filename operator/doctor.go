@@ -151,6 +151,7 @@ func (d *doctor) generations(c projection.Consumer, s *ProjectionStatus) {
 	g, built := s.Active()
 	p, isProjection := c.(*projection.Projection)
 	switch {
+	case s.Condition == NotStarted:
 	case !built:
 		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
 	case !isProjection:
@@ -181,6 +182,9 @@ func (d *doctor) workers(status Status) {
 	const check = "workers report"
 	builds, silent := map[string]bool{}, []string{}
 	for _, p := range status.Projections {
+		if p.Condition == NotStarted {
+			continue
+		}
 		heard := false
 		for _, b := range p.Workers {
 			if status.At.Sub(b.At) <= Silence {

@@ -196,9 +196,9 @@ func (o *Operator) estimate(ctx context.Context, c projection.Consumer, sample *
 // prepared returns an engine that has everything before it. In place of a reaction there is
 // one that does nothing, from the beginning on.
 func (o *Operator) prepared(ctx context.Context, c projection.Consumer, sample *memstore.Store, views projection.ViewStore) (*projection.Engine, error) {
-	if _, ok := c.(*projection.Reaction); ok {
+	if r, ok := c.(*projection.Reaction); ok {
 		nothing := projection.ReactAny(func(context.Context, projection.Event[eventstore.Event]) error { return nil })
-		idle, err := projection.NewReaction(c.Name(), o.service.Events, projection.Follow(o.categories...), nothing)
+		idle, err := projection.NewReaction(c.Name(), o.service.Events, projection.Follow(r.Categories()...), nothing)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,8 @@ type Service struct {
 	// Consumers are the projections and reactions, those that other programs of the
 	// service feed too. Defaults to none.
 	Consumers []projection.Consumer
-	// Categories are those of the service's streams. Defaults to those of States.
+	// Categories are those of the service's streams beside those that Consumers follow and
+	// that States are of. Defaults to none.
 	Categories []string
 	// Store is the event store. What it is beside that, such as an [eventstore.Directory],
 	// is found out.
@@ -31,6 +32,12 @@ type Service struct {
 	Views projection.ViewStore
 	// States fold the streams of a category each; see [StateOf]. Defaults to none.
 	States []Folder
+	// Engine, if not nil, returns an engine of the consumers that this program may feed: their
+	// code runs, and reactions have their effects. Defaults to one of the projections among
+	// Consumers.
+	Engine func(ctx context.Context) (*projection.Engine, error)
+	// Tailer shows what is stored as it happens. Defaults to Store, if it is one.
+	Tailer eventstore.Tailer
 	// Costs says what things cost on the store. Defaults to nothing being known of it.
 	Costs CostModel
 	// Usage, if not nil, tells what the program has used of its stores so far; see
@@ -38,6 +45,26 @@ type Service struct {
 	Usage func() Usage
 	// Close, if not nil, gives up what was opened for the service.
 	Close func() error
+}
+
+// AllCategories returns the categories of the service's streams, sorted.
+func (s *Service) AllCategories() []string {
+	all := slices.Clone(s.Categories)
+	for _, c := range s.Consumers {
+		all = append(all, categoriesOf(c)...)
+	}
+	for _, f := range s.States {
+		all = append(all, f.category)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func categoriesOf(c projection.Consumer) []string {
+	if r, ok := c.(*projection.Reaction); ok {
+		return r.Categories()
+	}
+	return c.(*projection.Projection).Categories()
 }
 
 // Usage is what requests to stores took.
@@ -64,16 +91,13 @@ func New(s Service) (*Operator, error) {
 	if s.Store == nil {
 		return nil, fmt.Errorf("%w: a service without a store", eventstore.ErrInvalid)
 	}
-	o := &Operator{service: s, categories: slices.Clone(s.Categories), folders: map[string]Folder{}, now: time.Now}
+	o := &Operator{service: s, categories: s.AllCategories(), folders: map[string]Folder{}, now: time.Now}
 	for _, f := range s.States {
 		if _, twice := o.folders[f.category]; twice {
 			return nil, fmt.Errorf("%w: category %q has two states", eventstore.ErrInvalid, f.category)
 		}
 		o.folders[f.category] = f
-		o.categories = append(o.categories, f.category)
 	}
-	slices.Sort(o.categories)
-	o.categories = slices.Compact(o.categories)
 	for _, c := range o.categories {
 		if err := eventstore.CheckCategory(c); err != nil {
 			return nil, err

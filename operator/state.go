@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/leftfold/leftfold/aggregate"
@@ -73,7 +74,8 @@ type State struct {
 func (o *Operator) State(ctx context.Context, q StateQuery) (State, error) {
 	folder, ok := o.folders[q.Stream.Category()]
 	if !ok {
-		return State{}, &NotFoundError{What: "state of a category", Name: q.Stream.Category(), There: slices.Sorted(maps.Keys(o.folders))}
+		return State{}, &NotFoundError{What: "state", Name: q.Stream.String(), Reason: fmt.Sprintf("the program tells no states of category %q; those it tells are of: %s",
+			q.Stream.Category(), strings.Join(slices.Sorted(maps.Keys(o.folders)), ", "))}
 	}
 	s, err := folder.load(ctx, q.Stream.ID(), q.Version, q.At)
 	if errors.Is(err, aggregate.ErrNotFound) {

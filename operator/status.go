@@ -16,6 +16,8 @@ type Condition string
 const (
 	// NotBuilt: no generation was ever begun.
 	NotBuilt Condition = "not built"
+	// NotStarted: the same of a reaction, which somebody may not want to run at all.
+	NotStarted Condition = "not started"
 	// IsParked: some streams wait, because an event of theirs failed.
 	IsParked Condition = "parked"
 	// IsFrozen: a live generation is of a version that no worker carries.
@@ -121,8 +123,9 @@ func (o *Operator) Projection(ctx context.Context, name string) (ProjectionStatu
 
 func (o *Operator) projectionStatus(ctx context.Context, c projection.Consumer, now time.Time) (s ProjectionStatus, reads int, err error) {
 	_, reaction := c.(*projection.Reaction)
-	s = ProjectionStatus{Projection: c.Name(), Reaction: reaction, Condition: NotBuilt}
+	s = ProjectionStatus{Projection: c.Name(), Reaction: reaction}
 	if o.service.Views == nil {
+		s.Condition = s.judge(now)
 		return s, 0, nil
 	}
 	reads++
@@ -203,6 +206,8 @@ func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbea
 func (s *ProjectionStatus) judge(now time.Time) Condition {
 	g, ok := s.Active()
 	switch {
+	case !ok && s.Reaction:
+		return NotStarted
 	case !ok:
 		return NotBuilt
 	case s.Parked > 0:

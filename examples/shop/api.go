@@ -14,6 +14,7 @@ import (
 	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/handlers/httpapi"
 	"github.com/leftfold/leftfold/handlers/query"
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -156,7 +157,7 @@ var refusals = []dispatch.Refusal{
 	{Err: ErrTooManyReturned, Code: "too-many-returned"},
 	{Err: ErrMerged, Code: "merged"},
 	{Err: eventstore.ErrClaimTaken, Code: "email-taken", Text: "another customer has this address"},
-	{Err: errNotFound, Class: dispatch.NotFound},
+	{Err: operator.ErrNotFound, Class: dispatch.NotFound},
 }
 
 // api answers over HTTP. The shop knows no passwords, so everybody may do everything: what

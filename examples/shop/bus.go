@@ -9,6 +9,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -51,7 +52,7 @@ func (a *app) publishCommand() *cobra.Command {
 
 func (a *app) publish(ctx context.Context, opts busOptions) (err error) {
 	if opts.bus == "" {
-		return &spokenError{class: errUsage, text: "shop publish: --bus is missing", hint: "name the bus: " + a.command("publish", "--bus", "default")}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: "shop publish: --bus is missing", Fix: "name the bus: " + a.command("publish", "--bus", "default")}
 	}
 	publisher, err := openBus(ctx, opts.bus)
 	if err != nil {
@@ -90,17 +91,17 @@ func (a *app) startPublishing(ctx context.Context, s *Service, reaction *project
 		if err != nil {
 			return err
 		}
-		return &spokenError{class: errUsage, text: fmt.Sprintf("shop publish: %s has events already, and has published none", a.store),
-			hint: "say where to begin: " + a.command("publish", "--bus", opts.bus, "--from", "beginning") + " publishes all of them, --from now only what comes"}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("shop publish: %s has events already, and has published none", a.store),
+			Fix: "say where to begin: " + a.command("publish", "--bus", opts.bus, "--from", "beginning") + " publishes all of them, --from now only what comes"}
 	}
 	return nil
 }
 
 func (a *app) printPublish(r projection.SweepReport) error {
-	if a.json {
-		return printJSON(a.stdout, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
+	if a.out.JSON {
+		return printJSON(a.stdout(), projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s of %s behind; went through %s, %s\n", thousands(r.Behind),
-		counted(r.Streams, "stream was", "streams were"), counted(r.Events, "event"), perSecond(r.Events, r.Took))
+	_, err := fmt.Fprintf(a.stdout(), "%s of %s behind; went through %s, %s\n", terminal.Thousands(r.Behind),
+		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), terminal.PerSecond(r.Events, r.Took))
 	return err
 }

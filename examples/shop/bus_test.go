@@ -191,7 +191,7 @@ func TestAStreamThatTheBusRefusesIsListedAsParked(t *testing.T) {
 	s.must("load", "sales.csv")
 	a := s.run("publish", "--bus", "default", "--from", "beginning")
 	assert.Equal(t, 0, a.code)
-	assert.Contains(t, a.stderr, "warning: streams that wait on an event that failed: 1; see: shop parked\n")
+	assert.Contains(t, a.stderr, "warning: streams that wait on an event that failed: 1; see: shop parked list\n")
 	parked := decode[parkedStream](t, s.must("parked", "--json"))
 	assert.Equal(t, "bus", parked.Projection)
 	assert.Equal(t, "PURCHASE_RETURNED", parked.Type)
@@ -237,7 +237,7 @@ func TestAReturnThatTheWarehouseReportsIsBookedOnce(t *testing.T) {
 	assert.Equal(t, fmt.Sprintf("took %d events\n", 2*bus.Accepted()), s.must("receive", "events.json"))
 	assert.Equal(t, 2*bus.Accepted(), decode[receiveAnswer](t, s.must("receive", "events.json", "--json")).Events)
 	s.must("project")
-	assert.Contains(t, s.must("state", "17850"), "in 5 returns", "one was there before")
+	assert.Contains(t, s.must("state", "user-17850"), "returnCount    5\n", "one was there before")
 	assert.Contains(t, s.must("events", "user-17850"), "PURCHASE_RETURNED")
 
 	before := bus.Accepted()

@@ -20,6 +20,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/operator"
 )
 
 const (
@@ -96,7 +97,7 @@ func (h *hand) command(ctx context.Context, id string, i int) error {
 	case 0, 1:
 		_, err = h.Merge(ctx, guest, user)
 	case 2, 3:
-		_, err = h.Customers.Execute(ctx, who, SetEmail(fmt.Sprintf("%d@example.com", n)), aggregate.CommandID(id))
+		_, err = h.Customers.Execute(ctx, who, SetEmail(fmt.Sprintf("%d@example.com", h.random.IntN(2*crowdUsers))), aggregate.CommandID(id))
 	case 4, 5:
 		_, err = h.Customers.Execute(ctx, who, returnAny(n), aggregate.CommandID(id))
 	default:
@@ -121,7 +122,7 @@ func returnAny(n int) aggregate.Decision[Customer, CustomerEvent] {
 }
 
 func isRefusal(err error) bool {
-	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, errNotFound, eventstore.ErrClaimTaken, eventstore.ErrConflict},
+	return slices.ContainsFunc([]error{ErrMerged, ErrUnknownPurchase, ErrTooManyReturned, operator.ErrNotFound, eventstore.ErrClaimTaken, eventstore.ErrConflict},
 		func(refusal error) bool { return errors.Is(err, refusal) })
 }
 

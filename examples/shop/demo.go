@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -39,12 +41,12 @@ func (a *app) demo(ctx context.Context) (err error) {
 	a.store = "sqlite:" + filepath.Join(dir, "shop.db")
 
 	orders := simulateDay()
-	fmt.Fprintf(a.stdout, "A day of trade: %s orders of %d customers, on %s\n", thousands(len(orders)), countUsers(orders), a.store)
+	fmt.Fprintf(a.stdout(), "A day of trade: %s orders of %d customers, on %s\n", terminal.Thousands(len(orders)), countUsers(orders), a.store)
 	acknowledged, err := a.tradeUntilKilled(ctx, orders)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stdout, "Another process opens the store and sends the whole day again, since no till knows how far it got.")
+	fmt.Fprintln(a.stdout(), "Another process opens the store and sends the whole day again, since no till knows how far it got.")
 	if _, err := a.runTrade(ctx, len(orders), len(orders)); err != nil {
 		return err
 	}
@@ -71,8 +73,8 @@ func (a *app) tradeUntilKilled(ctx context.Context, orders []order) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(a.stdout, "SIGKILL at %s, after %s acknowledged orders.\n",
-		orders[min(killAt, len(orders)-1)].At.Format("15:04"), thousands(len(acknowledged)))
+	fmt.Fprintf(a.stdout(), "SIGKILL at %s, after %s acknowledged orders.\n",
+		orders[min(killAt, len(orders)-1)].At.Format("15:04"), terminal.Thousands(len(acknowledged)))
 	return acknowledged, nil
 }
 
@@ -93,19 +95,19 @@ func (a *app) runTrade(ctx context.Context, total, killAt int) ([]string, error)
 	if err := child.Start(); err != nil {
 		return nil, err
 	}
-	p := newProgress(a.stderr)
+	p := a.out.Progress()
 	began := time.Now()
 	var acknowledged []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		acknowledged = append(acknowledged, lines.Text())
-		p.show("trading: %s of %s orders, %s", thousands(len(acknowledged)), thousands(total), perSecond(len(acknowledged), time.Since(began)))
+		p.Show("trading: %s of %s orders, %s", terminal.Thousands(len(acknowledged)), terminal.Thousands(total), terminal.PerSecond(len(acknowledged), time.Since(began)))
 		if killAt < total && len(acknowledged) == killAt {
 			if err := child.Process.Kill(); err != nil {
 				return nil, errors.Join(err, child.Wait())
 			}
 		}
 	}
-	p.end()
+	p.End()
 	err = child.Wait()
 	if killAt < total {
 		if len(acknowledged) < killAt || err == nil {
@@ -142,20 +144,24 @@ func (a *app) prove(ctx context.Context, s *Service, orders []order, acknowledge
 		}
 		events += o.events()
 	}
-	report, err := verifyStore(ctx, s.Store)
+	o, err := operator.New(s.operated())
+	if err != nil {
+		return err
+	}
+	report, err := o.Verify(ctx, operator.VerifyOptions{})
 	if err != nil {
 		return err
 	}
 	if report.Events != events || len(report.Faults) > 0 {
-		return fmt.Errorf("the store has %d events instead of %d, faults: %q", report.Events, events, report.Faults)
+		return fmt.Errorf("the store has %d events instead of %d, faults: %v", report.Events, events, report.Faults)
 	}
 	rows, err := compareViews(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "  ✔ every acknowledged order is there, %s of %s\n", thousands(len(acknowledged)), thousands(len(acknowledged)))
-	fmt.Fprintf(a.stdout, "  ✔ every order took effect once: %s events, no gap, none doubled\n", thousands(events))
-	fmt.Fprintf(a.stdout, "  ✔ the views equal a plain fold of the events: %s rows\n\n", thousands(rows))
+	fmt.Fprintf(a.stdout(), "  ✔ every acknowledged order is there, %s of %s\n", terminal.Thousands(len(acknowledged)), terminal.Thousands(len(acknowledged)))
+	fmt.Fprintf(a.stdout(), "  ✔ every order took effect once: %s events, no gap, none doubled\n", terminal.Thousands(events))
+	fmt.Fprintf(a.stdout(), "  ✔ the views equal a plain fold of the events: %s rows\n\n", terminal.Thousands(rows))
 	return nil
 }
 
@@ -201,7 +207,7 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stdout, "Best sellers")
+	fmt.Fprintln(a.stdout(), "Best sellers")
 	if err := a.printProducts(best, false); err != nil {
 		return err
 	}
@@ -211,7 +217,7 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 		return err
 	}
 	answer.Next = ""
-	fmt.Fprintln(a.stdout)
+	fmt.Fprintln(a.stdout())
 	if err := a.printHistory(answer, 5); err != nil {
 		return err
 	}
@@ -220,9 +226,9 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\nThe same customer at noon, folded from the events up to then: version %d, spent %s, returned %s\n\n",
+	fmt.Fprintf(a.stdout(), "\nThe same customer at noon, folded from the events up to then: version %d, spent %s, returned %s\n\n",
 		then.Version, then.State.TotalSpent, then.State.TotalReturned)
-	fmt.Fprint(a.stdout, tryNext)
+	fmt.Fprint(a.stdout(), tryNext)
 	return nil
 }
 

@@ -41,8 +41,8 @@ func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
 	for _, line := range []string{
 		"lod", "histroy 17850", "frobnicate", "help frobnicate", "load", "load a.csv b.csv", "demo now", "dump",
 		"history 17850 --limit", "history 17850 --limit ten", "history 17850 --limit 0", "history 17850 --limit 1001", "top --limit 0",
-		"streams --limit -1", "streams --after 17850", "events 17850", "state 17850 --version -1", "state 17850 --version 0",
-		"state 17850 --version 1 --at 2011-01-01", "state 17850 --at yesterday",
+		"streams --limit -1", "streams --after 17850", "events 17850", "events user-1 --color blue", "state user-17850 --version -1", "state user-17850 --version 0",
+		"state user-17850 --version 1 --at 2011-01-01", "state user-17850 --at yesterday", "parked lst", "parked show purchases", "status --max-oldest soon", "status --max-oldest 5s",
 		"top --store dynamodb:shop", "top --store shop.db", "top --store sqlite:",
 	} {
 		s.types(line)
@@ -89,8 +89,8 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 		s.types(line)
 	}
 	for _, line := range []string{
-		"stats mug", "history 1", "history user-17850", "history user-", "history 17850 --after 42", "dump best-sellers", "state 1", "state user-17850", "state 17850 --version 4",
-		"state 17850 --at 2010-12-01T08:25:59Z", "events user-1", "events product-MUG", "streams --after user-zzz",
+		"stats mug", "history 1", "history user-17850", "history user-", "history 17850 --after 42", "dump best-sellers", "state user-1", "state 17850", "state product-MUG", "state user-17850 --version 4",
+		"state user-17850 --at 2010-12-01T08:25:59Z", "events user-1", "events product-MUG", "streams --after user-zzz",
 	} {
 		s.types(line)
 	}
@@ -184,16 +184,10 @@ func TestAnEventThatTheProgramDoesNotKnowIsNamed(t *testing.T) {
 	s.append("17850", "LOYALTY_JOINED", `{"tier":"gold"}`)
 	s.append("guest-2", "PURCHASE_MADE", `{"quantity":"six"}`)
 	s.put("more.csv", csvHeader+"9,MUG,STONEWARE MUG,6,2010-12-05 08:26:00,2.55,17850.0,France\n")
-	for _, line := range []string{"state 17850", "state 17850 --version 3", "state guest-2", "load more.csv", "verify"} {
+	for _, line := range []string{"state user-17850", "state user-17850 --version 3", "state user-guest-2", "load more.csv", "verify"} {
 		s.types(line)
 	}
 	s.compare("unknown-event")
-}
-
-func TestWhatKeepsSeveralProjectionsBackIsSaidOnce(t *testing.T) {
-	t.Parallel()
-	err := errors.Join(errors.New("locked"), errors.New("damaged"), errors.New("locked"))
-	assert.Equal(t, "locked\ndamaged", distinctLines(err))
 }
 
 // Another process holds the file for longer than the shop waits, which is ten seconds.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -71,7 +72,7 @@ func TestAFullDiskIsNamedAndTheSameCommandGoesOnWhenThereIsRoom(t *testing.T) {
 		a := s.here(command...)
 		goesOn := `^1 of 1 stream was behind; applied [\d,]+ events to 2 projections, `
 		if command[0] == "load" {
-			stored := strings.Count(s.here("events", "user-17850").stdout, "\n")
+			stored := strings.Count(s.here("events", "user-17850", "--json").stdout, "\n")
 			assert.Positive(t, stored)
 			assert.Contains(t, a.stderr, fmt.Sprintf("stopped: %d events of %s are known to be in the store\n", stored, data.Path))
 			a.stderr = strings.Replace(a.stderr, strconv.Itoa(stored), "N", 1)
@@ -106,7 +107,7 @@ func TestAFullDiskUnderTheRejectsStopsALoadAndIsSaidOnce(t *testing.T) {
 // says what to do in its own terms.
 func TestHintsAreAboutCommandsOfTheShop(t *testing.T) {
 	t.Parallel()
-	a := &app{store: defaultStore}
+	a := &app{store: defaultStore, out: terminal.New(terminal.Options{})}
 	for hint, err := range map[string]error{
 		"free some space and give the command again; what was done is not done twice": &eventstore.OutcomeUnknownError{Err: fullError{}},
 		"give the command again; what was done is not done twice":                     &eventstore.OutcomeUnknownError{Err: errors.New("killed")},

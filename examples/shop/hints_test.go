@@ -17,7 +17,7 @@ func (s *shop) paste(line string) answer {
 	program, err := binary()
 	require.NoError(s, err)
 	p := &process{Cmd: exec.CommandContext(s.Context(), "sh", "-c", line)}
-	p.Dir, p.Env = s.dir, append(os.Environ(), "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+	p.Dir, p.Env = s.dir, append(os.Environ(), "LEFTFOLD_HINTS=1", "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	require.NoError(s, p.Start())
 	return p.wait()
@@ -51,13 +51,12 @@ func TestProposedCommandsCanBePastedWhateverTheStore(t *testing.T) {
 				{"history 1", []string{"streams", "project"}},
 				{"history 17850 --limit 1", []string{"history 17850 --limit 1 --after "}},
 				{"history user-17850", []string{"history 17850", "project"}},
-				{"state 1", []string{"streams"}},
-				{"state user-17850", []string{"state 17850"}},
+				{"state user-1", []string{"streams"}},
 				{"events user-1", []string{"streams"}},
 				{"streams --limit 1", []string{"streams --limit 1 --after user-17850"}},
 				{"streams --limit 3", []string{"streams --limit 3 --after 'user-guest-6 $HOME'"}},
 				{"streams --limit 3 --json", []string{"streams --limit 3 --after 'user-guest-6 $HOME' --json"}},
-				{"project", []string{"parked"}},
+				{"project", []string{"parked list"}},
 			} {
 				if step.typed == "project" {
 					appendTo(t, path, "17850", "LOYALTY_JOINED", "{}")

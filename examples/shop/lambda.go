@@ -22,6 +22,7 @@ import (
 	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/handlers/httpapi"
 	"github.com/leftfold/leftfold/handlers/streams"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -61,14 +62,14 @@ func serve(name string, stderr io.Writer) int {
 	all := functions(c)
 	var err error
 	if !strings.HasPrefix(c.store, "dynamodb:") {
-		err = &spokenError{class: errUsage, text: fmt.Sprintf("%s=%s: a function works on DynamoDB", storeVariable, c.store), hint: "set it to the prefix of the tables, for example dynamodb:shop"}
+		err = &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("%s=%s: a function works on DynamoDB", storeVariable, c.store), Fix: "set it to the prefix of the tables, for example dynamodb:shop"}
 	}
 	if all[name] == nil {
-		err = &spokenError{class: errUsage, text: fmt.Sprintf("there is no function %q", name), hint: "the handler is one of " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")}
+		err = &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("there is no function %q", name), Fix: "the handler is one of " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")}
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "error: %s\nhint: %s\n", err, eventstore.Hint(err))
-		return exitCode(err)
+		return int(terminal.CodeOf(err))
 	}
 	lambda.Start(all[name])
 	return 0
@@ -82,7 +83,7 @@ func (c cloud) views(ctx context.Context) (*dynamostore.Store, *projection.Engin
 // publishing connects with the stores and the bus, and with an engine that publishes.
 func (c cloud) publishing(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
 	if c.bus == "" {
-		return nil, nil, withHint(fmt.Errorf("%s is not set", busVariable), "set it to the name or the ARN of the bus")
+		return nil, nil, terminal.WithHint(fmt.Errorf("%s is not set", busVariable), "set it to the name or the ARN of the bus")
 	}
 	publisher, err := openBus(ctx, c.bus)
 	if err != nil {

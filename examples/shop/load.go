@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leftfold/leftfold/examples/shop/retail"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 func (a *app) loadCommand() *cobra.Command {
@@ -30,12 +31,12 @@ func (a *app) loadCommand() *cobra.Command {
 func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return withHint(err, "give the path of a CSV that this user may read")
+		return terminal.WithHint(err, "give the path of a CSV that this user may read")
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return &spokenError{class: errUsage, text: fmt.Sprintf("shop load: %s is a directory, not a CSV", path),
-			hint: "give the path of one CSV file, plain or gzipped"}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("shop load: %s is a directory, not a CSV", path),
+			Fix: "give the path of one CSV file, plain or gzipped"}
 	}
 	// What can be refused is, before there is a store.
 	sales, err := retail.Open(file)
@@ -56,15 +57,15 @@ func (a *app) load(ctx context.Context, path, rejects string) (err error) {
 		return err
 	}
 
-	l := newLoader(s, out, newProgress(a.stderr))
+	l := newLoader(s, out, a.out.Progress())
 	err = l.run(ctx, sales)
-	l.progress.end()
+	l.progress.End()
 	if err != nil {
-		fmt.Fprintf(a.stderr, "stopped: %s known to be in the store\n",
-			counted(l.report.Events+l.report.Known, "event of "+path+" is", "events of "+path+" are"))
+		fmt.Fprintf(a.stderr(), "stopped: %s known to be in the store\n",
+			terminal.Counted(l.report.Events+l.report.Known, "event of "+path+" is", "events of "+path+" are"))
 		err = fmt.Errorf("load %s: %w", path, err)
 		if a.hintFor(err) == "" {
-			return withHint(err, "load it again when the cause is gone; nothing is stored twice")
+			return terminal.WithHint(err, "load it again when the cause is gone; nothing is stored twice")
 		}
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *app) openRejects(path, input string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, &spokenError{text: fmt.Sprintf("--rejects: %v", err), hint: "name a file that can be written"}
+		return nil, &terminal.Error{Text: fmt.Sprintf("--rejects: %v", err), Fix: "name a file that can be written"}
 	}
 	return f, nil
 }
@@ -126,19 +127,19 @@ type loadReport struct {
 }
 
 func (a *app) printLoad(r loadReport) error {
-	if a.json {
-		return printJSON(a.stdout, r)
+	if a.out.JSON {
+		return printJSON(a.stdout(), r)
 	}
 	took := time.Duration(r.Seconds * float64(time.Second))
-	parts := counted(r.Parts, "part")
+	parts := terminal.Counted(r.Parts, "part")
 	if r.Parts > 1 {
 		parts += ", each a commit"
 	}
-	fmt.Fprintf(a.stdout, "loaded %s in %s, %s; %s there already; %s rejected\n", counted(r.Events, "event"), parts,
-		perSecond(r.Events, took), counted(r.Known, "event"), counted(r.Rejected, "row"))
+	fmt.Fprintf(a.stdout(), "loaded %s in %s, %s; %s there already; %s rejected\n", terminal.Counted(r.Events, "event"), parts,
+		terminal.PerSecond(r.Events, took), terminal.Counted(r.Known, "event"), terminal.Counted(r.Rejected, "row"))
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
-		fmt.Fprintf(a.stdout, "  %6s  %s\n", thousands(r.Reasons[reason]), reason)
+		fmt.Fprintf(a.stdout(), "  %6s  %s\n", terminal.Thousands(r.Reasons[reason]), reason)
 	}
-	fmt.Fprintln(a.stderr, "next:", a.command("project"))
+	a.out.Next(a.command("project"))
 	return nil
 }

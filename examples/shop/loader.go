@@ -14,6 +14,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/retail"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // loader brings the parts of a file into the store. Those of one customer stay in order.
 type loader struct {
 	service  *Service
-	progress *progress
+	progress *terminal.Progress
 	began    time.Time
 
 	mu      sync.Mutex // guards what follows
@@ -37,7 +38,7 @@ type loader struct {
 	report  loadReport
 }
 
-func newLoader(s *Service, rejects io.Writer, p *progress) *loader {
+func newLoader(s *Service, rejects io.Writer, p *terminal.Progress) *loader {
 	l := &loader{service: s, progress: p, began: time.Now(), rejects: csv.NewWriter(rejects)}
 	l.report.Reasons = map[string]int{}
 	return l
@@ -129,7 +130,7 @@ func (l *loader) add(ctx context.Context, part *retail.Part) error {
 		l.report.Known += len(commit.Events)
 	}
 	done := l.report.Events + l.report.Known
-	l.progress.show("%s events, %s", thousands(done), perSecond(done, time.Since(l.began)))
+	l.progress.Show("%s events, %s", terminal.Thousands(done), terminal.PerSecond(done, time.Since(l.began)))
 	return nil
 }
 

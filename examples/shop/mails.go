@@ -18,6 +18,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -116,12 +117,12 @@ func startFrom(ctx context.Context, s *Service, reaction *projection.Reaction, f
 	default:
 		var err error
 		if start, err = time.Parse(time.RFC3339, from); err != nil {
-			return &spokenError{class: errUsage, text: fmt.Sprintf("%s %q is neither 'beginning' nor 'now' nor a time", flag, from), hint: "write it as in 2026-01-31T00:00:00Z"}
+			return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("%s %q is neither 'beginning' nor 'now' nor a time", flag, from), Fix: "write it as in 2026-01-31T00:00:00Z"}
 		}
 	}
 	err := reaction.Start(ctx, s.Views, start)
 	if errors.Is(err, projection.ErrChanged) {
-		return &spokenError{class: errUsage, text: err.Error(), hint: "leave out " + flag + ": what was due has been done"}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: err.Error(), Fix: "leave out " + flag + ": what was due has been done"}
 	}
 	return err
 }
@@ -139,7 +140,7 @@ func (a *app) mailsCommand() *cobra.Command {
 
 func (a *app) mails(ctx context.Context, opts mailOptions) (err error) {
 	if opts.dir == "" {
-		return &spokenError{class: errUsage, text: "shop mails: --dir is missing", hint: "name the directory of the mails: " + a.command("mails", "--dir", "mails")}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: "shop mails: --dir is missing", Fix: "name the directory of the mails: " + a.command("mails", "--dir", "mails")}
 	}
 	s, err := a.create(ctx)
 	if err != nil {
@@ -176,7 +177,7 @@ func (a *app) hintStart(ctx context.Context, s *Service) error {
 	if err != nil || len(state.Generations) == 0 || state.Generations[0].Start.IsZero() {
 		return err
 	}
-	_, err = fmt.Fprintln(a.stderr, "hint: the start of the mails is fixed once, and is now; earlier purchases get no mail")
+	_, err = fmt.Fprintln(a.stderr(), "hint: the start of the mails is fixed once, and is now; earlier purchases get no mail")
 	return err
 }
 
@@ -187,10 +188,10 @@ type mailsAnswer struct {
 }
 
 func (a *app) printMails(dir string, written int, r projection.SweepReport) error {
-	if a.json {
-		return printJSON(a.stdout, mailsAnswer{written, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()}})
+	if a.out.JSON {
+		return printJSON(a.stdout(), mailsAnswer{written, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()}})
 	}
-	_, err := fmt.Fprintf(a.stdout, "wrote %s to %s; %s behind; looked at %s\n", counted(written, "mail"), dir,
-		counted(r.Behind, "stream was", "streams were"), counted(r.Events, "event"))
+	_, err := fmt.Fprintf(a.stdout(), "wrote %s to %s; %s behind; looked at %s\n", terminal.Counted(written, "mail"), dir,
+		terminal.Counted(r.Behind, "stream was", "streams were"), terminal.Counted(r.Events, "event"))
 	return err
 }

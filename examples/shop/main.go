@@ -8,12 +8,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -22,14 +23,10 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/commands"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
-)
-
-// Exit codes beside 0 and 1.
-const (
-	exitUsage       = 2
-	exitNotFound    = 3
-	exitInterrupted = 130
 )
 
 func main() {
@@ -42,40 +39,27 @@ func main() {
 	os.Exit(code)
 }
 
-// run carries out one command line and returns the exit code. What was asked for
-// goes to stdout, talk to stderr.
-func run(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	a := &app{stdout: stdout, stderr: stderr}
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{out: terminal.New(terminal.Options{Stdout: stdout, Stderr: stderr})}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "interrupted\nhint: give the command again; what was done is not done twice")
-		return exitInterrupted
-	case !errors.Is(err, errSilent):
-		fmt.Fprintf(stderr, "error: %s\n", distinctLines(err))
-		if hint := a.hintFor(err); hint != "" {
-			fmt.Fprintf(stderr, "hint: %s\n", hint)
-		}
-	}
-	return exitCode(err)
+	err := a.explained(root.ExecuteContext(ctx))
+	return int(a.out.Fail(ctx, err, "give the command again; what was done is not done twice"))
 }
 
-// distinctLines says once what keeps several projections back.
-func distinctLines(err error) string {
-	var lines []string
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		if !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
+// explained puts the library's errors in terms of this program, where they say less.
+func (a *app) explained(err error) error {
+	if errors.Is(err, dynamostore.ErrMissing) || errors.Is(err, eventbridge.ErrNoBus) {
+		err = &terminal.Error{Class: operator.ErrNotFound, Text: err.Error(), Fix: eventstore.Hint(err), Cause: err}
 	}
-	return strings.Join(lines, "\n")
+	if hint := a.hintFor(err); hint != "" {
+		return terminal.WithHint(err, hint)
+	}
+	return err
 }
 
-// hintFor puts the library's hints in terms of this program, where they say less.
+// hintFor is the hint of an error, in terms of this program.
 func (a *app) hintFor(err error) string {
 	switch {
 	case errors.Is(err, projection.ErrNotBuilt):
@@ -90,26 +74,14 @@ func (a *app) hintFor(err error) string {
 	return eventstore.Hint(err)
 }
 
-func exitCode(err error) int {
-	switch {
-	case errors.Is(err, errUsage), errors.Is(err, eventstore.ErrInvalid), errors.Is(err, projection.ErrCursor):
-		return exitUsage
-	case errors.Is(err, errNotFound), errors.Is(err, os.ErrNotExist), errors.Is(err, dynamostore.ErrMissing),
-		errors.Is(err, eventbridge.ErrNoBus):
-		return exitNotFound
-	}
-	return 1
-}
-
-// errSilent: the command has said what is wrong.
-var errSilent = errors.New("said already")
-
 // app is what the commands share.
 type app struct {
-	store          string
-	json           bool
-	stdout, stderr *os.File
+	store string
+	out   *terminal.Terminal
 }
+
+func (a *app) stdout() io.Writer { return a.out.Stdout() }
+func (a *app) stderr() io.Writer { return a.out.Stderr() }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -117,38 +89,29 @@ func (a *app) root() *cobra.Command {
 		Short: "The worked example of Leftfold: a shop on an event store",
 		Long: "The worked example of Leftfold: a shop on an event store. Without a command it plays the demo.\n" +
 			"Most commands take --store, and --json to answer in JSON.",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Args:              noSuchCommand,
-		PersistentPreRunE: onlyItsFlags,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(wrongFlag)
-	root.SuggestionsMinimumDistance = 2
-	root.SetHelpCommand(helpCommand(root))
-	root.AddCommand(a.demoCommand())
-	for _, c := range []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()} {
+	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: operator.Service{Events: Events, Consumers: allConsumers()},
+		Flags: a.storeFlag, Line: a.command})
+	withoutJSON := []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()}
+	acts := []*cobra.Command{a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
+	looks := []*cobra.Command{a.historyCommand(), a.statsCommand(), a.topCommand(), a.dumpCommand()}
+	dev := a.devCommand()
+	for _, c := range slices.Concat(withoutJSON, acts, looks, []*cobra.Command{dev}) {
 		a.storeFlag(c.Flags())
-		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{
-		a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand(),
-		a.historyCommand(), a.statsCommand(), a.topCommand(), a.stateCommand(), a.dumpCommand(),
-		a.streamsCommand(), a.eventsCommand(), a.parkedCommand(), a.verifyCommand(), a.explainCommand(),
-	} {
-		a.storeFlag(c.Flags())
-		a.jsonFlag(c.Flags())
-		root.AddCommand(c)
+	for _, c := range slices.Concat(acts, looks) {
+		a.out.AddJSONFlag(c.Flags())
 	}
-	for _, c := range root.Commands() {
-		c.Args = namedArgs
-	}
+	demo := a.demoCommand()
+	commands.Mark(commands.Looks, looks...)
+	commands.Mark(commands.Acts, slices.Concat(withoutJSON, acts)...)
+	commands.Mark(commands.Other, demo, dev)
+	root.AddCommand(slices.Concat(withoutJSON, acts, looks, []*cobra.Command{demo, dev})...)
+	commands.Prepare(root, a.out)
 	// So that they may also stand before the command's name.
 	a.storeFlag(root.PersistentFlags())
-	a.jsonFlag(root.PersistentFlags())
+	a.out.AddJSONFlag(root.PersistentFlags())
 	root.PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 	return root
 }
@@ -157,32 +120,33 @@ const defaultStore = "sqlite:shop.db"
 
 func (a *app) storeFlag(flags *pflag.FlagSet) {
 	flags.StringVar(&a.store, "store", defaultStore, "the store, as sqlite:FILE or dynamodb:PREFIX")
+	commands.FromEnvironment(flags, "store")
 }
-
-func (a *app) jsonFlag(flags *pflag.FlagSet) { flags.BoolVar(&a.json, "json", false, "print JSON") }
 
 // command returns a command line on the same store, to be pasted into a shell.
 func (a *app) command(words ...string) string {
 	if a.store != defaultStore {
 		words = slices.Concat(words, []string{"--store", a.store})
 	}
-	line := []string{"shop"}
-	for _, w := range words {
-		line = append(line, shellWord(w))
-	}
-	return strings.Join(line, " ")
+	return terminal.Line(append([]string{"shop"}, words...)...)
 }
 
 // with runs a command on a store that must exist.
 func (a *app) with(ctx context.Context, run func(*Service) error) error {
-	s, err := openService(ctx, a.store, true)
-	if errors.Is(err, os.ErrNotExist) {
-		return withHint(err, a.command("load", "FILE")+" makes a store; --store sqlite:FILE names another one")
-	}
+	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	return errors.Join(run(s), s.Close())
+}
+
+// open opens a store that must exist.
+func (a *app) open(ctx context.Context) (*Service, error) {
+	s, err := openService(ctx, a.store, true)
+	if errors.Is(err, os.ErrNotExist) {
+		err = terminal.WithHint(err, a.command("load", "FILE")+" makes a store; --store sqlite:FILE names another one")
+	}
+	return s, err
 }
 
 // create opens the service for a command that needs no store to be there. It says
@@ -194,7 +158,22 @@ func (a *app) create(ctx context.Context) (*Service, error) {
 	}
 	s, err = openService(ctx, a.store, false)
 	if err == nil {
-		fmt.Fprintf(a.stderr, "created %s\n", a.store)
+		fmt.Fprintf(a.stderr(), "created %s\n", a.store)
 	}
 	return s, err
+}
+
+func usageErrorf(format string, args ...any) error {
+	return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf(format, args...), Fix: "shop --help lists the commands, shop COMMAND --help explains one"}
+}
+
+func notFoundf(hint, format string, args ...any) error {
+	return &terminal.Error{Class: operator.ErrNotFound, Text: fmt.Sprintf(format, args...), Fix: hint}
+}
+
+// printJSON prints an answer of the shop's own on a line: a row as it is in its view.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 // Merge is the command that makes a guest a user: what the guest bought is the user's, in
@@ -98,15 +99,15 @@ func (a *app) printWritten(commits []eventstore.Commit, nothing string) error {
 	for _, c := range commits {
 		answer.Events = append(answer.Events, c.EventID(len(c.Events)-1).String())
 	}
-	if a.json {
-		return printJSON(a.stdout, answer)
+	if a.out.JSON {
+		return printJSON(a.stdout(), answer)
 	}
 	if len(commits) == 0 {
-		_, err := fmt.Fprintln(a.stdout, nothing)
+		_, err := fmt.Fprintln(a.stdout(), nothing)
 		return err
 	}
 	for i, c := range commits {
-		if _, err := fmt.Fprintf(a.stdout, "wrote %s up to %s\n", counted(len(c.Events), "event"), answer.Events[i]); err != nil {
+		if _, err := fmt.Fprintf(a.stdout(), "wrote %s up to %s\n", terminal.Counted(len(c.Events), "event"), answer.Events[i]); err != nil {
 			return err
 		}
 	}

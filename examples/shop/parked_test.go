@@ -12,6 +12,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 	"github.com/leftfold/leftfold/internal/retailtest"
+	"github.com/leftfold/leftfold/operator"
 )
 
 // append stores an event of any type at the end of a user's stream.
@@ -47,30 +48,33 @@ func TestAnEventOfAnUnknownTypeParksItsStreamOnly(t *testing.T) {
 	for range 2 {
 		a := s.run("project")
 		require.Equal(t, 0, a.code, a.stderr)
-		assert.Contains(t, a.stderr, "warning: streams that wait on an event that failed: 2; see: shop parked\n")
+		assert.Contains(t, a.stderr, "warning: streams that wait on an event that failed: 2; see: shop parked list\n")
 		s.requireViews(want)
 	}
 
 	var parked []parkedStream
 	for line := range strings.Lines(s.must("parked", "--json")) {
-		require.Equal(t, "projection generation stream version type error build attempts since", strings.Join(fields(t, line), " "))
+		require.Equal(t, "schema projection generation stream version type schema_version error unknown build attempts since", strings.Join(fields(t, line), " "))
 		parked = append(parked, decode[parkedStream](t, line))
 	}
 	require.Len(t, parked, 2)
 	for i, name := range []string{"product-stats", "purchase-history"} {
 		p := parked[i]
-		assert.Equal(t, parkedStream{Projection: name, Generation: 1, Stream: "user-" + user, Version: uint64(bad.First), Type: "LOYALTY_JOINED",
+		assert.Equal(t, operator.Parked{Projection: name, Generation: 1, Stream: bad.Stream, Version: bad.First, Type: "LOYALTY_JOINED", SchemaVersion: 1, Unknown: true,
 			Error: fmt.Sprintf("event %s of type LOYALTY_JOINED (schema 1): event type not registered", bad.EventID(0)),
-			Build: p.Build, Attempts: 1, Since: p.Since}, p)
+			Build: p.Build, Attempts: 1, Since: p.Since}, p.Parked)
 		assert.NotZero(t, p.Since)
 	}
 	table := strings.Split(s.must("parked"), "\n")
-	assert.Regexp(t, `^PROJECTION +EVENT +TYPE +ATTEMPTS +SINCE +ERROR$`, table[0])
-	assert.Contains(t, table[1], bad.EventID(0).String())
+	assert.Regexp(t, `^ERROR +EVENT +PROJECTION +STREAMS +SINCE +CODE$`, table[0])
+	assert.Regexp(t, `^event type not registered  LOYALTY_JOINED v1  product-stats#1 +1  `, table[1])
+	assert.Contains(t, s.must("parked", "show", "product-stats", "user-"+user), bad.EventID(0).String())
 
 	a := s.run("verify", "--json")
-	assert.Equal(t, 1, a.code)
-	assert.Equal(t, []string{parked[0].Error}, decode[verifyReport](t, a.stdout).Faults)
+	assert.Equal(t, exitCheck, a.code)
+	report := decode[verifyReport](t, a.stdout)
+	assert.Equal(t, []string{parked[0].Error}, report.faults())
+	assert.Equal(t, 2, report.Parked)
 	assert.Empty(t, a.stderr)
 }
 

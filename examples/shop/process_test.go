@@ -88,7 +88,7 @@ func (s *shop) start(args ...string) *process {
 		args = append(args, "--store", s.store)
 	}
 	p := &process{Cmd: exec.Command(program, args...)}
-	p.Dir, p.Env = s.dir, append(os.Environ(), s.env...)
+	p.Dir, p.Env = s.dir, append(append(os.Environ(), "LEFTFOLD_HINTS=1"), s.env...)
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	if s.as != nil {
 		s.as(p.Cmd)
@@ -158,5 +158,5 @@ func copyFile(tb testing.TB, from, to string) {
 
 func TestTheBinaryAnswersAndNamesItsCommands(t *testing.T) {
 	t.Parallel()
-	assert.Contains(t, newShop(t).must("--help"), "Available Commands:")
+	assert.Contains(t, newShop(t).must("--help"), "Look:")
 }

@@ -14,7 +14,7 @@ func (a *app) provisionCommand() *cobra.Command {
 			if err := provisionStores(cmd.Context(), a.store); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(a.stdout, "the tables of %s are ready\n", a.store)
+			_, err := fmt.Fprintf(a.stdout(), "the tables of %s are ready\n", a.store)
 			return err
 		},
 	}

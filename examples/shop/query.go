@@ -8,11 +8,12 @@ import (
 	"iter"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator/commands"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -31,7 +32,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show what a customer bought, newest first",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.Limit < 1 || opts.Limit > projection.MaxPage {
-				return wrongUse(cmd, "shop history: --limit %d: a page has 1 to %s purchases", opts.Limit, thousands(projection.MaxPage))
+				return commands.Wrong(cmd, "--limit %d: a page has 1 to %s purchases", opts.Limit, terminal.Thousands(projection.MaxPage))
 			}
 			opts.Backward = true
 			return a.with(cmd.Context(), func(s *Service) error {
@@ -78,21 +79,23 @@ func (s *Service) history(ctx context.Context, user string, opts projection.Page
 }
 
 func (a *app) printHistory(h historyAnswer, limit int) error {
-	if a.json {
-		return printJSON(a.stdout, h)
+	if a.out.JSON {
+		return printJSON(a.stdout(), h)
 	}
-	fmt.Fprintf(a.stdout, "customer %s: spent %s in %s, returned %s in %s\n\n", h.UserID,
-		h.TotalSpent, counted(h.PurchaseCount, "purchase"), h.TotalReturned, counted(h.ReturnCount, "return"))
-	rows := [][]string{{"DATE", "PURCHASE", "PRODUCT", "QUANTITY", "AMOUNT", "RETURNED"}}
+	fmt.Fprintf(a.stdout(), "customer %s: spent %s in %s, returned %s in %s\n\n", h.UserID,
+		h.TotalSpent, terminal.Counted(h.PurchaseCount, "purchase"), h.TotalReturned, terminal.Counted(h.ReturnCount, "return"))
+	table := a.out.Table(terminal.Column{Name: "DATE"}, terminal.Column{Name: "PURCHASE"}, terminal.Column{Name: "PRODUCT"},
+		terminal.Column{Name: "QUANTITY", Right: true}, terminal.Column{Name: "AMOUNT", Right: true}, terminal.Column{Name: "RETURNED", Right: true})
 	for _, p := range h.Purchases {
-		rows = append(rows, []string{p.Date.Format("2006-01-02 15:04"), p.PurchaseID, p.ProductID,
-			thousands(p.Quantity), p.Amount.String(), thousands(p.Returned)})
+		if err := table.Row(p.Date.Format("2006-01-02 15:04"), p.PurchaseID, p.ProductID, p.Quantity, p.Amount.String(), p.Returned); err != nil {
+			return err
+		}
 	}
-	if err := table(a.stdout, rows); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
 	if h.Next != "" {
-		fmt.Fprintln(a.stderr, "next:", a.command("history", h.UserID, "--limit", strconv.Itoa(limit), "--after", h.Next))
+		a.out.Next(a.command("history", h.UserID, "--limit", strconv.Itoa(limit), "--after", h.Next))
 	}
 	return nil
 }
@@ -124,7 +127,7 @@ func (a *app) topCommand() *cobra.Command {
 		Short: "Show the best sellers",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 {
-				return wrongUse(cmd, "shop top: --limit %d: at least 1", limit)
+				return commands.Wrong(cmd, "--limit %d: at least 1", limit)
 			}
 			return a.with(cmd.Context(), func(s *Service) error {
 				best, err := bestSellers(cmd.Context(), s, limit)
@@ -156,25 +159,24 @@ func bestSellers(ctx context.Context, s *Service, limit int) ([]ProductStats, er
 }
 
 func (a *app) printProducts(products []ProductStats, single bool) error {
-	rows := [][]string{{"PRODUCT", "SALES", "PURCHASES", "UNITS", "RETURNED", "RETURNS", "UNITS BACK", "LAST"}}
+	table := a.out.Table(terminal.Column{Name: "PRODUCT"}, terminal.Column{Name: "SALES", Right: true}, terminal.Column{Name: "PURCHASES", Right: true},
+		terminal.Column{Name: "UNITS", Right: true}, terminal.Column{Name: "RETURNED", Right: true}, terminal.Column{Name: "RETURNS", Right: true},
+		terminal.Column{Name: "UNITS BACK", Right: true}, terminal.Column{Name: "LAST"})
 	for _, p := range products {
-		if a.json {
-			if err := printJSON(a.stdout, p); err != nil {
-				return err
-			}
-			continue
+		var err error
+		if a.out.JSON {
+			err = printJSON(a.stdout(), p)
+		} else {
+			err = table.Row(p.ProductID, p.TotalSales.String(), p.PurchaseCount, p.UnitsSold, p.TotalReturned.String(), p.ReturnCount, p.UnitsReturned, p.LastUpdated)
 		}
-		rows = append(rows, []string{p.ProductID, p.TotalSales.String(), thousands(p.PurchaseCount), thousands(p.UnitsSold),
-			p.TotalReturned.String(), thousands(p.ReturnCount), thousands(p.UnitsReturned), p.LastUpdated.Format(time.RFC3339)})
+		if err != nil {
+			return err
+		}
 	}
-	if a.json {
-		return nil
+	if !single && len(products) == 0 && !a.out.JSON {
+		a.out.Say("no product has been sold yet")
 	}
-	if !single && len(products) == 0 {
-		fmt.Fprintln(a.stderr, "no product has been sold yet")
-		return nil
-	}
-	return table(a.stdout, rows)
+	return table.Flush()
 }
 
 func (a *app) dumpCommand() *cobra.Command {
@@ -204,7 +206,7 @@ func printAll[R any](a *app, rows iter.Seq2[R, error]) error {
 		if err != nil {
 			return err
 		}
-		if err := printJSON(a.stdout, row); err != nil {
+		if err := printJSON(a.stdout(), row); err != nil {
 			return err
 		}
 	}

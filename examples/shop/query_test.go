@@ -57,14 +57,14 @@ func TestEveryCommandPrintsJSONWithItsFieldsInOrder(t *testing.T) {
 		{"history " + user, summary + " purchases next"},
 		{"stats " + product, stats},
 		{"top", stats},
-		{"state " + user, summary + " version time"},
-		{"state " + user + " --version 1", summary + " version time"},
+		{"state user-" + user, "schema stream version time state"},
+		{"state user-" + user + " --version 1 --diff", "schema stream version time state changes"},
 		{"dump product-stats", stats},
 		{"dump purchase-history", summary},
 		{"dump purchases", purchase},
-		{"streams", "stream"},
-		{"events user-" + user, "id type schema time commit payload"},
-		{"verify", "streams commits events faults"},
+		{"streams", "schema stream"},
+		{"events user-" + user, "schema id stream version type schema_version time commit payload"},
+		{"verify", "schema streams commits events faults parked"},
 	} {
 		out := s.must(append(strings.Fields(test.command), "--json")...)
 		require.NotEmpty(t, out, test.command)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/leftfold/leftfold/aggregate"
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -19,7 +20,9 @@ type Service struct {
 	Views     projection.ViewStore
 	Feed      openFeed
 	Customers *aggregate.Repository[Customer, CustomerEvent]
-	close     func() error
+	// Usage tells what was used of DynamoDB so far; nil on another store.
+	Usage func() operator.Usage
+	close func() error
 }
 
 // cachedCustomers bounds the memory of a long load.
@@ -35,6 +38,7 @@ func openService(ctx context.Context, url string, mustExist bool) (*Service, err
 		Store:     s.store,
 		Views:     s.views,
 		Feed:      s.feed,
+		Usage:     s.usage,
 		Customers: aggregate.NewRepository(s.store, Customers, aggregate.Options{CacheStreams: cachedCustomers}),
 		close:     s.close,
 	}, nil

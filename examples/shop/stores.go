@@ -14,9 +14,14 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamofeed"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamometer"
+	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
+	"github.com/leftfold/leftfold/projection/memviews"
 	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
 
@@ -33,6 +38,7 @@ type stores struct {
 	store Store
 	views projection.ViewStore
 	feed  openFeed
+	usage func() operator.Usage // nil where nothing is charged
 	close func() error
 }
 
@@ -45,6 +51,8 @@ type openFeed func(ctx context.Context, consumer string, logger *slog.Logger) (e
 func openStores(ctx context.Context, url string, mustExist bool) (stores, error) {
 	scheme, place, named := strings.Cut(url, ":")
 	switch {
+	case url == memoryStore:
+		return openMemory(), nil
 	case !named || place == "":
 		return stores{}, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
 	case scheme == "sqlite":
@@ -55,9 +63,21 @@ func openStores(ctx context.Context, url string, mustExist bool) (stores, error)
 	return stores{}, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite and dynamodb", url, scheme)
 }
 
+// memoryStore is the store that is forgotten at the end: it is not for --store, since each
+// command would have another one.
+const memoryStore = "memory:"
+
+func openMemory() stores {
+	store := memstore.New()
+	feed := func(_ context.Context, consumer string, _ *slog.Logger) (eventstore.Feed, error) {
+		return store.Feed(consumer), nil
+	}
+	return stores{store: store, views: memviews.New(memviews.Options{}), feed: feed, close: func() error { return nil }}
+}
+
 func storeErrorf(format string, args ...any) error {
-	return &spokenError{class: errUsage, text: fmt.Sprintf(format, args...),
-		hint: "name a file, for example --store sqlite:shop.db, or the prefix of DynamoDB tables, for example --store dynamodb:shop"}
+	return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf(format, args...),
+		Fix: "name a file, for example --store sqlite:shop.db, or the prefix of DynamoDB tables, for example --store dynamodb:shop"}
 }
 
 func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error) {
@@ -72,7 +92,7 @@ func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error
 	feed := func(_ context.Context, consumer string, _ *slog.Logger) (eventstore.Feed, error) {
 		return store.Feed(consumer), nil
 	}
-	return stores{store, views, feed, func() error { return errors.Join(views.Close(), store.Close()) }}, nil
+	return stores{store, views, feed, nil, func() error { return errors.Join(views.Close(), store.Close()) }}, nil
 }
 
 func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
@@ -80,7 +100,8 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 	if err != nil {
 		return stores{}, err
 	}
-	client := dynamostore.NewClient(settings)
+	meter := new(dynamometer.Meter)
+	client := dynamostore.NewClient(settings, meter.Attach)
 	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{})
 	if err != nil {
 		return stores{}, err
@@ -92,7 +113,11 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 	feed := func(ctx context.Context, consumer string, logger *slog.Logger) (eventstore.Feed, error) {
 		return dynamofeed.Open(ctx, client, dynamofeed.NewClient(settings), prefix, consumer, dynamofeed.Options{Name: workerName(), Logger: logger})
 	}
-	return stores{store, views, feed, func() error { return nil }}, nil
+	usage := func() operator.Usage {
+		u := meter.Total()
+		return operator.Usage{Requests: u.Requests, ReadUnits: u.ReadUnits, WriteUnits: u.WriteUnits}
+	}
+	return stores{store, views, feed, usage, func() error { return nil }}, nil
 }
 
 // awsSettings are those of the SDK's own variables and files. The Region is where
@@ -104,7 +129,7 @@ func awsSettings(ctx context.Context, something string) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("read the settings of AWS: %w", err)
 	}
 	if settings.Region == "" {
-		return aws.Config{}, &spokenError{class: errUsage, text: "there is no AWS Region", hint: "export AWS_REGION=eu-central-1, or where " + something}
+		return aws.Config{}, &terminal.Error{Class: terminal.ErrUsage, Text: "there is no AWS Region", Fix: "export AWS_REGION=eu-central-1, or where " + something}
 	}
 	return settings, nil
 }

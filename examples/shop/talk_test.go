@@ -10,21 +10,22 @@ import (
 	"github.com/leftfold/leftfold/aggregate/aggregatetest"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/operator"
 )
 
-// counter is a conversation with the shop, of a guest and of two users.
-type counter struct {
+// talk is a conversation with the shop, of a guest and of two users.
+type talk struct {
 	*aggregatetest.Conversation
 	guest, ada, bob *aggregatetest.Participant[Customer, CustomerEvent]
 }
 
-func atTheCounter(t *testing.T) counter {
-	talk := aggregatetest.Talk(t)
-	return counter{talk, aggregatetest.With(talk, Customers, "guest"), aggregatetest.With(talk, Customers, "ada"), aggregatetest.With(talk, Customers, "bob")}
+func atTheCounter(t *testing.T) talk {
+	c := aggregatetest.Talk(t)
+	return talk{c, aggregatetest.With(c, Customers, "guest"), aggregatetest.With(c, Customers, "ada"), aggregatetest.With(c, Customers, "bob")}
 }
 
 // whenMerged is the turn in which a guest turns out to be a user.
-func (c counter) whenMerged(guest, user string) *aggregatetest.Turn[aggregatetest.Records] {
+func (c talk) whenMerged(guest, user string) *aggregatetest.Turn[aggregatetest.Records] {
 	s := &Service{Store: c.Store(), Customers: aggregate.NewRepository(c.Store(), Customers, aggregate.Options{CacheStreams: cachedCustomers})}
 	return c.When(func(ctx context.Context) ([]eventstore.Commit, error) { return s.Merge(ctx, guest, user) })
 }
@@ -75,13 +76,13 @@ func TestWhatAGuestBoughtIsReturnedByTheUserAlone(t *testing.T) {
 func TestAGuestIsMergedOnce(t *testing.T) {
 	t.Parallel()
 	c := atTheCounter(t)
-	c.whenMerged("guest", "ada").ThenRefused(errNotFound)
+	c.whenMerged("guest", "ada").ThenRefused(operator.ErrNotFound)
 	mug := bought("user-guest@1", "MUG", 6, 1)
 	c.guest.Given(mug)
 	c.whenMerged("ada", "ada").ThenRefused(eventstore.ErrInvalid)
 	c.whenMerged("guest", "ada").Again().ThenNothing()
 	c.whenMerged("guest", "bob").ThenRefused(ErrMerged)
-	c.whenMerged("bob", "guest").ThenRefused(errNotFound)
+	c.whenMerged("bob", "guest").ThenRefused(operator.ErrNotFound)
 	c.bob.Given(bought("user-bob@1", "MUG", 1, 1))
 	c.whenMerged("bob", "guest").ThenRefused(ErrMerged).ThenRefusedSaying("who is ada")
 	c.guest.When(Purchase("536365", december(3), []Line{mugs(1)})).ThenRefused(ErrMerged)

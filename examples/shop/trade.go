@@ -44,7 +44,7 @@ func (a *app) trade(ctx context.Context) (err error) {
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(working) }()
-	err = sendOrders(ctx, s, a.stdout)
+	err = sendOrders(ctx, s, a.stdout())
 	stop()
 	if err = errors.Join(err, <-ended); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 // The warehouse is another service. When a parcel comes back it looks at what is in it, and
@@ -67,7 +68,7 @@ type receiveAnswer struct {
 func (a *app) receive(ctx context.Context, path string) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return withHint(err, "give the path of a file of JSON objects, each an event of a bus")
+		return terminal.WithHint(err, "give the path of a file of JSON objects, each an event of a bus")
 	}
 	defer file.Close()
 	return a.with(ctx, func(s *Service) error {
@@ -89,10 +90,10 @@ func (a *app) receive(ctx context.Context, path string) (err error) {
 				return fmt.Errorf("%s, event %d: %w", path, n+1, err)
 			}
 		}
-		if a.json {
-			return printJSON(a.stdout, receiveAnswer{n})
+		if a.out.JSON {
+			return printJSON(a.stdout(), receiveAnswer{n})
 		}
-		_, err = fmt.Fprintf(a.stdout, "took %s\n", counted(n, "event"))
+		_, err = fmt.Fprintf(a.stdout(), "took %s\n", terminal.Counted(n, "event"))
 		return err
 	})
 }

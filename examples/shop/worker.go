@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -33,7 +34,7 @@ func (a *app) worker(ctx context.Context, mails mailOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if mails.dir == "" && mails.from != "" {
-		return &spokenError{class: errUsage, text: "shop worker: --mails-from needs --mails", hint: "name the directory of the mails: " + a.command("worker", "--mails", "mails")}
+		return &terminal.Error{Class: terminal.ErrUsage, Text: "shop worker: --mails-from needs --mails", Fix: "name the directory of the mails: " + a.command("worker", "--mails", "mails")}
 	}
 	if mails.dir == "" {
 		return a.follow(ctx, s, "")
@@ -97,7 +98,7 @@ func (a *app) follow(ctx context.Context, s *Service, beside string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "worker %s feeds %d projections%s from %s; interrupt it to stop\n", opts.Name, len(projections()), beside, a.store)
+	fmt.Fprintf(a.stderr(), "worker %s feeds %d projections%s from %s; interrupt it to stop\n", opts.Name, len(projections()), beside, a.store)
 	err = worker.Run(ctx)
 	for _, b := range worker.Heartbeats(time.Now()) {
 		views.log(ctx, b) // what came after the last one
@@ -107,7 +108,7 @@ func (a *app) follow(ctx context.Context, s *Service, beside string) error {
 
 // logger returns a log whose lines say which consumer they are about.
 func (a *app) logger(consumer string) *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("consumer", consumer)
+	return slog.New(slog.NewTextHandler(a.stderr(), &slog.HandlerOptions{Level: slog.LevelInfo})).With("consumer", consumer)
 }
 
 // loggedViews logs what each heartbeat of a worker tells, as far as it is new: each

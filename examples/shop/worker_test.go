@@ -23,6 +23,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
 	"github.com/leftfold/leftfold/internal/retailtest"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/memviews"
 )
@@ -106,7 +107,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- (&app{stderr: file}).follow(ctx, s, "") }()
+		go func() { ended <- (&app{out: terminal.New(terminal.Options{Stderr: file})}).follow(ctx, s, "") }()
 		synctest.Wait()
 
 		<-time.After(time.Minute + time.Second) // of the bubble's own time

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/internal/retailtest"
+	"github.com/leftfold/leftfold/operator"
 )
 
 // expected is what the oracle says of a file, in the form in which the shop says it.
@@ -35,7 +36,7 @@ func (s *shop) requireViews(want expected) {
 func (s *shop) requireSound(want expected) {
 	s.Helper()
 	report := decode[verifyReport](s, s.must("verify", "--json"))
-	require.Equal(s, verifyReport{Streams: len(want.PurchaseHistory), Commits: want.Commits, Events: want.Events, Faults: []string{}}, report)
+	require.Equal(s, operator.Verified{Streams: len(want.PurchaseHistory), Commits: want.Commits, Events: want.Events, Faults: []operator.Fault{}}, report.Verified)
 }
 
 func (s *shop) load(args ...string) loadReport {

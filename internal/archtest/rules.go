@@ -20,7 +20,7 @@ var rules = []rule{
 	{"the tests of a package link no driver that the package is not built on", testsLinkNoDriver},
 	{"arrows point up the list of areas", arrowsPointUp},
 	{"a package imports none below itself", parentsKnowNoChildren},
-	{"no library package is built on two backends", oneBackend},
+	{"no library package is built on two backends; memory is none", oneBackend},
 	{"only tests and test kits import testing, and test kits", kitsAreForTests},
 	{"nobody imports an example but examples", examplesAreEnds},
 	{"a package is named for what it is about", namesSaySomething},
@@ -66,6 +66,8 @@ var thirdParty = []struct {
 	{"github.com/klauspost/compress", func(p string) bool { return short(p) == "eventstore/dynamostore" }},
 	{"github.com/spf13/cobra", hasCommands},
 	{"github.com/spf13/pflag", hasCommands}, // the flags of cobra
+	{"golang.org/x/term", isTerminal},
+	{"github.com/mattn/go-runewidth", isTerminal}, // how wide a text is there
 	{"github.com/shopspring/decimal", func(p string) bool { return short(p) == "examples/shop/money" }},
 	{"github.com/stretchr/testify", isKit},
 	{"go.uber.org/goleak", isKit},
@@ -83,6 +85,8 @@ func usesAWS(p string) bool {
 func usesEventBridge(p string) bool {
 	return strings.HasPrefix(path.Base(p), "eventbridge") || under(p, "examples", "cmd")
 }
+
+func isTerminal(p string) bool { return short(p) == "operator/terminal" }
 
 func hasCommands(p string) bool { return under(p, "examples", "cmd", "operator") }
 
@@ -186,9 +190,12 @@ func parentsKnowNoChildren(g graph) (found []string) {
 
 // technologies begin the names of backends, and of the package that two of them share.
 var (
-	technologies = []string{"mem", "sqlite", "dynamo", "postgres"}
+	technologies = []string{memory, "sqlite", "dynamo", "postgres"}
 	kinds        = []string{"store", "views", "feed", "file", "table"}
 )
+
+// memory is what costs nothing to link, and asks nothing of who uses it.
+const memory = "mem"
 
 // technologyOf returns what a package of ours is a backend for, or "".
 func technologyOf(p string) string {
@@ -208,7 +215,7 @@ func oneBackend(g graph) (found []string) {
 		}
 		var built []string
 		for _, p := range g.reach(n.Path) {
-			if t := technologyOf(p); t != "" && !slices.Contains(built, t) {
+			if t := technologyOf(p); t != "" && t != memory && !slices.Contains(built, t) {
 				built = append(built, t)
 			}
 		}

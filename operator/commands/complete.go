@@ -32,7 +32,7 @@ func (m *mounted) completeCategory(_ *cobra.Command, args []string, _ string) ([
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return m.Service.Categories, cobra.ShellCompDirectiveNoFileComp
+	return m.Service.AllCategories(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeStream proposes categories, and the streams of one once it is typed.
@@ -43,7 +43,7 @@ func (m *mounted) completeStream(cmd *cobra.Command, args []string, typed string
 	category, id, whole := strings.Cut(typed, "-")
 	if !whole {
 		var names []string
-		for _, c := range append([]string{operator.ActivityCategory}, m.Service.Categories...) {
+		for _, c := range append([]string{operator.ActivityCategory}, m.Service.AllCategories()...) {
 			names = append(names, c+"-")
 		}
 		return names, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp

@@ -64,7 +64,8 @@ func Mount(root *cobra.Command, o Options) {
 		o.Line = func(words ...string) string { return terminal.Line(append([]string{root.Name()}, words...)...) }
 	}
 	m := &mounted{Options: o}
-	root.AddCommand(m.status(), m.projections(), m.streams(), m.events(), m.state(), m.parked(), m.verify(), m.explain(), m.doctor(), m.activity())
+	root.AddCommand(m.status(), m.projections(), m.streams(), m.events(), m.state(), m.parked(), m.verify(), m.explain(), m.tail(), m.model(), m.doctor(), m.activity(),
+		m.sweep())
 	root.SetHelpCommandGroupID(string(Other))
 	root.SetCompletionCommandGroupID(string(Other))
 }

@@ -1,8 +1,8 @@
 package commands
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -33,7 +33,7 @@ func (m *mounted) state() *cobra.Command {
 		return m.with(cmd.Context(), func(o *operator.Operator) error {
 			s, err := o.State(cmd.Context(), q)
 			if err != nil {
-				return m.stateHint(cmd.Context(), o, q, err)
+				return m.stateHint(q, err)
 			}
 			return m.Terminal.Object(s, fmt.Sprintf("%s@%d", s.Stream, s.Version), func() error { return m.showState(s, diff) })
 		})
@@ -46,8 +46,8 @@ func (m *mounted) state() *cobra.Command {
 }
 
 // stateHint proposes what there is instead: the streams, or the events of this one.
-func (m *mounted) stateHint(_ context.Context, _ *operator.Operator, q operator.StateQuery, err error) error {
-	if q.Version > 0 || !q.At.IsZero() {
+func (m *mounted) stateHint(q operator.StateQuery, err error) error {
+	if e, ok := errors.AsType[*operator.NotFoundError](err); ok && e.What == "stream" && e.Reason != "" {
 		return m.hinted(err, m.Line("events", q.Stream.String())+" shows its events")
 	}
 	return m.hinted(err, m.Line("streams")+" lists the streams")

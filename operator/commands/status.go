@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,6 +69,7 @@ var marks = map[operator.Condition]terminal.Cell{
 	operator.IsBuilding: {Text: "◐", Color: terminal.Odd},
 	operator.IsFrozen:   {Text: "■", Color: terminal.Bad},
 	operator.IsParked:   {Text: "▲", Color: terminal.Bad},
+	operator.NotStarted: {Text: "–", Color: terminal.Dim},
 	operator.NotBuilt:   {Text: "✘", Color: terminal.Bad},
 }
 
@@ -84,6 +84,9 @@ func (m *mounted) showStatus(s operator.Status) error {
 		return nil
 	}
 	if err := m.verdict(s); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(t.Stdout()); err != nil {
 		return err
 	}
 	table := t.Table(terminal.Column{Name: "PROJECTION"}, terminal.Column{Name: "STATE"}, terminal.Column{Name: "OLDEST", Right: true},
@@ -105,23 +108,31 @@ func (m *mounted) showStatus(s operator.Status) error {
 
 // verdict is the first line: what is wrong, or that nothing is.
 func (m *mounted) verdict(s operator.Status) error {
-	fine := 0
+	fine, idle := 0, 0
 	for i := range s.Projections {
 		p := &s.Projections[i]
-		if p.Condition == operator.IsLive {
+		switch p.Condition {
+		case operator.IsLive:
 			fine++
+			continue
+		case operator.NotStarted:
+			idle++
 			continue
 		}
 		if _, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s: %s\n", m.paint(marks[p.Condition].Color, marks[p.Condition].Text), p.Projection, m.trouble(p, s.At)); err != nil {
 			return err
 		}
 	}
-	text := "everything is live"
-	if fine < len(s.Projections) {
-		text = fmt.Sprintf("%d of %d are live", fine, len(s.Projections))
+	switch wanted := len(s.Projections) - idle; {
+	case wanted == 0:
+	case fine == wanted:
+		_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s everything is live\n", m.paint(terminal.Good, "●"))
+		return err
+	case fine > 0:
+		_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s everything else is live\n", m.paint(terminal.Good, "●"))
+		return err
 	}
-	_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s\n\n", m.paint(terminal.Good, "●"), text)
-	return err
+	return nil
 }
 
 func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
@@ -189,5 +200,5 @@ func (m *mounted) lastCheck(p *operator.ProjectionStatus) string {
 	if p.Behind == nil {
 		return terminal.None
 	}
-	return strings.Join([]string{m.Terminal.When(p.LastCheck), terminal.Thousands(*p.Behind), "behind"}, "  ")
+	return fmt.Sprintf("%s  %s behind", m.Terminal.When(p.LastCheck), terminal.Thousands(*p.Behind))
 }

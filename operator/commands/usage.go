@@ -34,6 +34,7 @@ func Prepare(root *cobra.Command, t *terminal.Terminal) {
 
 func prepareArgs(parent *cobra.Command) {
 	for _, c := range parent.Commands() {
+		c.SuggestionsMinimumDistance = parent.SuggestionsMinimumDistance
 		if c.Args == nil {
 			c.Args = namedArgs
 			if c.HasSubCommands() {

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/eventbridge"
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/dynamocost"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// operated opens the shop for whoever operates it.
+func (a *app) operated(ctx context.Context) (operator.Service, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return operator.Service{}, err
+	}
+	return s.operated(), nil
+}
+
+func (s *Service) operated() operator.Service {
+	return operator.Service{
+		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(),
+		Store: s.Store, Views: s.Views, States: []operator.Folder{operator.StateOf(s.Customers)},
+		Costs: dynamocost.Model{}, Usage: s.Usage, Close: s.Close,
+	}
+}
+
+// allConsumers are the projections, and the reactions, to be told of: these have no mailbox
+// and no bus.
+func allConsumers() []projection.Consumer {
+	return append(viewConsumers(), new(mailbox).reaction(), publishing(new(eventbridge.Publisher)))
+}
+
+// findCustomer is the hint for a command on a customer who is not there.
+func (a *app) findCustomer(command, user string) string {
+	if stream, err := eventstore.ParseStreamID(user); err == nil && stream.Category() == customerCategory {
+		return "leave out " + customerCategory + "-, which is of the stream's name: " + a.command(command, stream.ID())
+	}
+	return a.command("streams") + " lists the customers, as user-ID"
+}

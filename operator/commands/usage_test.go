@@ -1,0 +1,61 @@
+package commands_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func words(line string) []string { return strings.Fields(line) }
+
+func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		for _, line := range []string{"staus", "parked lst", "parked show totals", "parked show totals x", "events", "events a b", "streams a b", "streams x!", "help staus", "help parked lst",
+			"events order-1 --from x", "events order-1 --limit -1", "--quiet", "status --max-oldest 3", "status --max-oldest 3s", "status --frm", "activity --limit 0", "-x",
+			"projections stats", "parked list stats", "status --color"} {
+			p.types(line)
+		}
+		p.compare("usage")
+	})
+}
+
+func TestHelpListsCommandsByWhatTheyDo(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		for _, line := range []string{"", "help parked", "parked list --help", "status --help"} {
+			p.types(line)
+		}
+		p.compare("help")
+	})
+}
+
+// complete returns what a shell would propose.
+func (p *program) complete(line ...string) string {
+	p.Helper()
+	var out, talk bytes.Buffer
+	root, _ := p.root(&out, &talk)
+	root.SetArgs(append([]string{"__complete"}, line...))
+	require.NoError(p, root.ExecuteContext(p.Context()), talk.String())
+	names, _, _ := strings.Cut(out.String(), ":")
+	return strings.Join(strings.Fields(names), " ")
+}
+
+func TestNamesAreCompleted(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		p.order("21", "tea", 1, "")
+		assert.Equal(t, "totals", p.complete("projections", ""))
+		assert.Equal(t, "totals", p.complete("parked", "list", ""))
+		assert.Equal(t, "order", p.complete("streams", ""))
+		assert.Equal(t, "leftfold- order-", p.complete("events", ""))
+		assert.Equal(t, "order-1 order-2 order-21 order-3 order-4 order-5", p.complete("state", "order-"))
+		assert.Equal(t, "order-2 order-21", p.complete("events", "order-2"))
+		assert.Equal(t, "totals", p.complete("parked", "show", ""))
+		assert.Equal(t, "order-3 order-4", p.complete("parked", "show", "totals", ""))
+		assert.Empty(t, p.complete("events", "order-1", ""))
+		p.failed = locked{}
+		assert.Empty(t, p.complete("events", "order-"), "what can not be found is not proposed")
+	})
+}
