@@ -18,7 +18,7 @@ func TestConcurrentCommandsLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	const goroutines, none = 16, -1
 	for name, c := range map[string]struct{ commands, one, other int }{
-		"without caches":    {200, 0, 0},
+		"without caches":    {60, 0, 0},
 		"with a cache each": {200, 4, 4},
 		"one with a cache":  {50, 0, 4},
 		"one cache for all": {200, 4, none},

@@ -81,6 +81,18 @@ func TestAStreamIsTextInJSON(t *testing.T) {
 	assert.True(t, eventstore.StreamID{}.IsZero())
 }
 
+func TestAnEventIDIsTextInJSON(t *testing.T) {
+	t.Parallel()
+	ids := []eventstore.EventID{{Stream: streamID(t, "user-1"), Version: 2}, {}}
+	text, err := json.Marshal(ids)
+	require.NoError(t, err)
+	require.JSONEq(t, `["user-1@2", ""]`, string(text))
+	var read []eventstore.EventID
+	require.NoError(t, json.Unmarshal(text, &read))
+	require.Equal(t, ids, read)
+	require.ErrorIs(t, json.Unmarshal([]byte(`["user-1"]`), &read), eventstore.ErrInvalid)
+}
+
 func TestAnEventIDIsStreamAndVersion(t *testing.T) {
 	t.Parallel()
 	id, err := eventstore.ParseEventID("user-a@b@42")

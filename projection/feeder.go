@@ -31,7 +31,15 @@ type feeder struct {
 	// busy has capacity 1 and is held while feeding: a feed and a sweep of one
 	// process would only stand in each other's way. It guards known.
 	busy  chan struct{}
-	known []Generation
+	known knowledge
+}
+
+// knowledge is what a feeder has learned from the state of its projection. It is never
+// changed, but replaced.
+type knowledge struct {
+	// generations are those to feed: live, and of this code's version.
+	generations []Generation
+	skips       skips
 }
 
 // outcome is what became of deliveries in one projection.
@@ -107,7 +115,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 	fed := map[uint64]bool{}
 	var errs []error
 	for {
-		for _, g := range f.known {
+		for _, g := range f.known.generations {
 			if fed[g.Number] {
 				continue
 			}
@@ -129,7 +137,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			return all
 		}
 		f.learn(state)
-		if !slices.ContainsFunc(f.known, func(g Generation) bool { return !fed[g.Number] }) {
+		if !slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
 			o.err = errors.Join(errs...)
 			return o
 		}
@@ -173,7 +181,7 @@ func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
 // not be read, too many rounds without progress; and how many streams it parked. An
 // error keeps all of them back.
 func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task) (undone []*task, parked int, err error) {
-	r := round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, entry: g}
+	r := round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, entry: g, skips: f.known.skips}
 	stalls := 0
 	for len(tasks) > 0 {
 		progress, err := r.run(ctx, &tasks, &undone)
@@ -218,13 +226,20 @@ func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
 	}
 	defer release()
 	var errs []error
-	for _, g := range known {
-		t := &task{delivery: &delivery{stream: stream}, retry: true}
-		_, _, err := f.feedGeneration(ctx, g, []*task{t})
+	for _, g := range known.generations {
+		t, err := f.tryAgain(ctx, g, stream)
 		if t.failure != nil {
 			t.err = t.failure.err
 		}
 		errs = append(errs, err, t.err)
 	}
 	return errors.Join(errs...)
+}
+
+// tryAgain tries the event that a stream is parked at, and goes on with the stream if it
+// can be applied or is skipped.
+func (f *feeder) tryAgain(ctx context.Context, g Generation, stream eventstore.StreamID) (*task, error) {
+	t := &task{delivery: &delivery{stream: stream}, retry: true}
+	_, _, err := f.feedGeneration(ctx, g, []*task{t})
+	return t, err
 }

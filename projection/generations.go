@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -66,40 +67,42 @@ func (f *feeder) hasStreams(ctx context.Context, category string) (bool, error) 
 	return false, nil
 }
 
-// learn remembers the generations to feed: live, and of this code's version.
+// learn remembers what a state says.
 func (f *feeder) learn(s State) {
-	f.known = f.known[:0]
+	known := knowledge{skips: make(skips, len(s.Skips))}
 	var frozen []uint64
-	for _, g := range s.Generations {
-		switch {
-		case g.Role == Retired:
-		case g.Version == f.projection.version:
-			f.known = append(f.known, g)
-		default:
+	for _, g := range s.live() {
+		if g.Version == f.projection.version {
+			known.generations = append(known.generations, g)
+		} else {
 			frozen = append(frozen, g.Number)
 		}
 	}
+	for _, id := range s.Skips {
+		known.skips[id] = true
+	}
+	f.known = known
 	f.status.frozen(frozen)
 }
 
-// live reads the state and returns the generations to feed.
-func (f *feeder) live(ctx context.Context) ([]Generation, error) {
+// live reads the state and returns what it says.
+func (f *feeder) live(ctx context.Context) (knowledge, error) {
 	release, err := f.hold(ctx)
 	if err != nil {
-		return nil, err
+		return knowledge{}, err
 	}
 	defer release()
 	s, err := f.views.State(ctx, f.projection.name)
 	if err != nil {
-		return nil, err
+		return knowledge{}, err
 	}
 	f.learn(s)
-	return append([]Generation(nil), f.known...), nil
+	return f.known, nil
 }
 
 func (f *feeder) checkKnown(ctx context.Context, s State) error {
 	p := f.projection
-	for _, g := range f.known {
+	for _, g := range f.known.generations {
 		if err := checkFingerprint(p, g); err != nil {
 			return err
 		}
@@ -107,7 +110,7 @@ func (f *feeder) checkKnown(ctx context.Context, s State) error {
 			return err
 		}
 	}
-	if len(f.known) == 0 {
+	if len(f.known.generations) == 0 {
 		return notBuilt(p, s)
 	}
 	return nil
@@ -123,17 +126,19 @@ func checkFingerprint(p *Projection, g Generation) error {
 		p.name, p.version, ErrFingerprint, g.Number)
 }
 
-// built makes the first generation active, after a sweep that began when it was
+// built makes a generation active that is the only one that is live, after a sweep that began when it was
 // already there. A generation of a rebuild is not switched here.
 func (f *feeder) built(ctx context.Context, began []Generation) error {
 	s, err := f.views.State(ctx, f.projection.name)
 	if err != nil {
 		return err
 	}
-	if len(s.Generations) != 1 || s.Generations[0].Role != Building || len(began) != 1 || began[0].Number != s.Generations[0].Number {
+	live := s.live()
+	if len(live) != 1 || live[0].Role != Building || len(began) != 1 || began[0].Number != live[0].Number {
 		return nil
 	}
-	s.Generations[0].Role, s.Generations[0].Since = Active, time.Now().UTC()
+	i := slices.IndexFunc(s.Generations, func(g Generation) bool { return g.Number == live[0].Number })
+	s.Generations[i].Role, s.Generations[i].Since = Active, time.Now().UTC()
 	_, err = f.views.PutState(ctx, s)
 	if errors.Is(err, ErrChanged) {
 		return f.built(ctx, began) // for another reason, perhaps: look again

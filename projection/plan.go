@@ -41,7 +41,7 @@ func (a *applier) plan(w *work) []*step {
 			}
 			handlers := a.projection.handlers[c.Events[i].Type]
 			known := a.projection.events.Knows(c.Events[i].Type, c.Events[i].Schema)
-			if len(handlers) == 0 && known {
+			if a.skips[id] || len(handlers) == 0 && known {
 				seen = id.Version
 				if a.observe {
 					passed = append(passed, a.changeOf(c, i))
@@ -70,7 +70,7 @@ func (a *applier) plan(w *work) []*step {
 }
 
 func (r *round) changeOf(c *commit, i int) Change {
-	return Change{Generation: r.generation, Event: c.EventID(i), Type: c.Events[i].Type}
+	return Change{Generation: r.generation, Event: c.EventID(i), Type: c.Events[i].Type, Skipped: r.skips[c.EventID(i)]}
 }
 
 func (a *applier) step(w *work, e *envelope, handlers []handler, known bool, err error) (*step, *failure) {

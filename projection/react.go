@@ -110,7 +110,7 @@ const mostSaving = 5 * time.Second
 func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
 	stored := c.Events[i]
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: stored.Type, schema: stored.Schema}
-	if c.Time.Before(r.entry.startOf(c.Stream.Category())) {
+	if r.skips[e.id] || c.Time.Before(r.entry.startOf(c.Stream.Category())) {
 		return e, nil, nil
 	}
 	react, handled := r.projection.reactors[stored.Type]
@@ -134,7 +134,7 @@ func (r *round) moveTo(ctx context.Context, w *work, to eventstore.Version) erro
 	if to <= w.applied {
 		return nil
 	}
-	err := r.views.Apply(ctx, Slice{Generation: r.generation, Moves: []Move{{Stream: w.task.stream, From: w.applied, To: to, Parked: w.parked != nil}}})
+	err := r.views.Apply(ctx, Slice{Generation: r.generation, Moves: []Move{w.move(to)}})
 	if err != nil {
 		return err
 	}

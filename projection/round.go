@@ -18,6 +18,8 @@ type round struct {
 	generation GenerationID
 	// entry is that of the generation in the projection's state.
 	entry Generation
+	// skips are the events that it passes over.
+	skips skips
 	// conflicts counts failed conditions: slices get smaller with each, and larger again
 	// where a round has none.
 	conflicts int
@@ -34,6 +36,12 @@ type work struct {
 	// applied moves forward from the checkpoint.
 	applied eventstore.Version
 	failure *failure
+}
+
+// move is one from where the work has come to.
+func (w *work) move(to eventstore.Version) Move {
+	return Move{Stream: w.task.stream, From: w.applied, To: to, Parked: w.parked != nil,
+		Skip: w.parked != nil && w.parked.Skip && w.parked.Version > w.applied}
 }
 
 // failure is an event that could not be applied.
@@ -139,8 +147,14 @@ func (r *round) classify(ctx context.Context, tasks []*task, undone *[]*task) (w
 // classifyOne says what a task means at a checkpoint: work to apply, to be looked
 // at again, or done.
 func (r *round) classifyOne(ctx context.Context, t *task, c Checkpoint) (w *work, again bool, err error) {
-	if c.Waits() && !t.retry && !r.canRetry(c.Parked) {
+	if c.Waits() && !t.retry && !canRetry(c, r.projection, r.skips) {
 		return nil, false, nil // parked: announcements are dropped while the record stands
+	}
+	if c.Waits() && c.Parked.Skip {
+		kept, err := r.learnSkip(ctx, eventstore.EventID{Stream: t.stream, Version: c.Parked.Version})
+		if err != nil || !kept {
+			return nil, err == nil, err // somebody else has passed over it
+		}
 	}
 	if c.Parked == nil && t.reach <= c.Version {
 		return nil, false, nil // seen before
@@ -169,9 +183,19 @@ func (r *round) classifyOne(ctx context.Context, t *task, c Checkpoint) (w *work
 	return nil, t.reach > c.Version, nil // the store does not show it yet: repeat
 }
 
-// canRetry: a type that was unknown to older code is known to this one.
-func (r *round) canRetry(p *Parked) bool {
-	return p.Unknown && r.projection.events.Knows(p.Type, p.Schema)
+// canRetry: the event of a stream that waits is skipped, or its type was unknown to older
+// code and is known to this one.
+func canRetry(c Checkpoint, p *Projection, skips skips) bool {
+	return c.Parked.Skip || skips[eventstore.EventID{Stream: c.Stream, Version: c.Parked.Version}] ||
+		c.Parked.Unknown && p.events.Knows(c.Parked.Type, c.Parked.Schema)
+}
+
+// learnSkip makes sure that the state has a skip before it is carried out.
+func (r *round) learnSkip(ctx context.Context, id eventstore.EventID) (kept bool, err error) {
+	if kept, err = r.keepSkip(ctx, r.generation, id); kept {
+		r.skips = r.skips.with(id)
+	}
+	return kept, err
 }
 
 // read returns commits of a stream from the one that holds a version.

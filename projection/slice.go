@@ -147,7 +147,7 @@ func (a *applier) put(ctx context.Context, steps []*step, writes []RowWrite) err
 		if !ok {
 			i = len(slice.Moves)
 			move[s.work] = i
-			slice.Moves = append(slice.Moves, Move{Stream: s.work.task.stream, From: s.work.applied, Parked: s.work.parked != nil})
+			slice.Moves = append(slice.Moves, s.work.move(0))
 		}
 		slice.Moves[i].To = s.to
 	}

@@ -3,7 +3,10 @@ package projection
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // StateLister lists the projections of a view store, for who does not have their code.
@@ -55,6 +58,13 @@ type State struct {
 	// Counter is the last generation number that was given out. It only grows.
 	Counter     uint64       `json:"counter"`
 	Generations []Generation `json:"generations"`
+	// Skips are the events that every generation passes over, sorted; see [Engine.Skip].
+	Skips []eventstore.EventID `json:"skips,omitempty"`
+}
+
+// live returns the generations that are not retired.
+func (s State) live() []Generation {
+	return slices.DeleteFunc(slices.Clone(s.Generations), func(g Generation) bool { return g.Role == Retired })
 }
 
 // Generation is one build of a projection's views.

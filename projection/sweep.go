@@ -54,16 +54,16 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 	if progress == nil {
 		progress = func(SweepReport) {}
 	}
-	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), generations: map[*feeder][]Generation{}}
+	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}}
 	s.report.Next = from
 	for _, f := range e.feeders {
 		known, err := f.live(ctx)
 		if err != nil {
 			return s.report, err
 		}
-		s.generations[f] = known
+		s.known[f] = known
 	}
-	s.report.Next = from.begun(s.generations)
+	s.report.Next = from.begun(s.known)
 	if err := s.run(ctx); err != nil {
 		return s.report, errors.Join(err, s.findings())
 	}
@@ -82,7 +82,7 @@ func (s *sweeper) end(ctx context.Context) error {
 		}
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
-			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.generations[f])))
+			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.known[f].generations)))
 		}
 	}
 	if err == nil {
@@ -92,20 +92,20 @@ func (s *sweeper) end(ctx context.Context) error {
 }
 
 type sweeper struct {
-	engine      *Engine
-	from        SweepCursor
-	generations map[*feeder][]Generation
-	progress    func(SweepReport)
-	began       time.Time
-	report      SweepReport
-	left        []error // for the first of the streams counted in report.Left
+	engine   *Engine
+	from     SweepCursor
+	known    map[*feeder]knowledge // at the beginning
+	progress func(SweepReport)
+	began    time.Time
+	report   SweepReport
+	left     []error // for the first of the streams counted in report.Left
 }
 
 // run reads chunks and applies them. Unless Options.Sequential is set, reading and
 // decoding go on in a goroutine of their own while rows are written here.
 func (s *sweeper) run(ctx context.Context) error {
 	if s.engine.opts.Sequential {
-		reader := sweepReader{engine: s.engine, after: s.from.After, generations: s.generations, out: s.apply}
+		reader := sweepReader{engine: s.engine, after: s.from.After, known: s.known, out: s.apply}
 		return reader.readAll(ctx)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -121,7 +121,7 @@ func (s *sweeper) run(ctx context.Context) error {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(chunks)
-		reader := sweepReader{engine: s.engine, after: s.from.After, generations: s.generations, out: send}
+		reader := sweepReader{engine: s.engine, after: s.from.After, known: s.known, out: send}
 		if err := reader.readAll(ctx); err != nil {
 			_ = send(ctx, chunk{err: err}) // fails only when nobody listens any more
 		}

@@ -28,13 +28,13 @@ func (c SweepCursor) IsZero() bool { return c.After.IsZero() && c.Generations ==
 
 // begun returns the cursor of a sweep that has begun, with these generations if it had
 // not before.
-func (c SweepCursor) begun(live map[*feeder][]Generation) SweepCursor {
+func (c SweepCursor) begun(live map[*feeder]knowledge) SweepCursor {
 	if !c.IsZero() {
 		return c
 	}
 	c.Generations = map[string][]uint64{}
-	for f, generations := range live {
-		for _, g := range generations {
+	for f, known := range live {
+		for _, g := range known.generations {
 			c.Generations[f.projection.name] = append(c.Generations[f.projection.name], g.Number)
 		}
 	}

@@ -20,11 +20,11 @@ const (
 // sweepReader finds what the streams hold behind their checkpoints, and hands it on
 // in chunks.
 type sweepReader struct {
-	engine      *Engine
-	after       eventstore.StreamID
-	generations map[*feeder][]Generation
-	out         func(context.Context, chunk) error
-	next        chunk
+	engine *Engine
+	after  eventstore.StreamID
+	known  map[*feeder]knowledge // at the beginning of the sweep
+	out    func(context.Context, chunk) error
+	next   chunk
 }
 
 // chunk is a part of the sweep: what its streams hold behind the checkpoints.
@@ -134,14 +134,14 @@ func (r *sweepReader) places(ctx context.Context, category string, streams []eve
 		if !f.projection.follows(category) {
 			continue
 		}
-		for _, g := range r.generations[f] {
+		for _, g := range r.known[f].generations {
 			id := GenerationID{f.projection.name, g.Number}
 			checkpoints, err := r.engine.views.Checkpoints(ctx, id, streams)
 			if err != nil {
 				return nil, err
 			}
 			for i, c := range checkpoints {
-				if !places[i].add(id, c, f.projection) {
+				if !places[i].add(id, c, c.Waits() && !canRetry(c, f.projection, r.known[f].skips)) {
 					r.next.parked++
 				}
 			}
@@ -150,13 +150,12 @@ func (r *sweepReader) places(ctx context.Context, category string, streams []eve
 	return places, nil
 }
 
-// add takes a generation's checkpoint in, and reports false where the stream is
-// parked there.
-func (p *place) add(g GenerationID, c Checkpoint, projection *Projection) bool {
+// add takes a generation's checkpoint in, and reports whether there is something to do:
+// not where the stream is parked and stays so.
+func (p *place) add(g GenerationID, c Checkpoint, parked bool) bool {
 	if c.Version > p.most {
 		p.most, p.of = c.Version, g
 	}
-	parked := c.Waits() && !(c.Parked.Unknown && projection.events.Knows(c.Parked.Type, c.Parked.Schema))
 	if parked {
 		return false
 	}

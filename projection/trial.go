@@ -71,8 +71,8 @@ func (e *Engine) Try(ctx context.Context, projection string, stream eventstore.S
 		return nil, err
 	}
 	var trials []Trial
-	for _, g := range live {
-		r := &round{feeder: f, generation: GenerationID{projection, g.Number}, entry: g}
+	for _, g := range live.generations {
+		r := &round{feeder: f, generation: GenerationID{projection, g.Number}, entry: g, skips: live.skips}
 		found, err := f.views.Checkpoints(ctx, r.generation, []eventstore.StreamID{stream})
 		if err != nil {
 			return nil, err
@@ -95,7 +95,11 @@ func (e *Engine) Try(ctx context.Context, projection string, stream eventstore.S
 // try folds the event that a checkpoint is parked at. An error is one of the stores.
 func (r *round) try(ctx context.Context, at Checkpoint) (Trial, error) {
 	t := Trial{Generation: r.generation, Parked: *at.Parked}
-	only, err := r.readEvent(ctx, eventstore.EventID{Stream: at.Stream, Version: at.Parked.Version})
+	id := eventstore.EventID{Stream: at.Stream, Version: at.Parked.Version}
+	if at.Parked.Skip {
+		r.skips = r.skips.with(id)
+	}
+	only, err := r.readEvent(ctx, id)
 	if err != nil {
 		return t, err
 	}

@@ -38,7 +38,8 @@ type SliceStore interface {
 	// condition that the checkpoint is exactly at, 0 for none; else the error
 	// wraps [ErrChanged]. Only a record that is left over is removed, at or below the
 	// checkpoint; one above it was put by somebody else meanwhile, and is an
-	// [ErrChanged] too. The checkpoint stays as it is.
+	// [ErrChanged] too. So is an unmarked record in the place of one above the checkpoint
+	// that is marked to skip. The checkpoint stays as it is.
 	Park(ctx context.Context, g GenerationID, stream eventstore.StreamID, at eventstore.Version, p *Parked) error
 
 	// AllCheckpoints yields every checkpoint of a generation in the byte order
@@ -105,6 +106,9 @@ type Parked struct {
 	Build    string    `json:"build,omitempty"`
 	Attempts int       `json:"attempts"`
 	Since    time.Time `json:"since"`
+	// Skip marks the record: an operator has decided that the projection passes over the
+	// event, and nobody can apply it any more.
+	Skip bool `json:"skip,omitempty"`
 }
 
 // Slice is one atomic write. No stream and no row is named twice.
@@ -115,8 +119,9 @@ type Slice struct {
 }
 
 // Check is for implementations of [SliceStore]: it refuses a slice over the limits,
-// one that names a stream or a row twice, moves a checkpoint back, puts a row
-// without a revision, or writes the row of a stream without a move of it.
+// one that names a stream or a row twice, moves a checkpoint back, skips an event without
+// a park record, puts a row without a revision, or writes the row of a stream without a
+// move of it.
 func (s Slice) Check(l Limits) error {
 	if n := len(s.Moves) + len(s.Writes) - s.inserts(); n > l.Items {
 		return &LimitError{What: "items in a slice", Size: n, Limit: l.Items}
@@ -150,6 +155,9 @@ func (s Slice) Check(l Limits) error {
 		if m.Stream.IsZero() || m.To <= m.From {
 			return fmt.Errorf("%w: a slice moves the checkpoint of %q from %d to %d", eventstore.ErrInvalid, m.Stream, m.From, m.To)
 		}
+		if m.Skip && !m.Parked {
+			return fmt.Errorf("%w: a slice skips an event of %q that is not parked", eventstore.ErrInvalid, m.Stream)
+		}
 	}
 	for _, w := range s.Writes {
 		if id := w.Row.ID; IsPerStream(id.View) && (w.Insert || id.Key.Sort != "" || !streams[id.Key.Partition]) {
@@ -170,11 +178,14 @@ func (s Slice) inserts() (n int) {
 
 // Move moves a checkpoint on condition that it is still what was read: From, 0 for
 // none, and without a park record unless Parked is set. Announcements of a parked
-// stream are dropped, so who moves it past its record has to know of it.
+// stream are dropped, so who moves it past its record has to know of it. With Skip it passes
+// over the event of a record above From that is marked to skip, and there must be one;
+// without, there must be none.
 type Move struct {
 	Stream   eventstore.StreamID
 	From, To eventstore.Version
 	Parked   bool
+	Skip     bool // only with Parked
 }
 
 // RowWrite puts or deletes a row.

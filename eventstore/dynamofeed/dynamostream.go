@@ -80,6 +80,7 @@ func (s *dynamoStream) describe(ctx context.Context, filter *types.ShardFilter) 
 			next := shard{id: aws.ToString(sh.ShardId), parent: aws.ToString(sh.ParentShardId)}
 			if sh.SequenceNumberRange != nil {
 				next.first = aws.ToString(sh.SequenceNumberRange.StartingSequenceNumber)
+				next.closed = sh.SequenceNumberRange.EndingSequenceNumber != nil
 			}
 			all = append(all, next)
 		}
@@ -149,6 +150,9 @@ func kindOf(p place) (types.ShardIteratorType, *string) {
 	}
 	if sequence, ok := p.number(afterPrefix); ok {
 		return types.ShardIteratorTypeAfterSequenceNumber, &sequence
+	}
+	if p == latest {
+		return types.ShardIteratorTypeLatest, nil
 	}
 	return types.ShardIteratorTypeTrimHorizon, nil
 }

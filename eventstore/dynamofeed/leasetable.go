@@ -61,12 +61,16 @@ type ProvisionOptions struct {
 func Provision(ctx context.Context, client *dynamodb.Client, prefix string, opts ProvisionOptions) error {
 	err := dynamotable.CheckPrefix(prefix)
 	if err == nil {
-		err = dynamotable.Provision(ctx, client, dynamotable.Spec{Name: tableName(prefix), SortKey: types.ScalarAttributeTypeS, Protected: !opts.Unprotected})
+		err = dynamotable.Provision(ctx, client, spec(prefix, opts))
 	}
 	if err != nil {
 		return fmt.Errorf("dynamofeed: %w", err)
 	}
 	return nil
+}
+
+func spec(prefix string, o ProvisionOptions) dynamotable.Spec {
+	return dynamotable.Spec{Name: tableName(prefix), SortKey: types.ScalarAttributeTypeS, Protected: !o.Unprotected}
 }
 
 // dynamoLeases are the leases of a consumer in the table.

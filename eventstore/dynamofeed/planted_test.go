@@ -102,6 +102,20 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
+func TestPlantedFaultsOfTheTailAreFound(t *testing.T) {
+	for name, edit := range map[string]planted.Edit{
+		"a tail begins with the oldest record":            {Old: "= latest, s.closed\n", New: "= begin(w.listed), s.closed\n"},
+		"a tail does not look for the shards that follow": {Old: "age >= listAgain && w.hasEnded()", New: "age >= listAgain && false"},
+		"a tail shows a shard before the one it follows":  {Old: "s.over || parent != nil && !parent.over", New: "s.over || parent != nil && false"},
+		"a tail goes on with the oldest record each time": {Old: "\t\ts.from = after(records[len(records)-1].sequence)\n", New: "\t\ts.from = begin(time.Now())\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edit.File = dir + "tail.go"
+			planted.MustBeFoundInTurn(t, planted.Fault{Name: name, Edits: []planted.Edit{edit}, Package: "eventstore/dynamofeed", Test: "TestATail"})
+		})
+	}
+}
+
 func TestPlantedFaultsOfTheTableAreFound(t *testing.T) {
 	server.Endpoint(t) // the tests that find them need it
 	for name, edit := range map[string]planted.Edit{

@@ -30,7 +30,7 @@ func schedules(t *testing.T) (from, n uint64) {
 	if os.Getenv("LEFTFOLD_SOAK") != "" {
 		return 0, 10_000
 	}
-	return 0, 200
+	return 0, 100
 }
 
 // Shards divide, close and are trimmed, iterators expire, requests fail and get lost,

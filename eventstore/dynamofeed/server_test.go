@@ -97,6 +97,16 @@ func TestTheFeedKeepsTheContract(t *testing.T) {
 	storetest.RunFeed(t, func(t testing.TB) storetest.Backend { return shared(t).backend() })
 }
 
+func TestTheTailKeepsTheContract(t *testing.T) {
+	shared(t)
+	storetest.RunTail(t, func(t testing.TB) storetest.Backend {
+		s := shared(t)
+		tailer, err := OpenTailer(t.Context(), s.client, dynamotest.NewStreamsClient(t, s.endpoint), s.prefix, quick)
+		require.NoError(t, err)
+		return storetest.Backend{Store: s.store, Tailer: tailer}
+	})
+}
+
 // streamOf returns a stream of a category that no other test has.
 func streamOf(t testing.TB, category string, n int) eventstore.StreamID {
 	t.Helper()

@@ -40,6 +40,8 @@ type shard struct {
 	id, parent string
 	// first is the sequence number with which it begins, if known.
 	first string
+	// closed: nothing is added to it any more.
+	closed bool
 }
 
 // record is a change of an item.
@@ -60,6 +62,8 @@ const (
 	lost place = "lost"
 	// end is behind the last record.
 	end place = "end"
+	// latest is behind what there is at the moment. It is never stored.
+	latest place = "latest"
 
 	beginPrefix = "begin "
 	atPrefix    = "at "

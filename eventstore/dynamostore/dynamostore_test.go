@@ -17,8 +17,8 @@ var server dynamotest.Server
 
 func TestMain(m *testing.M) {
 	if os.Getenv("LEFTFOLD_SOAK") == "" {
-		// Each call of a model is a request here: a quarter of its sequences is enough for a day.
-		if err := flag.Set("rapid.checks", "25"); err != nil {
+		// Each call of a model is a request here: a tenth of its sequences is enough for a day.
+		if err := flag.Set("rapid.checks", "10"); err != nil {
 			panic(err)
 		}
 	}

@@ -85,10 +85,10 @@ func TestAStreamOfThousandsOfCommitsAndMegabytesIsReadWhole(t *testing.T) {
 	t.Parallel()
 	client, prefix := provisioned(t)
 	s := openStore(t, client, prefix)
-	const commits = 5_000
+	const commits = 1_200
 	at := eventstore.NoStream
 	for range commits {
-		c, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: []eventstore.Event{noise(700)}})
+		c, err := s.Append(t.Context(), eventstore.Write{Stream: stream(t, "1"), Revision: at, Events: []eventstore.Event{noise(3_000)}})
 		require.NoError(t, err)
 		at = c.Revision
 	}

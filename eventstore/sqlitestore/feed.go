@@ -64,7 +64,7 @@ func (f feedLog) After(ctx context.Context, position int64, n int) (entries []lo
 		entries, size = append(entries, e), size+n
 	}
 	if len(entries) > 0 {
-		return entries, nil // an error comes again when they are done
+		return entries, f.file.Wrap(ctx, op, nil) // an error of the rows comes again when they are done
 	}
 	return nil, f.file.Wrap(ctx, op, rows.Err())
 }

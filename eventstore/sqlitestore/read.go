@@ -151,7 +151,7 @@ func (s *Store) page(ctx context.Context, stream eventstore.StreamID, query stri
 			size += len(e.Payload)
 		}
 		if size >= pageBytes {
-			return page, true, nil
+			return page, true, s.file.Wrap(ctx, op, nil)
 		}
 	}
 	return page, len(page) == limit, s.file.Wrap(ctx, op, rows.Err())

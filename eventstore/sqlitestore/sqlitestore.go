@@ -21,6 +21,11 @@ import (
 type Options struct {
 	// MustExist refuses to create the file. Defaults to false.
 	MustExist bool
+	// ReadOnly opens a file that exists and never writes to it: a write is refused before
+	// anything is begun. It needs no right to write to the file or its folder, and stands in
+	// nobody's way. Where no process has the file open it is read without locks; if one
+	// begins to write then, reads fail until it is opened again. Defaults to false.
+	ReadOnly bool
 }
 
 // Store implements the interfaces of eventstore. It is made by [Open] and safe
@@ -38,6 +43,7 @@ var (
 	_ eventstore.Directory  = (*Store)(nil)
 	_ eventstore.Scanner    = (*Store)(nil)
 	_ eventstore.Tailer     = (*Store)(nil)
+	_ eventstore.Diagnoser  = (*Store)(nil)
 	_ eventstore.Feed       = (*Feed)(nil)
 )
 
@@ -64,6 +70,10 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 // Close gives the file up, after the writes that have begun. Views that share
 // the file keep it open. It may be called again.
 func (s *Store) Close() error { return s.close() }
+
+// Diagnose implements [eventstore.Diagnoser]: it looks at the file, its log and its disk, and
+// reads the whole file once.
+func (s *Store) Diagnose(ctx context.Context) []eventstore.Finding { return s.file.Diagnose(ctx) }
 
 // setUp writes only to a file that lacks something: whoever wants to look does not
 // wait for a process that writes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,7 +20,11 @@ import (
 // answers are lost, and looks for one order of the calls that explains the
 // answers.
 func linearizable(t *fixture) {
-	const rounds, clients, calls = 6, 8, 25
+	const clients, calls = 8, 25
+	rounds := 2
+	if os.Getenv("LEFTFOLD_SOAK") != "" {
+		rounds = 20
+	}
 	for round := range rounds {
 		seed := uint64(20260401 + round)
 		h := &history{store: NewFaulty(t.Store, Seeded(seed, 0.2, AnswerLost, RequestLost, AnswerLostAndRetried))}

@@ -22,14 +22,14 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// counter is the shop's API, and a worker that keeps the views up to date.
-type counter struct {
+// desk is the shop's API, and a worker that keeps the views up to date.
+type desk struct {
 	*testing.T
 	service *Service
 	api     http.Handler
 }
 
-func newCounter(t *testing.T) *counter {
+func newDesk(t *testing.T) *desk {
 	t.Helper()
 	s, err := openService(t.Context(), "sqlite:"+t.TempDir()+"/shop.db", false)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func newCounter(t *testing.T) *counter {
 		assert.NoError(t, <-ended)
 		assert.NoError(t, s.Close())
 	})
-	return &counter{t, s, s.api(slog.New(slog.DiscardHandler))}
+	return &desk{t, s, s.api(slog.New(slog.DiscardHandler))}
 }
 
 // receipt is the answer of a command.
@@ -57,7 +57,7 @@ type receipt struct {
 	Token  string   `json:"token"`
 }
 
-func (c *counter) ask(method, path, body string, headers map[string]string) (int, string) {
+func (c *desk) ask(method, path, body string, headers map[string]string) (int, string) {
 	r := httptest.NewRequestWithContext(c.Context(), method, path, strings.NewReader(body))
 	for name, value := range headers {
 		r.Header.Set(name, value)
@@ -68,7 +68,7 @@ func (c *counter) ask(method, path, body string, headers map[string]string) (int
 }
 
 // send sends a command that takes effect.
-func (c *counter) send(method, path, body string) receipt {
+func (c *desk) send(method, path, body string) receipt {
 	c.Helper()
 	code, text := c.ask(method, path, body, nil)
 	require.Equal(c, http.StatusOK, code, text)
@@ -76,14 +76,14 @@ func (c *counter) send(method, path, body string) receipt {
 }
 
 // show asks for what a command has written.
-func show[R any](c *counter, path, token string) R {
+func show[R any](c *desk, path, token string) R {
 	c.Helper()
 	code, text := c.ask("GET", path, "", map[string]string{httpapi.HeaderToken: token})
 	require.Equal(c, http.StatusOK, code, text)
 	return parse[R](c.T, text)
 }
 
-func (c *counter) requireRefused(status int, code, method, path, body string) {
+func (c *desk) requireRefused(status int, code, method, path, body string) {
 	c.Helper()
 	got, text := c.ask(method, path, body, nil)
 	require.Equal(c, status, got, text)
@@ -95,7 +95,7 @@ const twoLines = `{"user":"17850","country":"United Kingdom","lines":[
 
 func TestOverHTTPAnInvoiceIsOneCommitAndIsSeenAtOnce(t *testing.T) {
 	t.Parallel()
-	c := newCounter(t)
+	c := newDesk(t)
 	made := c.send("POST", "/purchases", twoLines)
 	assert.Equal(t, []string{"user-17850@1", "user-17850@2"}, made.Events)
 	stats := show[ProductStats](c, "/products/85123A", made.Token)
@@ -129,7 +129,7 @@ func TestOverHTTPAnInvoiceIsOneCommitAndIsSeenAtOnce(t *testing.T) {
 
 func TestOverHTTPAnOrderSentAgainIsOneOrder(t *testing.T) {
 	t.Parallel()
-	c := newCounter(t)
+	c := newDesk(t)
 	key := map[string]string{httpapi.HeaderKey: "order-1"}
 	_, first := c.ask("POST", "/purchases", twoLines, key)
 	_, again := c.ask("POST", "/purchases", twoLines, key)
@@ -143,7 +143,7 @@ func TestOverHTTPAnOrderSentAgainIsOneOrder(t *testing.T) {
 
 func TestOverHTTPAGuestIsMergedAndAnAddressIsOneCustomers(t *testing.T) {
 	t.Parallel()
-	c := newCounter(t)
+	c := newDesk(t)
 	c.send("POST", "/purchases", strings.Replace(twoLines, "17850", "guest-1", 1))
 	c.send("PUT", "/customers/guest-1/email", `{"email":"ada@example.org"}`)
 	c.requireRefused(409, "email-taken", "PUT", "/customers/17850/email", `{"email":"Ada@example.org"}`)
@@ -157,7 +157,7 @@ func TestOverHTTPAGuestIsMergedAndAnAddressIsOneCustomers(t *testing.T) {
 
 func TestOverHTTPEveryReasonToRefuseHasItsCode(t *testing.T) {
 	t.Parallel()
-	c := newCounter(t)
+	c := newDesk(t)
 	made := c.send("POST", "/purchases", twoLines)
 	show[historyAnswer](c, "/customers/17850/history", made.Token)
 	c.send("POST", "/purchases", strings.Replace(twoLines, "17850", "guest-1", 1))
@@ -179,7 +179,7 @@ func TestOverHTTPEveryReasonToRefuseHasItsCode(t *testing.T) {
 
 func TestTheExampleOfEachCommandIsOne(t *testing.T) {
 	t.Parallel()
-	c := newCounter(t)
+	c := newDesk(t)
 	bus := c.service.commands(dispatch.Options{Refusals: refusals})
 	var names []string
 	for _, name := range []string{"purchase", "return", "set-email"} {

@@ -97,7 +97,7 @@ func (h *hand) command(ctx context.Context, id string, i int) error {
 	case 0, 1:
 		_, err = h.Merge(ctx, guest, user)
 	case 2, 3:
-		_, err = h.Customers.Execute(ctx, who, SetEmail(fmt.Sprintf("%d@example.com", n)), aggregate.CommandID(id))
+		_, err = h.Customers.Execute(ctx, who, SetEmail(fmt.Sprintf("%d@example.com", h.random.IntN(2*crowdUsers))), aggregate.CommandID(id))
 	case 4, 5:
 		_, err = h.Customers.Execute(ctx, who, returnAny(n), aggregate.CommandID(id))
 	default:

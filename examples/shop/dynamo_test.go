@@ -33,11 +33,17 @@ func someData(tb testing.TB, share int) retailtest.Data {
 
 // onDynamoDB returns a shop on tables of its own, behind an endpoint.
 func onDynamoDB(tb testing.TB, endpoint string) *shop {
+	s := withDynamoDB(tb, endpoint)
+	require.Equal(tb, "the tables of "+s.store+" are ready\n", s.must("provision"))
+	return s
+}
+
+// withDynamoDB returns a shop whose tables are not made yet.
+func withDynamoDB(tb testing.TB, endpoint string) *shop {
 	s := newShop(tb)
 	s.store = "dynamodb:" + dynamotest.NewPrefix()
 	s.env = []string{"AWS_ENDPOINT_URL_DYNAMODB=" + endpoint, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS=" + endpoint, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_EC2_METADATA_DISABLED=true"}
-	require.Equal(tb, "the tables of "+s.store+" are ready\n", s.must("provision"))
 	return s
 }
 

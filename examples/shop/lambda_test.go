@@ -263,7 +263,7 @@ func TestAFunctionThatCanNotWorkSaysSoAtItsStart(t *testing.T) {
 	program, err := binary()
 	require.NoError(t, err)
 	for _, c := range []struct{ handler, store, says string }{
-		{"projektor", "dynamodb:shop", "error: there is no function \"projektor\"\nhint: the handler is one of projector, publisher, publisher-sweeper, receiver, sweeper\n"},
+		{"projektor", "dynamodb:shop", "error: there is no function \"projektor\"\nhint: the handler is one of api, projector, publisher, publisher-sweeper, receiver, sweeper\n"},
 		{"projector", "", "error: SHOP_STORE=: a function works on DynamoDB\nhint: set it to the prefix of the tables, for example dynamodb:shop\n"},
 		{"projector", "sqlite:shop.db", "error: SHOP_STORE=sqlite:shop.db: a function works on DynamoDB\nhint: set it to the prefix of the tables, for example dynamodb:shop\n"},
 	} {

@@ -96,7 +96,8 @@ func (a *app) root() *cobra.Command {
 	withoutJSON := []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()}
 	acts := []*cobra.Command{a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
 	looks := []*cobra.Command{a.historyCommand(), a.statsCommand(), a.topCommand(), a.dumpCommand()}
-	for _, c := range slices.Concat(withoutJSON, acts, looks) {
+	dev := a.devCommand()
+	for _, c := range slices.Concat(withoutJSON, acts, looks, []*cobra.Command{dev}) {
 		a.storeFlag(c.Flags())
 	}
 	for _, c := range slices.Concat(acts, looks) {
@@ -105,8 +106,8 @@ func (a *app) root() *cobra.Command {
 	demo := a.demoCommand()
 	commands.Mark(commands.Looks, looks...)
 	commands.Mark(commands.Acts, slices.Concat(withoutJSON, acts)...)
-	commands.Mark(commands.Other, demo)
-	root.AddCommand(slices.Concat(withoutJSON, acts, looks, []*cobra.Command{demo})...)
+	commands.Mark(commands.Other, demo, dev)
+	root.AddCommand(slices.Concat(withoutJSON, acts, looks, []*cobra.Command{demo, dev})...)
 	commands.Prepare(root, a.out)
 	// So that they may also stand before the command's name.
 	a.storeFlag(root.PersistentFlags())

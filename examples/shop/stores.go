@@ -15,11 +15,13 @@ import (
 	"github.com/leftfold/leftfold/eventstore/dynamofeed"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamometer"
+	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
+	"github.com/leftfold/leftfold/projection/memviews"
 	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
 
@@ -49,6 +51,8 @@ type openFeed func(ctx context.Context, consumer string, logger *slog.Logger) (e
 func openStores(ctx context.Context, url string, mustExist bool) (stores, error) {
 	scheme, place, named := strings.Cut(url, ":")
 	switch {
+	case url == memoryStore:
+		return openMemory(), nil
 	case !named || place == "":
 		return stores{}, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
 	case scheme == "sqlite":
@@ -57,6 +61,18 @@ func openStores(ctx context.Context, url string, mustExist bool) (stores, error)
 		return openDynamoDB(ctx, place)
 	}
 	return stores{}, storeErrorf("--store %q: this program has no store of the scheme %q, only sqlite and dynamodb", url, scheme)
+}
+
+// memoryStore is the store that is forgotten at the end: it is not for --store, since each
+// command would have another one.
+const memoryStore = "memory:"
+
+func openMemory() stores {
+	store := memstore.New()
+	feed := func(_ context.Context, consumer string, _ *slog.Logger) (eventstore.Feed, error) {
+		return store.Feed(consumer), nil
+	}
+	return stores{store: store, views: memviews.New(memviews.Options{}), feed: feed, close: func() error { return nil }}
 }
 
 func storeErrorf(format string, args ...any) error {

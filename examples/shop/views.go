@@ -22,22 +22,26 @@ type ProductStats struct {
 }
 
 // Stats has one row a product, which the streams of all its buyers share.
-var Stats = projection.Fold("product-stats",
-	projection.On(productKey[PurchaseMade], func(s *ProductStats, e projection.Event[PurchaseMade]) error {
-		s.seen(e.Data.Line)
-		s.TotalSales = s.TotalSales.Add(e.Data.Amount)
-		s.UnitsSold += e.Data.Quantity
-		s.PurchaseCount++
-		return nil
-	}),
-	projection.On(productKey[PurchaseReturned], func(s *ProductStats, e projection.Event[PurchaseReturned]) error {
-		s.seen(e.Data.Line)
-		s.TotalReturned = s.TotalReturned.Add(e.Data.Amount)
-		s.UnitsReturned += e.Data.Quantity
-		s.ReturnCount++
-		return nil
-	}),
-)
+var Stats = newStats()
+
+func newStats() *projection.View[ProductStats] {
+	return projection.Fold("product-stats",
+		projection.On(productKey[PurchaseMade], func(s *ProductStats, e projection.Event[PurchaseMade]) error {
+			s.seen(e.Data.Line)
+			s.TotalSales = s.TotalSales.Add(e.Data.Amount)
+			s.UnitsSold += e.Data.Quantity
+			s.PurchaseCount++
+			return nil
+		}),
+		projection.On(productKey[PurchaseReturned], func(s *ProductStats, e projection.Event[PurchaseReturned]) error {
+			s.seen(e.Data.Line)
+			s.TotalReturned = s.TotalReturned.Add(e.Data.Amount)
+			s.UnitsReturned += e.Data.Quantity
+			s.ReturnCount++
+			return nil
+		}),
+	)
+}
 
 // seen takes the maximum of the dates: nothing is promised about the order of
 // different customers' events.
@@ -58,29 +62,33 @@ type PurchaseHistory struct {
 }
 
 // History has one row a customer, which is a stream.
-var History = projection.PerStream("purchase-history",
-	projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseMade]) error {
-		h.UserID = e.Stream.ID()
-		h.TotalSpent = h.TotalSpent.Add(e.Data.Amount)
-		h.PurchaseCount++
-		return nil
-	}),
-	projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseReturned]) error {
-		h.UserID = e.Stream.ID()
-		h.TotalReturned = h.TotalReturned.Add(e.Data.Amount)
-		h.ReturnCount++
-		return nil
-	}),
-	projection.When(func(h *PurchaseHistory, e projection.Event[GuestTaken]) error {
-		h.UserID = e.Stream.ID()
-		h.TotalSpent = h.TotalSpent.Add(e.Data.TotalSpent)
-		h.TotalReturned = h.TotalReturned.Add(e.Data.TotalReturned)
-		h.PurchaseCount += e.Data.PurchaseCount
-		h.ReturnCount += e.Data.ReturnCount
-		return nil
-	}),
-	projection.WhenDelete[PurchaseHistory, GuestMerged](),
-)
+var History = newHistory()
+
+func newHistory() *projection.View[PurchaseHistory] {
+	return projection.PerStream("purchase-history",
+		projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseMade]) error {
+			h.UserID = e.Stream.ID()
+			h.TotalSpent = h.TotalSpent.Add(e.Data.Amount)
+			h.PurchaseCount++
+			return nil
+		}),
+		projection.When(func(h *PurchaseHistory, e projection.Event[PurchaseReturned]) error {
+			h.UserID = e.Stream.ID()
+			h.TotalReturned = h.TotalReturned.Add(e.Data.Amount)
+			h.ReturnCount++
+			return nil
+		}),
+		projection.When(func(h *PurchaseHistory, e projection.Event[GuestTaken]) error {
+			h.UserID = e.Stream.ID()
+			h.TotalSpent = h.TotalSpent.Add(e.Data.TotalSpent)
+			h.TotalReturned = h.TotalReturned.Add(e.Data.TotalReturned)
+			h.PurchaseCount += e.Data.PurchaseCount
+			h.ReturnCount += e.Data.ReturnCount
+			return nil
+		}),
+		projection.WhenDelete[PurchaseHistory, GuestMerged](),
+	)
+}
 
 // PurchaseEntry is one purchase in a customer's history: a row of the view purchases.
 type PurchaseEntry struct {
@@ -95,28 +103,32 @@ type PurchaseEntry struct {
 
 // Purchases has the purchases of a customer under one partition key, in the order
 // in which they were made.
-var Purchases = projection.Fold("purchases",
-	projection.OnNew(func(e projection.Event[PurchaseMade]) projection.Key { return purchaseKey(e.Stream.ID(), e.Version) },
-		func(p *PurchaseEntry, e projection.Event[PurchaseMade]) error {
-			*p = entryOf(e.Data.Line)
+var Purchases = newPurchases()
+
+func newPurchases() *projection.View[PurchaseEntry] {
+	return projection.Fold("purchases",
+		projection.OnNew(func(e projection.Event[PurchaseMade]) projection.Key { return purchaseKey(e.Stream.ID(), e.Version) },
+			func(p *PurchaseEntry, e projection.Event[PurchaseMade]) error {
+				*p = entryOf(e.Data.Line)
+				return nil
+			}),
+		projection.OnEach(returnedKeys, func(p *PurchaseEntry, e projection.Event[PurchaseReturned]) error {
+			p.Returned += e.Data.Quantity
 			return nil
 		}),
-	projection.OnEach(returnedKeys, func(p *PurchaseEntry, e projection.Event[PurchaseReturned]) error {
-		p.Returned += e.Data.Quantity
-		return nil
-	}),
-	projection.OnEach(func(e projection.Event[PurchaseTaken]) []projection.Key {
-		return entryKeys(e.Stream, e.Data.PurchaseID)
-	},
-		func(p *PurchaseEntry, e projection.Event[PurchaseTaken]) error {
-			*p = entryOf(e.Data.Line)
-			p.Returned = e.Data.Quantity - e.Data.Left
-			return nil
+		projection.OnEach(func(e projection.Event[PurchaseTaken]) []projection.Key {
+			return entryKeys(e.Stream, e.Data.PurchaseID)
+		},
+			func(p *PurchaseEntry, e projection.Event[PurchaseTaken]) error {
+				*p = entryOf(e.Data.Line)
+				p.Returned = e.Data.Quantity - e.Data.Left
+				return nil
+			}),
+		projection.OnEachDelete[PurchaseEntry](func(e projection.Event[PurchaseGiven]) []projection.Key {
+			return entryKeys(e.Stream, e.Data.PurchaseID)
 		}),
-	projection.OnEachDelete[PurchaseEntry](func(e projection.Event[PurchaseGiven]) []projection.Key {
-		return entryKeys(e.Stream, e.Data.PurchaseID)
-	}),
-)
+	)
+}
 
 func entryOf(l Line) PurchaseEntry {
 	return PurchaseEntry{PurchaseID: l.PurchaseID, ProductID: l.ProductID, Quantity: l.Quantity, Amount: l.Amount, Date: l.Date}

@@ -52,6 +52,6 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		if f.Package == "" {
 			f.Package = unit
 		}
-		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f) })
+		t.Run(f.Name, func(t *testing.T) { planted.MustBeFoundInTurn(t, f) })
 	}
 }

@@ -132,11 +132,19 @@ func Inspect(ctx context.Context, client *dynamodb.Client, name string, sortKey 
 	if !hasKey(table, sortKey) {
 		return nil, refuse(name, "its key is another", "choose another prefix")
 	}
-	if len(table.Replicas) > 0 || aws.ToString(table.GlobalTableVersion) != "" { // which may be all that an old one shows
-		return nil, refuse(name, "it is a global table, in which two Regions would accept the same version of a stream",
-			"use a table of one Region, and remove its replicas")
+	if isGlobal(table) {
+		return nil, refuseGlobal(name)
 	}
 	return table, nil
+}
+
+func isGlobal(table *types.TableDescription) bool {
+	return len(table.Replicas) > 0 || aws.ToString(table.GlobalTableVersion) != "" // which may be all that an old one shows
+}
+
+func refuseGlobal(name string) error {
+	return refuse(name, "it is a global table, in which two Regions would accept the same version of a stream",
+		"use a table of one Region, and remove its replicas")
 }
 
 func refuse(table, reason, hint string) error {

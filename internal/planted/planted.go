@@ -32,8 +32,13 @@ type Fault struct {
 	Says string
 }
 
-// timeout is for one test with its build.
-const timeout = 5 * time.Minute
+const (
+	// timeout is for one test with its build. The test itself has a little less, so that
+	// one that never ends is not left behind.
+	timeout = 5 * time.Minute
+	// turns is in how many days each fault has its turn.
+	turns = 4
+)
 
 // MustBeFound fails t unless the fault makes its test fail. Env is added to the
 // environment of the test.
@@ -42,7 +47,7 @@ func MustBeFound(t *testing.T, f Fault, env ...string) {
 	root := moduleRoot(t)
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-ldflags=-s -w", "-overlay", overlay(t, root, f.Edits), "-run", f.Test, "./"+f.Package)
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout", "4m", "-ldflags=-s -w", "-overlay", overlay(t, root, f.Edits), "-run", f.Test, "./"+f.Package)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
@@ -60,13 +65,13 @@ func MustBeFound(t *testing.T, f Fault, env ...string) {
 	}
 }
 
-// MustBeFoundInTurn is MustBeFound for one in three faults, others each day, and for all
+// MustBeFoundInTurn is MustBeFound for one in four faults, others each day, and for all
 // where LEFTFOLD_SOAK is set. For each of the rest it makes sure that it could be planted.
 func MustBeFoundInTurn(t *testing.T, f Fault, env ...string) {
 	t.Helper()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(f.Name)) // a hash never fails
-	if os.Getenv("LEFTFOLD_SOAK") != "" || (int(h.Sum32()%3)+time.Now().UTC().YearDay())%3 == 0 {
+	if os.Getenv("LEFTFOLD_SOAK") != "" || (int(h.Sum32()%turns)+time.Now().UTC().YearDay())%turns == 0 {
 		MustBeFound(t, f, env...)
 		return
 	}

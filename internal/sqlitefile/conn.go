@@ -126,34 +126,44 @@ func (c *conn) patiently(ctx context.Context, step func(context.Context) error) 
 // claim gives a new file our marks and refuses another's, before anything of the
 // file is changed.
 func (c *conn) claim(ctx context.Context) error {
-	application, schema, tables, err := c.marks(ctx)
+	m, err := marksOf(ctx, c.sql)
 	if err != nil {
 		return err
 	}
-	if application == 0 && schema == 0 && tables == 0 {
+	if m == (marks{}) {
 		return c.mark(ctx)
 	}
-	if application != applicationID {
-		return &Error{Op: "open", Path: c.path, Err: ErrForeign,
+	return m.check(c.path)
+}
+
+// marks are those of a file, and the number of its tables, indexes and views.
+type marks struct{ application, schema, tables int }
+
+func marksOf(ctx context.Context, from interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (m marks, err error) {
+	query := "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+	err = from.QueryRowContext(ctx, query).Scan(&m.application, &m.schema, &m.tables)
+	return m, err
+}
+
+// check refuses a file that is not ours, or of another time.
+func (m marks) check(path string) error {
+	if m.application != applicationID {
+		return &Error{Op: "open", Path: path, Err: ErrForeign,
 			hint: "the file is a SQLite database of another program; choose another path"}
 	}
-	if schema < schemaVersion {
-		return &Error{Op: "open", Path: c.path,
-			Err:  fmt.Errorf("%w: the file has schema version %d, of before the first release", ErrForeign, schema),
+	if m.schema < schemaVersion {
+		return &Error{Op: "open", Path: path,
+			Err:  fmt.Errorf("%w: the file has schema version %d, of before the first release", ErrForeign, m.schema),
 			hint: "make the file anew; nothing of before the first release is carried over"}
 	}
-	if schema > schemaVersion {
-		return &Error{Op: "open", Path: c.path,
-			Err:  fmt.Errorf("%w: the file has schema version %d, this program knows %d", ErrNewer, schema, schemaVersion),
+	if m.schema > schemaVersion {
+		return &Error{Op: "open", Path: path,
+			Err:  fmt.Errorf("%w: the file has schema version %d, this program knows %d", ErrNewer, m.schema, schemaVersion),
 			hint: "run the newer program, or restore a backup from before it"}
 	}
 	return nil
-}
-
-func (c *conn) marks(ctx context.Context) (application, schema, tables int, err error) {
-	query := "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
-	err = c.sql.QueryRowContext(ctx, query).Scan(&application, &schema, &tables)
-	return application, schema, tables, err
 }
 
 // mark writes our marks into an empty file, unless another process was faster.
@@ -161,8 +171,8 @@ func (c *conn) mark(ctx context.Context) error {
 	if _, err := c.sql.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	application, _, tables, err := c.marks(ctx)
-	if err == nil && application == 0 && tables == 0 {
+	m, err := marksOf(ctx, c.sql)
+	if err == nil && m.application == 0 && m.tables == 0 {
 		_, err = c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion))
 	}
 	if err == nil {

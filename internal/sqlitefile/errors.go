@@ -24,6 +24,8 @@ var (
 	ErrFull = errors.New("disk is full")
 	// ErrReadOnly: the file or its directory can not be written.
 	ErrReadOnly = errors.New("database is read-only")
+	// ErrMoved: a process began to write to a file that is read without locks.
+	ErrMoved = errors.New("another process has begun to write")
 )
 
 // Error says which operation failed on which file, and what to do.
@@ -54,6 +56,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 func Refuse(err error) error { return &Refusal{err} }
 
 const hintReadOnly = "make the file and its directory writable for this user"
+
+const hintOpenedReadOnly = "it was only to be looked at; open the file for writing to change something"
 
 // hintCorruptOpen is for a file that can not be opened, and so not be searched either.
 const hintCorruptOpen = "keep a copy of the file, and restore a backup"

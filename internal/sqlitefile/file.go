@@ -7,8 +7,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -18,19 +20,24 @@ import (
 type Options struct {
 	// MustExist refuses to create the file.
 	MustExist bool
+	// ReadOnly opens a file that exists, and never writes: see [File.Do].
+	ReadOnly bool
 }
 
 // File is an open SQLite file, made by [Open].
 type File struct {
-	path    string
+	path    string // as it was given
+	name    string // canonical
 	readers *sql.DB
-	queries sync.Map // text to *sql.Stmt of readers, whose Close closes them
-	writer  *writer
+	queries sync.Map  // text to *sql.Stmt of readers, whose Close closes them
+	writer  *writer   // nil where the file is read-only
+	still   *standing // nil unless nobody may write meanwhile
+	closed  atomic.Bool
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each group of this process
 
-	entry *entry // set by Open
+	entry *entry // set by Open; nil where the file is read-only
 }
 
 func openFile(ctx context.Context, path, name string, opts Options, busy time.Duration) (*File, error) {
@@ -45,14 +52,22 @@ func openFile(ctx context.Context, path, name string, opts Options, busy time.Du
 	if err != nil {
 		return nil, translate("open", path, errors.Join(err, conn.close()))
 	}
-	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
-	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	f := &File{path: path, readers: readers, changed: make(chan struct{})}
+	f := newFile(path, name, readers)
 	f.writer = startWriter(conn, path, f.announce)
 	return f, nil
 }
 
+func newFile(path, name string, readers *sql.DB) *File {
+	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	return &File{path: path, name: name, readers: readers, changed: make(chan struct{})}
+}
+
 func (f *File) close() error {
+	f.closed.Store(true)
+	if f.writer == nil {
+		return translate("close", f.path, f.readers.Close())
+	}
 	f.writer.close()
 	readErr := f.readers.Close()
 	if err := f.writer.conn.close(); err != nil {
@@ -91,8 +106,12 @@ func (f *File) announce() {
 // results anew each time. They are valid when Do has returned nil or the refusal.
 //
 // If ctx ends while the job waits, it will not run and the error is ctx's cause;
-// if it has begun, and also where COMMIT failed, the error is an [ErrUnknown].
+// if it has begun, and also where COMMIT failed, the error is an [ErrUnknown]. A file that
+// was opened for reading only is an [ErrReadOnly], and nothing is begun.
 func (f *File) Do(ctx context.Context, op string, job Job) error {
+	if f.writer == nil {
+		return &Error{Op: op, Path: f.path, Err: fmt.Errorf("%w: it was opened so", ErrReadOnly), hint: hintOpenedReadOnly}
+	}
 	return translate(op, f.path, f.writer.do(ctx, job))
 }
 
@@ -104,7 +123,10 @@ func (f *File) Query(ctx context.Context, op, query string, args ...any) (*sql.R
 		return nil, f.Wrap(ctx, op, err)
 	}
 	rows, err := s.QueryContext(ctx, args...)
-	return rows, f.Wrap(ctx, op, err)
+	if err != nil {
+		return nil, f.Wrap(ctx, op, err)
+	}
+	return rows, nil
 }
 
 // ScanRow is Query for at most one row, which it scans. Without a row the error is
@@ -115,6 +137,9 @@ func (f *File) ScanRow(ctx context.Context, op string, dest []any, query string,
 		err = s.QueryRowContext(ctx, args...).Scan(dest...)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
+		if moved := f.Wrap(ctx, op, nil); moved != nil {
+			return moved
+		}
 		return err
 	}
 	return f.Wrap(ctx, op, err)
@@ -135,15 +160,20 @@ func (f *File) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s.(*sql.Stmt), nil
 }
 
-// Wrap translates the error of a read: the end of ctx is its cause.
+// Wrap translates the error of a read: the end of ctx is its cause. It is called at the end
+// of each, also without an error: what was read counts only if the file stood still, where
+// it has to.
 func (f *File) Wrap(ctx context.Context, op string, err error) error {
+	if moved := f.still.moved(); moved != nil {
+		err = moved
+	}
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if f.writer.isClosing() {
+	if f.closed.Load() {
 		err = eventstore.ErrClosed // whatever database/sql says of its closed pool
 	}
 	return translate(op, f.path, err)

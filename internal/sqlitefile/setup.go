@@ -2,6 +2,7 @@ package sqlitefile
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 )
@@ -24,6 +25,10 @@ func (f *File) SetUp(ctx context.Context, schema []string) error {
 	})
 	if len(missing) == 0 {
 		return nil
+	}
+	if f.writer == nil {
+		return &Error{Op: op, Path: f.path, Err: fmt.Errorf("%w: it lacks tables, and was opened so", ErrReadOnly),
+			hint: "nothing of this kind was ever written to the file: look again when the service has run"}
 	}
 	return f.Do(ctx, op, func(tx *Tx) error {
 		for _, statement := range missing {

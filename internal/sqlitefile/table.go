@@ -54,7 +54,8 @@ func (e *entry) isShared() bool {
 // Open opens the file at path, creates it where it does not exist, and gives it
 // our application ID and schema version. Of a file that has them it only reads, for
 // which no process that writes must be waited for. Opened again in the same process
-// it is the same File; each Open needs its Close.
+// it is the same File; each Open needs its Close. One that is opened for reading only is a
+// File of its own, beside one that writes or without.
 //
 // It waits for an Open or Close of the same file that is under way, as long as ctx
 // allows, and for those of no other file.
@@ -62,6 +63,9 @@ func Open(ctx context.Context, path string, opts Options) (*File, error) {
 	name, err := canonical(path)
 	if err != nil {
 		return nil, translate("open", path, err)
+	}
+	if opts.ReadOnly { // there is no writer to share
+		return openReadOnly(ctx, path, name, busyTimeout)
 	}
 	e := enter(name)
 	select {
@@ -87,6 +91,9 @@ func Open(ctx context.Context, path string, opts Options) (*File, error) {
 // what it has begun, and closes the file.
 func (f *File) Close() error {
 	e := f.entry
+	if e == nil {
+		return f.close()
+	}
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
 	if e.file != f { // there was a Close too many

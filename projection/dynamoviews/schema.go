@@ -32,6 +32,7 @@ import (
 //	w       B  marks the write that moved it last without rows
 //	parked  S  the park record, JSON, absent where there is none
 //	pv      N  its version
+//	skip    N  the same, where the record is marked to skip the event
 //	dir     S  parked|projection#generation, beside parked: the index of parked streams
 //	rev, row   the stream's row in the view made by projection.PerStream, if there is one.
 //	           Where the row is deleted, the item stays.

@@ -155,8 +155,13 @@ func (v *Views) move(g projection.GenerationID, m projection.Move, row *projecti
 	if m.From == 0 {
 		condition = "(attribute_not_exists(v) OR v = :from)"
 	}
-	if !m.Parked {
+	switch {
+	case !m.Parked:
 		condition += " AND attribute_not_exists(parked)"
+	case m.Skip:
+		condition += " AND attribute_exists(skip) AND pv > :from"
+	default:
+		condition += " AND (attribute_not_exists(skip) OR pv <= :from)"
 	}
 	u := &types.Update{TableName: &v.table, Key: checkpointKey(g, m.Stream.String()), UpdateExpression: aws.String("SET v = :to"), ConditionExpression: &condition,
 		ExpressionAttributeValues: dynamotable.Item{":from": dynamotable.N(m.From), ":to": dynamotable.N(m.To)}}
@@ -233,7 +238,7 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 	case p == nil && at == 0: // nothing would be left
 		item = types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: update.Key, ConditionExpression: &condition, ExpressionAttributeValues: values}}
 	case p == nil:
-		update.UpdateExpression = aws.String("REMOVE parked, pv, dir")
+		update.UpdateExpression = aws.String("REMOVE parked, pv, skip, dir")
 	default:
 		record, err := json.Marshal(p)
 		if err != nil {
@@ -241,10 +246,16 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 		}
 		values[":parked"], values[":pv"], values[":dir"] = dynamotable.S(string(record)), dynamotable.N(p.Version), dynamotable.S(parkedKey(g))
 		update.UpdateExpression = aws.String("SET parked = :parked, pv = :pv, dir = :dir, v = :at")
+		if p.Skip {
+			*update.UpdateExpression += ", skip = :pv"
+		} else {
+			*update.UpdateExpression += " REMOVE skip"
+			condition += " AND (attribute_not_exists(skip) OR pv <= :at)"
+		}
 	}
 	err := v.transact(ctx, item)
 	if isChanged(err) {
-		return changed("checkpoint of %q is no longer %d, or it is parked behind it", stream, at)
+		return changed("checkpoint of %q is no longer %d, or it is parked behind it, or marked to skip", stream, at)
 	}
 	return v.wrap(ctx, "write to", err)
 }

@@ -107,6 +107,9 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 		if c.Parked != nil && !m.Parked {
 			return fmt.Errorf("%w: %q is parked at %d", projection.ErrChanged, m.Stream, c.Parked.Version)
 		}
+		if marked(c) != m.Skip {
+			return fmt.Errorf("%w: %q has a record above %d that is marked to skip: %v", projection.ErrChanged, m.Stream, c.Version, marked(c))
+		}
 	}
 	for _, w := range s.Writes {
 		if row := g.rows[w.Row.ID]; w.Conditional && row.Rev != w.Expect {
@@ -128,6 +131,9 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	return nil
 }
 
+// marked: the event is still to be skipped.
+func marked(c projection.Checkpoint) bool { return c.Waits() && c.Parked.Skip }
+
 func (g *generation) put(row projection.Row) {
 	row.Content = slices.Clone(row.Content)
 	g.rows[row.ID] = row
@@ -145,8 +151,11 @@ func (v *Views) Park(ctx context.Context, id projection.GenerationID, stream eve
 	if c.Version != at {
 		return fmt.Errorf("%w: checkpoint of %q is %d, not %d", projection.ErrChanged, stream, c.Version, at)
 	}
-	if p == nil && c.Parked != nil && c.Parked.Version > at {
+	if p == nil && c.Waits() {
 		return fmt.Errorf("%w: %q is parked at %d", projection.ErrChanged, stream, c.Parked.Version)
+	}
+	if p != nil && !p.Skip && marked(c) {
+		return fmt.Errorf("%w: the record of %q at %d is marked to skip", projection.ErrChanged, stream, c.Parked.Version)
 	}
 	v.generations[id] = g
 	if c.Stream, c.Parked = stream, p; c.Version == 0 && p == nil {
@@ -257,7 +266,7 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	s := v.states[name]
-	s.Projection, s.Generations = name, slices.Clone(s.Generations)
+	s.Projection, s.Generations, s.Skips = name, slices.Clone(s.Generations), slices.Clone(s.Skips)
 	return s, nil
 }
 
@@ -291,7 +300,7 @@ func (v *Views) PutState(ctx context.Context, s projection.State) (projection.St
 	}
 	s.Revision++
 	kept := s
-	kept.Generations = slices.Clone(s.Generations)
+	kept.Generations, kept.Skips = slices.Clone(s.Generations), slices.Clone(s.Skips)
 	v.states[s.Projection] = kept
 	return s, nil
 }

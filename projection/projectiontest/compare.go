@@ -11,8 +11,9 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// check holds at every moment: the rows are the fold of what the checkpoints say, and
-// a stream that waits does so right before the event that failed.
+// check holds at every moment: the rows are the fold of what the checkpoints say, without
+// the events that are marked to skip, each from the moment on at which the mark was stored;
+// and a stream that waits does so right before the event that failed.
 func (w *world) check() {
 	if w.failure != "" {
 		return
@@ -62,7 +63,7 @@ func (w *world) upTo(applied map[eventstore.StreamID]eventstore.Version) []event
 }
 
 func (w *world) compareWith(ctx context.Context, commits []eventstore.Commit, promise string) {
-	expected, err := projection.Replay(w.scene.Projection, each(commits))
+	expected, err := projection.Replay(w.scene.Projection, each(commits), w.skips.option())
 	if err != nil {
 		w.fail("plain fold: %v", err)
 		return
@@ -102,8 +103,8 @@ func (w *world) rows(ctx context.Context) ([]projection.Row, error) {
 	return rows, nil
 }
 
-// withoutEarly takes rows out that may be there before their events are applied: those of
-// a view that only inserts, as they will be.
+// withoutEarly takes rows out that may be there before their events are applied, or although
+// these are skipped: those of a view that only inserts, as they would be.
 func (w *world) withoutEarly(expected, actual []projection.Row) ([]projection.Row, error) {
 	p := w.scene.Projection
 	if !slices.ContainsFunc(p.Views(), p.OnlyInserts) {
@@ -140,12 +141,15 @@ func firstDifference(expected, actual []projection.Row) (id projection.RowID, wa
 // which of these histories the row would fit.
 func (w *world) likelyCause(commits []eventstore.Commit, id projection.RowID, have []byte) string {
 	fits := func(history []eventstore.Commit) bool {
-		rows, err := projection.Replay(w.scene.Projection, each(history))
+		rows, err := projection.Replay(w.scene.Projection, each(history), w.skips.option())
 		if err != nil {
 			return false
 		}
 		i := slices.IndexFunc(rows, func(r projection.Row) bool { return r.ID == id })
 		return i < 0 && have == nil || i >= 0 && bytes.Equal(rows[i].Content, have)
+	}
+	if w.fitsUnskipped(commits, id, have) {
+		return "an event was applied after it was marked to skip"
 	}
 	if reversed := byStream(commits, true); fits(reversed) && !fits(commits) {
 		return "the fold depends on the order of events of different streams, which nothing promises"

@@ -60,7 +60,8 @@ func lastLines(text string) string {
 	return strings.Join(lines[max(0, len(lines)-6):], "")
 }
 
-// writeChange writes an event, a line for each row that it changes, and one for each field.
+// writeChange writes an event, and a line for each row that it changes and for each field:
+// "+" where it is new, "-" where it is gone.
 func writeChange(text *strings.Builder, c projection.Change) {
 	fmt.Fprintf(text, "%s %s", c.Event, c.Type)
 	if c.Skipped {
@@ -68,31 +69,28 @@ func writeChange(text *strings.Builder, c projection.Change) {
 	}
 	text.WriteByte('\n')
 	for _, row := range c.Rows {
-		mark := " "
-		switch {
-		case row.Before == nil:
-			mark = "+"
-		case row.After == nil:
-			mark = "-"
-		}
 		key := fmt.Sprintf("%q", row.Row.Key.Partition)
 		if row.Row.Key.Sort != "" {
 			key += fmt.Sprintf(", %q", row.Row.Key.Sort)
 		}
+		mark, _ := compared(row.Before, row.After)
 		fmt.Fprintf(text, "%s   %s %s\n", mark, row.Row.View, key)
 		for _, f := range row.Fields() {
-			fmt.Fprintf(text, "      %s\n", describeField(f))
+			mark, values := compared(f.Before, f.After)
+			if f.Name != "" {
+				values = f.Name + " " + values
+			}
+			fmt.Fprintf(text, "%s     %s\n", mark, values)
 		}
 	}
 }
 
-func describeField(f projection.FieldChange) string {
-	return strings.TrimSpace(f.Name + " " + orNothing(f.Before) + " → " + orNothing(f.After))
-}
-
-func orNothing(value json.RawMessage) string {
-	if value == nil {
-		return "·"
+func compared(before, after json.RawMessage) (mark, values string) {
+	switch {
+	case before == nil:
+		return "+", string(after)
+	case after == nil:
+		return "-", string(before)
 	}
-	return string(value)
+	return " ", string(before) + " → " + string(after)
 }

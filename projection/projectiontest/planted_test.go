@@ -111,6 +111,6 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		if f.Package == "" {
 			f.Package, f.Test, f.Says = inPackage, anyTest, "found by schedule"
 		}
-		t.Run(f.Name, func(t *testing.T) { planted.MustBeFound(t, f, "LEFTFOLD_SEED=1") })
+		t.Run(f.Name, func(t *testing.T) { planted.MustBeFoundInTurn(t, f, "LEFTFOLD_SEED=1") })
 	}
 }

@@ -149,25 +149,3 @@ func (w *world) original(seen eventstore.Announcement) eventstore.Announcement {
 	}
 	return seen
 }
-
-// operate retries parked streams now and then, with fixed code or broken.
-func (w *world) operate(ctx context.Context, a *actor) {
-	for {
-		a.busy, a.about = false, nil
-		a.wait()
-		if w.calm || !w.choices.rarely(4) {
-			continue
-		}
-		a.busy = true
-		fixed := w.choices.pick(3) > 0
-		for c := range w.parked(ctx) {
-			engine := w.engine(a, fixed)
-			if engine.Prepare(ctx) != nil {
-				break
-			}
-			a.about = []eventstore.StreamID{c.Stream}
-			a.tracef("retries %s with %s code", c.Stream, build(fixed))
-			_ = engine.Retry(ctx, w.scene.Projection.Name(), c.Stream) // may fail again
-		}
-	}
-}

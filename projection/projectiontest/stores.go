@@ -120,7 +120,7 @@ func (v views) Apply(ctx context.Context, s projection.Slice) error {
 func (v views) Park(ctx context.Context, g projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
 	what := fmt.Sprintf("removes the park record of %s at %d", stream, at)
 	if p != nil {
-		what = fmt.Sprintf("parks %s@%d at %d", stream, p.Version, at)
+		what = fmt.Sprintf("parks %s@%d at %d%s", stream, p.Version, at, ifSet(p.Skip, ", to be skipped"))
 	}
 	if err := v.access(ctx, "%s", what); err != nil {
 		return err
@@ -128,6 +128,8 @@ func (v views) Park(ctx context.Context, g projection.GenerationID, stream event
 	err := v.ViewStore.Park(ctx, g, stream, at, p)
 	if err != nil {
 		v.tracef("refused: %v", err)
+	} else if p != nil && p.Skip {
+		v.world.skips.marked[eventstore.EventID{Stream: stream, Version: p.Version}] = true
 	}
 	v.world.check()
 	if lost := v.answered("%s", what); err == nil && lost != nil {

@@ -102,6 +102,13 @@ func clip(payload []byte) string {
 	return string(payload[:most]) + "…"
 }
 
+func ifSet(set bool, text string) string {
+	if set {
+		return text
+	}
+	return ""
+}
+
 func build(fixed bool) string {
 	if fixed {
 		return "newer"
@@ -137,7 +144,7 @@ func places(batch []eventstore.Announcement) string {
 func describe(s projection.Slice) string {
 	var moves []string
 	for _, m := range s.Moves {
-		moves = append(moves, fmt.Sprintf("%s %d→%d", m.Stream, m.From, m.To))
+		moves = append(moves, fmt.Sprintf("%s %d→%d%s", m.Stream, m.From, m.To, ifSet(m.Skip, ", skipping")))
 	}
 	var ids []projection.RowID
 	for _, w := range s.Writes {

@@ -33,7 +33,8 @@ type world struct {
 	commits []eventstore.Commit // in the order of appends
 	broken  map[eventstore.EventID]bool
 	fixed   bool // the broken events are fixed for everybody
-	lossy   bool // the feed has dropped announcements
+	skips   skips
+	lossy   bool // only a sweep finds all that happened
 	calm    bool // nothing bad happens any more
 
 	trace   []line
@@ -43,7 +44,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, s *scene, c *choices) *world {
-	w := &world{scene: s, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}}
+	w := &world{scene: s, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}, skips: newSkips()}
 	w.views = s.Views(t, projection.Limits{Items: 1 + max(s.width, 2) + c.pick(6), Bytes: 4 << 20})
 	return w
 }
@@ -62,8 +63,7 @@ func (w *world) run(ctx context.Context) {
 	for i := range workers {
 		workers[i] = w.worker(ctx, i+1)
 	}
-	operator := w.spawn("operator", func(a *actor) { w.operate(ctx, a) })
-	actors := append([]*actor{writer, operator}, workers...)
+	actors := append([]*actor{writer, w.operator(ctx)}, workers...)
 	for turns := 0; turns < mostTurns && w.failure == "" && !w.atRest(writer, workers); turns++ {
 		w.turn(ctx, actors)
 	}
@@ -83,7 +83,7 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 			return
 		}
 		t := goOn
-		if a.busy && i > 1 {
+		if a.busy && (i > 1 || i == 1 && w.scene.Lossy) {
 			switch w.choices.pick(24) {
 			case 23:
 				t = crash
@@ -94,8 +94,15 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 		if t == crash {
 			a.tracef("crashes before it %s", a.pending)
 		}
+		if i == 1 && t != goOn {
+			w.lossy = true // what was dropped while a stream was parked is left to a sweep
+		}
 		a.run(t)
-		if a.ended && i > 1 {
+		switch {
+		case a.ended && i == 1:
+			actors[i] = w.operator(ctx)
+			return
+		case a.ended && i > 1:
 			actors[i] = w.worker(ctx, i-1)
 			return
 		}
@@ -167,6 +174,7 @@ func (w *world) finish(ctx context.Context) {
 	for c := range w.parked(ctx) {
 		w.fail("%s is still parked at %d after everything was fixed", c.Stream, c.Version)
 	}
+	w.checkSkips(ctx)
 }
 
 func (w *world) generation() projection.GenerationID {

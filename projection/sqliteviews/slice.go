@@ -12,8 +12,11 @@ import (
 const (
 	// A checkpoint at 0 may be missing, or hold a park record only.
 	moveFromNone = `INSERT INTO checkpoints(place, stream, version) VALUES (?1, ?2, ?3)
-		ON CONFLICT DO UPDATE SET version = ?3 WHERE version = 0 AND (?4 OR parked IS NULL)`
-	move = `UPDATE checkpoints SET version = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4 AND (?5 OR parked IS NULL)`
+		ON CONFLICT DO UPDATE SET version = ?3 WHERE version = 0 AND (?4 OR parked IS NULL) AND NOT ` + marked + `0)`
+	move = `UPDATE checkpoints SET version = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4 AND (?5 OR parked IS NULL)
+		AND ?6 = ` + marked + `?4)`
+	// marked, with a version behind it: the record is above it and marked to skip its event.
+	marked = `(coalesce(parked ->> 'skip', 0) AND parked ->> 'version' > `
 
 	putRow     = `INSERT OR REPLACE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
 	putNewRow  = `INSERT OR IGNORE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
@@ -27,7 +30,8 @@ const (
 	// dropEmpty: version 0 without a park record is no checkpoint.
 	dropEmpty    = `DELETE FROM checkpoints WHERE place = ?1 AND stream = ?2 AND version = 0 AND parked IS NULL`
 	changeParked = `UPDATE checkpoints SET parked = ?3 WHERE place = ?1 AND stream = ?2 AND version = ?4
-		AND (?3 IS NOT NULL OR parked IS NULL OR parked ->> 'version' <= ?4)`
+		AND (?3 IS NOT NULL OR parked IS NULL OR parked ->> 'version' <= ?4)
+		AND (?3 IS NULL OR coalesce(?3 ->> 'skip', 0) OR NOT ` + marked + `?4))`
 )
 
 // Apply implements [projection.SliceStore]: one transaction, one statement for each
@@ -75,13 +79,13 @@ func viewsOf(s projection.Slice) []string {
 
 func applyMove(tx *sqlitefile.Tx, place int64, m projection.Move) (err error) {
 	var n int64
-	if m.From == 0 {
+	if m.From == 0 && !m.Skip {
 		n, err = tx.Exec(moveFromNone, place, m.Stream.String(), int64(m.To), m.Parked)
 	} else {
-		n, err = tx.Exec(move, place, m.Stream.String(), int64(m.To), int64(m.From), m.Parked)
+		n, err = tx.Exec(move, place, m.Stream.String(), int64(m.To), int64(m.From), m.Parked, m.Skip)
 	}
 	if err == nil && n == 0 {
-		return changed("checkpoint of %q is no longer %d, or the stream is parked", m.Stream, m.From)
+		return changed("checkpoint of %q is no longer %d, or the stream is parked, or marked to skip", m.Stream, m.From)
 	}
 	return err
 }
@@ -142,7 +146,7 @@ func (v *Views) Park(ctx context.Context, g projection.GenerationID, stream even
 				n, err = tx.Exec(setParked, place, stream.String(), record, int64(at))
 			}
 			if err == nil && n == 0 {
-				return changed("checkpoint of %q is no longer %d, or it is parked behind it", stream, at)
+				return changed("checkpoint of %q is no longer %d, or it is parked behind it, or marked to skip", stream, at)
 			}
 			if err == nil && p == nil && at == 0 {
 				_, err = tx.Exec(dropEmpty, place, stream.String())

@@ -21,6 +21,11 @@ import (
 type Options struct {
 	// MustExist refuses to create the file. Defaults to false.
 	MustExist bool
+	// ReadOnly opens a file that exists and never writes to it: a write is refused before
+	// anything is begun. It needs no right to write to the file or its folder, and stands in
+	// nobody's way. Where no process has the file open it is read without locks; if one
+	// begins to write then, reads fail until it is opened again. Defaults to false.
+	ReadOnly bool
 }
 
 // Views implements [projection.ViewStore]. It is made by [Open] and safe for
@@ -33,7 +38,10 @@ type Views struct {
 	places map[place]int64 // never change once they are in the file
 }
 
-var _ projection.ViewStore = (*Views)(nil)
+var (
+	_ projection.ViewStore = (*Views)(nil)
+	_ eventstore.Diagnoser = (*Views)(nil)
+)
 
 // place is a view of a generation, or its checkpoints where view is empty.
 type place struct {
@@ -84,6 +92,9 @@ func Open(ctx context.Context, path string, opts Options) (*Views, error) {
 // Close gives the file up, after the writes that have begun. A store that shares
 // the file keeps it open. It may be called again.
 func (v *Views) Close() error { return v.close() }
+
+// Diagnose implements [eventstore.Diagnoser], as a sqlitestore in the same file does.
+func (v *Views) Diagnose(ctx context.Context) []eventstore.Finding { return v.file.Diagnose(ctx) }
 
 // Limits implements [projection.SliceStore].
 func (v *Views) Limits() projection.Limits { return limits }

@@ -86,11 +86,12 @@ func (m *model) apply(r *rapid.T) {
 		from := m.at(r, stream)
 		next := move(stream, from, from+eventstore.Version(rapid.IntRange(1, 5).Draw(r, "by")))
 		next.Parked = rapid.Bool().Draw(r, "parked")
+		next.Skip = next.Parked && rapid.Bool().Draw(r, "skip")
 		s.Moves = append(s.Moves, next)
 		if rapid.Bool().Draw(r, "own row") {
 			s.Writes, holds = m.draw(r, s.Writes, ownRow(stream), holds)
 		}
-		holds = holds && from == m.checkpoints[stream].Version && (next.Parked || m.checkpoints[stream].Parked == nil)
+		holds = holds && from == m.checkpoints[stream].Version && (next.Parked || m.checkpoints[stream].Parked == nil) && next.Skip == m.marked(stream)
 	}
 	for _, id := range some(r, modelRows, 4, "writes") {
 		s.Writes, holds = m.draw(r, s.Writes, id, holds)
@@ -111,6 +112,12 @@ func (m *model) apply(r *rapid.T) {
 	}
 }
 
+// marked reports whether an event of the stream is still to be skipped.
+func (m *model) marked(s eventstore.StreamID) bool {
+	c := m.checkpoints[s]
+	return c.Parked != nil && c.Parked.Skip && c.Parked.Version > c.Version
+}
+
 // draw adds a write of a row, and says whether all conditions still hold.
 func (m *model) draw(r *rapid.T, writes []projection.RowWrite, id projection.RowID, holds bool) ([]projection.RowWrite, bool) {
 	w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))
@@ -128,10 +135,11 @@ func (m *model) park(r *rapid.T) {
 	var p *projection.Parked
 	if rapid.Bool().Draw(r, "record") {
 		p = parked(at + eventstore.Version(rapid.IntRange(0, 2).Draw(r, "above")))
+		p.Skip = rapid.Bool().Draw(r, "mark")
 	}
 	c := m.checkpoints[s]
 	err := m.views.Park(m.t.Context(), m.generation, s, at, p)
-	if at != c.Version || p == nil && c.Parked != nil && c.Parked.Version > at {
+	if at != c.Version || p == nil && c.Parked != nil && c.Parked.Version > at || p != nil && !p.Skip && m.marked(s) {
 		require.ErrorIs(r, err, projection.ErrChanged)
 		return
 	}

@@ -25,12 +25,12 @@ var scanClauses = []clause{
 // partitions of one row, of some, and of many.
 func manyKeys() []projection.Key {
 	var keys []projection.Key
-	for i, p := range numbered("p", 40) {
+	for i, p := range numbered("p", 33) {
 		for _, s := range numbered("s", 1+i*2) {
 			keys = append(keys, projection.Key{Partition: p, Sort: s})
 		}
 	}
-	return keys // 40 * 40 = 1,600
+	return keys // 33 * 33 = 1,089
 }
 
 func scanRows(t *testing.T, f *fixture) {
@@ -97,7 +97,7 @@ func scanWhileWriting(t *testing.T, f *fixture) {
 func scanCheckpoints(t *testing.T, f *fixture) {
 	var all []projection.Move
 	var want, wantParked []projection.Checkpoint
-	for i, name := range numbered("s", 1300) {
+	for i, name := range numbered("s", 900) {
 		c := projection.Checkpoint{Stream: stream(name), Version: eventstore.Version(i + 1)}
 		all = append(all, move(c.Stream, 0, c.Version))
 		switch i % 5 {

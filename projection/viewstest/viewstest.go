@@ -50,6 +50,7 @@ var contract = []struct {
 	{"Rows of streams", ownRowClauses},
 	{"Limits", limitClauses},
 	{"Park", parkClauses},
+	{"Skips", skipClauses},
 	{"Rows", rowClauses},
 	{"Page", pageClauses},
 	{"Scans", scanClauses},

@@ -65,10 +65,12 @@ const (
 	// HalfKnown: a transaction that several failed conditions cancel is told of the last one
 	// only, and that others were in the way of the rest. Other requests go through.
 	HalfKnown
+	// Denied: refused with an AccessDeniedException. Nothing was done.
+	Denied
 )
 
 var faultNames = []string{"none", "throttled", "conflicted", "failed", "failed after", "cut before", "cut after", "partial", "slow", "half visible",
-	"unprocessed", "cut inside", "expired", "trimmed", "gone", "half known"}
+	"unprocessed", "cut inside", "expired", "trimmed", "gone", "half known", "denied"}
 
 func (f Fault) String() string { return faultNames[f] }
 
@@ -95,6 +97,14 @@ func Every(n int, fault Fault) Plan {
 		}
 		return None
 	}
+}
+
+// DenyWrites lets nothing be written.
+func DenyWrites(c Call) Fault {
+	if c.Writes > 0 || isProvisioning[c.Operation] {
+		return Denied
+	}
+	return None
 }
 
 // Seeded is the plan under which a share of the calls, 0 to 1, suffers one of the
@@ -198,8 +208,9 @@ func (p *Proxy) next(operation string, body []byte) Fault {
 }
 
 var (
-	isWrite = map[string]bool{"PutItem": true, "UpdateItem": true, "DeleteItem": true, "BatchWriteItem": true, "TransactWriteItems": true}
-	isBatch = map[string]bool{"BatchWriteItem": true, "BatchGetItem": true}
+	isWrite        = map[string]bool{"PutItem": true, "UpdateItem": true, "DeleteItem": true, "BatchWriteItem": true, "TransactWriteItems": true}
+	isProvisioning = map[string]bool{"CreateTable": true, "UpdateTable": true, "UpdateTimeToLive": true, "UpdateContinuousBackups": true}
+	isBatch        = map[string]bool{"BatchWriteItem": true, "BatchGetItem": true}
 	// A BatchWriteItem or a read meets none that it would answer with an error.
 	meetsTransactions = map[string]bool{"PutItem": true, "UpdateItem": true, "DeleteItem": true, "TransactWriteItems": true}
 )
@@ -213,6 +224,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	switch fault := p.next(operation, body); fault {
 	case Throttled:
 		refuse(w, http.StatusBadRequest, "ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the table was exceeded.")
+	case Denied:
+		refuse(w, http.StatusBadRequest, "AccessDeniedException", "User is not authorized to perform: dynamodb:"+operation)
 	case Conflicted:
 		conflict(w, operation, body)
 	case Failed:
