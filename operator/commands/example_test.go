@@ -15,7 +15,7 @@ import (
 )
 
 // mount adds the commands of operators to a program.
-func mount(root *cobra.Command, out *terminal.Terminal, open func(context.Context) (operator.Service, error)) {
+func mount(root *cobra.Command, out *terminal.Terminal, open func(context.Context, commands.Impact) (operator.Service, error)) {
 	commands.Mount(root, commands.Options{Terminal: out, Open: open})
 	commands.Prepare(root, out)
 }
@@ -29,7 +29,7 @@ func Example() {
 	if _, err := box.Execute(ctx, "7", func(order) ([]ordered, error) { return []ordered{{Item: "tea", Count: 2}}, nil }); err != nil {
 		fmt.Println(err)
 	}
-	open := func(context.Context) (operator.Service, error) {
+	open := func(context.Context, commands.Impact) (operator.Service, error) {
 		return operator.Service{Name: "orders", Events: registry, Store: store, States: []operator.Folder{operator.StateOf(box)}}, nil
 	}
 
