@@ -27,7 +27,9 @@ type Finding struct {
 // ctx has ended. Cost: the status, and the last commits of some streams.
 func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	d := doctor{o: o}
-	if !d.reach(ctx) {
+	reached := d.reach(ctx)
+	d.stores(ctx)
+	if !reached {
 		return d.findings, context.Cause(ctx)
 	}
 	d.diagnose(ctx, o.service.Store)
@@ -82,6 +84,27 @@ func (d *doctor) reach(ctx context.Context) bool {
 	}
 	d.ok("the store answers", "in %s", time.Since(began).Round(10*time.Microsecond))
 	return true
+}
+
+// stores asks the stores what they stand on. What two of them share is told once.
+func (d *doctor) stores(ctx context.Context) {
+	seen := map[string]bool{}
+	for _, of := range []struct {
+		name  string
+		asked any
+	}{{"store", d.o.service.Store}, {"views", d.o.service.Views}, {"tail", d.o.service.Tailer}} {
+		diagnoser, ok := of.asked.(eventstore.Diagnoser)
+		if !ok {
+			continue
+		}
+		for _, f := range diagnoser.Diagnose(ctx) {
+			found := Finding{Check: of.name + ": " + f.Check, OK: f.OK, Says: f.Detail, Fix: f.Hint}
+			if text := f.Check + f.Detail; !seen[text] {
+				seen[text] = true
+				d.findings = append(d.findings, found)
+			}
+		}
+	}
 }
 
 // The size of the sample in which event types are looked at.

@@ -26,6 +26,8 @@ type Parked struct {
 	Error         string             `json:"error"`
 	// Unknown: the program did not know the type. One that does tries again by itself.
 	Unknown bool `json:"unknown,omitempty"`
+	// Skipping: an operator has decided to pass over the event, and that has not ended.
+	Skipping bool `json:"skipping,omitempty"`
 	// Build is the program that failed.
 	Build    string    `json:"build,omitempty"`
 	Attempts int       `json:"attempts"`
@@ -130,7 +132,7 @@ func (o *Operator) parkedIn(ctx context.Context, name string, g projection.Gener
 func parkedOf(name string, g projection.Generation, c projection.Checkpoint) Parked {
 	p := c.Parked
 	return Parked{Projection: name, Generation: g.Number, Stream: c.Stream, Version: p.Version, Type: p.Type, SchemaVersion: p.Schema,
-		Error: p.Error, Unknown: p.Unknown, Build: p.Build, Attempts: p.Attempts, Since: p.Since}
+		Error: p.Error, Unknown: p.Unknown, Skipping: p.Skip, Build: p.Build, Attempts: p.Attempts, Since: p.Since}
 }
 
 func group(groups []ParkedGroup, p Parked) []ParkedGroup {

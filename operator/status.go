@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -61,6 +62,8 @@ type ProjectionStatus struct {
 	// first has.
 	Parked      int       `json:"parked"`
 	ParkedSince time.Time `json:"parked_since,omitzero"`
+	// Skips are the events that it passes over for good.
+	Skips []eventstore.EventID `json:"skips,omitempty"`
 	// Generations are those that are live.
 	Generations []projection.Generation `json:"generations,omitempty"`
 	// Frozen are live generations that no worker carries.
@@ -136,9 +139,11 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 		return s, 0, nil
 	}
 	reads++
-	if _, s.Generations, err = o.live(ctx, k.name); err != nil {
+	state, live, err := o.live(ctx, k.name)
+	if err != nil {
 		return s, reads, err
 	}
+	s.Generations, s.Skips = live, state.Skips
 	reads++
 	beats, err := o.service.Views.Heartbeats(ctx, k.name)
 	if err != nil {

@@ -41,7 +41,7 @@ func (v *verifier) views(ctx context.Context) error {
 		}
 		for _, g := range s.Generations {
 			if g.Role == projection.Active && g.Version == p.Version() && g.Fingerprint == p.Fingerprint() {
-				if err := v.compare(ctx, p, g.Number); err != nil {
+				if err := v.compare(ctx, p, g.Number, s.Skips); err != nil {
 					return err
 				}
 			}
@@ -50,7 +50,7 @@ func (v *verifier) views(ctx context.Context) error {
 	return nil
 }
 
-func (v *verifier) compare(ctx context.Context, p *projection.Projection, number uint64) error {
+func (v *verifier) compare(ctx context.Context, p *projection.Projection, number uint64, skips []eventstore.EventID) error {
 	id := projection.GenerationID{Projection: p.Name(), Number: number}
 	checkpoints, err := v.checkpoints(ctx, id)
 	if err != nil {
@@ -58,7 +58,7 @@ func (v *verifier) compare(ctx context.Context, p *projection.Projection, number
 	}
 	view := ComparedView{Projection: p.Name(), Generation: number}
 	log := appliedLog{scanner: v.o.service.Store.(eventstore.Scanner), checkpoints: checkpoints, view: &view} // events has seen that it is one
-	expected, err := projection.Replay(p, log.read(ctx))
+	expected, err := projection.Replay(p, log.read(ctx), projection.Skipping(skips...))
 	if err != nil {
 		if log.err != nil && !errors.Is(log.err, eventstore.ErrCorrupt) {
 			return err

@@ -63,7 +63,7 @@ func newRoot(out *terminal.Terminal) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	commands.Mount(root, commands.Options{
 		Terminal: out,
-		Open:     func(ctx context.Context) (operator.Service, error) { return openService(ctx, store) },
+		Open:     func(ctx context.Context, _ commands.Impact) (operator.Service, error) { return openService(ctx, store) }, // it only looks
 		Flags:    flags,
 		Line: func(words ...string) string {
 			if store != defaultStore {

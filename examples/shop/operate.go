@@ -6,13 +6,18 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/commands"
 	"github.com/leftfold/leftfold/operator/dynamocost"
 	"github.com/leftfold/leftfold/projection"
 )
 
 // operated opens the shop for whoever operates it.
-func (a *app) operated(ctx context.Context) (operator.Service, error) {
-	s, err := a.open(ctx)
+func (a *app) operated(ctx context.Context, impact commands.Impact) (operator.Service, error) {
+	open := openStores
+	if impact == commands.Looks {
+		open = openToLook
+	}
+	s, err := a.open(ctx, open)
 	if err != nil {
 		return operator.Service{}, err
 	}
@@ -23,7 +28,7 @@ func (s *Service) operated() operator.Service {
 	return operator.Service{
 		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(),
 		Store: s.Store, Views: s.Views, States: []operator.Folder{operator.StateOf(s.Customers)},
-		Costs: dynamocost.Model{}, Usage: s.Usage, Close: s.Close,
+		Costs: dynamocost.Model{}, Tailer: s.Tailer, Usage: s.Usage, Close: s.Close,
 	}
 }
 

@@ -20,6 +20,8 @@ type planned struct {
 	Target string `json:"target,omitempty"`
 	// Plan says what would be done, a line each.
 	Plan []string `json:"plan"`
+	// confirm is what has to be typed, for what can not be undone; a yes does not do.
+	confirm string
 	// nothing says why there is nothing to do.
 	nothing string
 	// do does it and returns the answer.
@@ -46,10 +48,11 @@ type dryRun struct {
 func (m *mounted) act(use, short string, plan func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error)) *cobra.Command {
 	var by operator.By
 	var yes, dry bool
+	var confirmed string
 	c := m.look(use, short, nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.with(cmd.Context(), func(o *operator.Operator) error {
+		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error {
 			p, err := plan(cmd.Context(), o, cmd, args)
 			if err != nil {
 				return err
@@ -64,7 +67,7 @@ func (m *mounted) act(use, short string, plan func(ctx context.Context, o *opera
 			if by.Actor == "" {
 				by.Actor = userAtHost()
 			}
-			if err := m.mayAct(cmd, p, by, yes); err != nil {
+			if err := m.mayAct(cmd, p, by, yes, confirmed); err != nil {
 				return err
 			}
 			return m.carryOut(cmd.Context(), p, by)
@@ -73,6 +76,7 @@ func (m *mounted) act(use, short string, plan func(ctx context.Context, o *opera
 	c.Flags().StringVar(&by.Reason, "reason", "", "why it is done, which is recorded")
 	c.Flags().StringVar(&by.Actor, "actor", "", "who does it, which is recorded (default user@host)")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	c.Flags().StringVar(&confirmed, "confirm", "", "in place of --yes for what can not be undone: what it is done to")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
 	FromEnvironment(c.Flags(), "actor")
 	return c
@@ -101,15 +105,18 @@ func (m *mounted) showPlan(p planned) error {
 }
 
 // mayAct refuses what has no reason, or is not confirmed.
-func (m *mounted) mayAct(cmd *cobra.Command, p planned, by operator.By, yes bool) error {
+func (m *mounted) mayAct(cmd *cobra.Command, p planned, by operator.By, yes bool, confirmed string) error {
 	if err := (operator.Action{Action: p.Action, Target: p.Target, Reason: by.Reason, Actor: by.Actor}).Check(); err != nil {
 		return terminal.WithHint(err, fmt.Sprintf("%s … --reason \"…\"", cmd.CommandPath()))
 	}
 	for _, line := range p.Plan {
 		m.Terminal.Say("%s", line)
 	}
-	if yes {
+	switch {
+	case p.confirm != "" && confirmed == p.confirm, p.confirm == "" && yes:
 		return nil
+	case p.confirm != "":
+		return m.Terminal.ConfirmName(p.confirm)
 	}
 	return m.Terminal.Confirm("Continue?")
 }

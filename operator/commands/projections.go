@@ -74,6 +74,9 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	for _, g := range p.Generations {
 		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s", g.Role, g.Version, t.When(g.Since))})
 	}
+	for _, id := range p.Skips {
+		rows = append(rows, [2]any{"skips", id.String()})
+	}
 	for _, b := range p.Workers {
 		rows = append(rows, [2]any{"worker " + b.Worker, fmt.Sprintf("%s, heard %s ago, %s events applied", b.Build, terminal.Age(now.Sub(b.At)), terminal.Thousands(b.Applied))})
 	}

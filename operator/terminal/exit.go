@@ -67,7 +67,7 @@ var classes = []struct {
 	{OutcomeUnknown, []error{eventstore.ErrOutcomeUnknown}},
 	{Refused, []error{operator.ErrRefused}},
 	{WrongUse, []error{ErrUsage, eventstore.ErrInvalid, projection.ErrCursor}},
-	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, fs.ErrNotExist}},
+	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotParked, projection.ErrNotSkipped, fs.ErrNotExist}},
 	{Changed, []error{eventstore.ErrConflict, eventstore.ErrRevision, eventstore.ErrIDReused, eventstore.ErrClaimTaken,
 		eventstore.ErrClaimNotHeld, projection.ErrChanged}},
 	{Interrupted, []error{context.Canceled}},
