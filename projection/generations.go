@@ -94,6 +94,10 @@ func (f *feeder) refresh(ctx context.Context) error {
 	if time.Since(f.known.learned) < mostStale {
 		return nil
 	}
+	return f.relearn(ctx)
+}
+
+func (f *feeder) relearn(ctx context.Context) error {
 	s, err := f.views.State(ctx, f.projection.name)
 	if err == nil {
 		f.learn(s)
@@ -101,12 +105,12 @@ func (f *feeder) refresh(ctx context.Context) error {
 	return err
 }
 
-// refreshIdle is refresh for a feeder that has nothing to feed.
+// refreshIdle learns the state again for a feeder that may have nothing to feed.
 func (f *feeder) refreshIdle(ctx context.Context) error {
 	select {
 	case f.busy <- struct{}{}:
 		defer func() { <-f.busy }()
-		return f.refresh(ctx)
+		return f.relearn(ctx)
 	default:
 		return nil // it is feeding, and learns by that
 	}

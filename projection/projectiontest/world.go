@@ -152,6 +152,10 @@ func (w *world) finish(ctx context.Context) {
 			w.fail("prepare: %v", err)
 			return
 		}
+		if err := projection.Resume(ctx, w.views, w.scene.Projection.Name()); err != nil {
+			w.fail("resume: %v", err)
+			return
+		}
 		for c := range w.parked(ctx) {
 			a.about = []eventstore.StreamID{c.Stream}
 			if err := engine.Retry(ctx, w.scene.Projection.Name(), c.Stream); err != nil {
@@ -170,6 +174,9 @@ func (w *world) finish(ctx context.Context) {
 	}
 	if w.failure == "" {
 		w.compare(ctx)
+	}
+	if s, err := w.views.State(ctx, w.scene.Projection.Name()); err != nil || s.Paused != nil {
+		w.fail("the projection is still paused after it was resumed and swept: %v", err)
 	}
 	for c := range w.parked(ctx) {
 		w.fail("%s is still parked at %d after everything was fixed", c.Stream, c.Version)
