@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -10,10 +11,10 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// operator is somebody who retries parked streams now and then, with fixed code or broken,
+// operator starts one of the operators: somebody who retries parked streams now and then, with fixed code or broken,
 // or skips the event, and may think better of that, and who pauses and resumes.
-func (w *world) operator(ctx context.Context) *actor {
-	return w.spawn("operator", func(a *actor) {
+func (w *world) operator(ctx context.Context, number int) *actor {
+	return w.spawn(fmt.Sprintf("operator %d", number), func(a *actor) {
 		for {
 			a.busy, a.about = false, nil
 			a.wait()
