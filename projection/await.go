@@ -91,7 +91,7 @@ func (e *ParkedError) Is(target error) bool { return target == ErrParked }
 
 // Hint says what to do.
 func (e *ParkedError) Hint() string {
-	return "mend the projection, deploy it, and retry the stream"
+	return "mend the projection, deploy it, and retry the stream; or skip the event"
 }
 
 // await waits until a generation shows the tokens.
