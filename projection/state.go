@@ -60,6 +60,8 @@ type State struct {
 	Generations []Generation `json:"generations"`
 	// Skips are the events that every generation passes over, sorted; see [Engine.Skip].
 	Skips []eventstore.EventID `json:"skips,omitempty"`
+	// Paused says who has paused the projection, nil where nobody has.
+	Paused *Paused `json:"paused,omitempty"`
 }
 
 // live returns the generations that are not retired.

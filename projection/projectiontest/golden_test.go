@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,11 +52,12 @@ func TestARecordingIsReadBackAsTheCommitsThatItWasMadeOf(t *testing.T) {
 	older := `{"id":"shelf-c@1","type":"OLD","schema":1,"schema_version":7,"time":"2026-01-02T03:04:05Z","commit":"three","binary":"AQI="}` + "\n"
 	for c, err := range projectiontest.Recorded(record(t, recording+older)) {
 		require.NoError(t, err)
-		text := fmt.Sprintf("%s@%d-%d %s %s %s", c.Stream, c.First, c.Last(), c.ID, c.Time.Format("15:04:05.0"), c.Metadata.Actor)
+		var text strings.Builder
+		fmt.Fprintf(&text, "%s@%d-%d %s %s %s", c.Stream, c.First, c.Last(), c.ID, c.Time.Format("15:04:05.0"), c.Metadata.Actor)
 		for _, e := range c.Events {
-			text += fmt.Sprintf(" %s/%d %s", e.Type, e.Schema, e.Payload)
+			fmt.Fprintf(&text, " %s/%d %s", e.Type, e.Schema, e.Payload)
 		}
-		commits = append(commits, text)
+		commits = append(commits, text.String())
 	}
 	require.Equal(t, []string{
 		`shelf-a@1-2 one 03:04:05.0  STORED/1 {"Item":"x"} TAKEN/1 {"Item":"x"}`,

@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,10 +12,10 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// operator is somebody who retries parked streams now and then, with fixed code or broken,
-// or skips the event, and may think better of that.
-func (w *world) operator(ctx context.Context) *actor {
-	return w.spawn("operator", func(a *actor) {
+// operator starts one of the operators: somebody who retries parked streams now and then, with fixed code or broken,
+// or skips the event, and may think better of that, and who pauses and resumes.
+func (w *world) operator(ctx context.Context, number int) *actor {
+	return w.spawn(fmt.Sprintf("operator %d", number), func(a *actor) {
 		for {
 			a.busy, a.about = false, nil
 			a.wait()
@@ -28,6 +29,9 @@ func (w *world) operator(ctx context.Context) *actor {
 }
 
 func (w *world) operate(ctx context.Context, a *actor) {
+	if w.scene.Lossy && w.choices.rarely(6) {
+		w.pauseOrResume(ctx, a)
+	}
 	fixed := w.choices.pick(3) > 0
 	for c := range w.parked(ctx) {
 		engine := w.engine(a, fixed)
@@ -45,6 +49,19 @@ func (w *world) operate(ctx context.Context, a *actor) {
 	if w.choices.rarely(8) {
 		w.unskip(ctx, a, w.engine(a, fixed))
 	}
+}
+
+// pauseOrResume does one or the other. What is dropped in a pause is left to a sweep.
+func (w *world) pauseOrResume(ctx context.Context, a *actor) {
+	w.lossy = true
+	name := w.scene.Projection.Name()
+	if w.choices.rarely(2) {
+		a.tracef("resumes the projection")
+		_ = projection.Resume(ctx, views{a, w.views}, name) // it may fail
+		return
+	}
+	a.tracef("pauses the projection")
+	_ = projection.Pause(ctx, views{a, w.views}, name, projection.Paused{By: a.name})
 }
 
 // skips is what operators have decided.
