@@ -101,7 +101,7 @@ func (o *Operator) Act(ctx context.Context, a Action, do func(ctx context.Contex
 	if err != nil {
 		ended.Error = clip(err.Error())
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		ended.Error = "interrupted"
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)

@@ -23,12 +23,18 @@ type Finding struct {
 
 // Doctor looks at what keeps services from working: does the store answer, does this program
 // know the types of the events, are the projections those that were built, do workers
-// report, do clocks agree. What it can not look at it says. It returns an error only where
+// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it can not look at it says. It returns an error only where
 // ctx has ended. Cost: the status, and the last commits of some streams.
 func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	d := doctor{o: o}
-	if !d.reach(ctx) {
+	reached := d.reach(ctx)
+	d.stores(ctx)
+	if !reached {
 		return d.findings, context.Cause(ctx)
+	}
+	d.diagnose(ctx, o.service.Store)
+	if o.service.Views != nil {
+		d.diagnose(ctx, o.service.Views)
 	}
 	d.eventTypes(ctx)
 	if o.service.Views != nil && len(o.service.Consumers) > 0 {
@@ -56,6 +62,20 @@ func (d *doctor) failed(check string, err error) {
 	d.bad(check, eventstore.Hint(err), "%v", err)
 }
 
+// diagnose asks a store what it stands on. Store and views may stand on the same.
+func (d *doctor) diagnose(ctx context.Context, store any) {
+	s, ok := store.(eventstore.Diagnoser)
+	if !ok {
+		return
+	}
+	for _, f := range s.Diagnose(ctx) {
+		found := Finding{Check: f.Check, OK: f.OK, Says: f.Detail, Fix: f.Hint}
+		if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Check == found.Check }) {
+			d.findings = append(d.findings, found)
+		}
+	}
+}
+
 func (d *doctor) reach(ctx context.Context) bool {
 	began := time.Now()
 	if _, err := d.o.service.Store.Head(ctx, ActivityStream); err != nil {
@@ -64,6 +84,27 @@ func (d *doctor) reach(ctx context.Context) bool {
 	}
 	d.ok("the store answers", "in %s", time.Since(began).Round(10*time.Microsecond))
 	return true
+}
+
+// stores asks the stores what they stand on. What two of them share is told once.
+func (d *doctor) stores(ctx context.Context) {
+	seen := map[string]bool{}
+	for _, of := range []struct {
+		name  string
+		asked any
+	}{{"store", d.o.service.Store}, {"views", d.o.service.Views}, {"tail", d.o.service.Tailer}} {
+		diagnoser, ok := of.asked.(eventstore.Diagnoser)
+		if !ok {
+			continue
+		}
+		for _, f := range diagnoser.Diagnose(ctx) {
+			found := Finding{Check: of.name + ": " + f.Check, OK: f.OK, Says: f.Detail, Fix: f.Hint}
+			if text := f.Check + f.Detail; !seen[text] {
+				seen[text] = true
+				d.findings = append(d.findings, found)
+			}
+		}
+	}
 }
 
 // The size of the sample in which event types are looked at.

@@ -26,6 +26,8 @@ type Parked struct {
 	Error         string             `json:"error"`
 	// Unknown: the program did not know the type. One that does tries again by itself.
 	Unknown bool `json:"unknown,omitempty"`
+	// Skipping: an operator has decided to pass over the event, and that has not ended.
+	Skipping bool `json:"skipping,omitempty"`
 	// Build is the program that failed.
 	Build    string    `json:"build,omitempty"`
 	Attempts int       `json:"attempts"`
@@ -54,22 +56,23 @@ type ParkedGroup struct {
 // grouped by error, event type and build, the largest group first. It reads the index of
 // parked streams and nothing else.
 func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, error) {
-	consumers := o.service.Consumers
-	if name != "" {
-		c, err := o.consumer(name)
-		if err != nil {
-			return nil, err
-		}
-		consumers = []projection.Consumer{c}
+	all, err := o.known(ctx)
+	if name != "" && err == nil {
+		var k known
+		k, err = o.find(ctx, name)
+		all = []known{k}
+	}
+	if err != nil {
+		return nil, err
 	}
 	var groups []ParkedGroup
-	for _, c := range consumers {
-		_, live, err := o.live(ctx, c.Name())
+	for _, k := range all {
+		_, live, err := o.live(ctx, k.name)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range live {
-			for p, err := range o.parkedIn(ctx, c.Name(), g) {
+			for p, err := range o.parkedIn(ctx, k.name, g) {
 				if err != nil {
 					return nil, err
 				}
@@ -84,7 +87,7 @@ func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, erro
 // ParkedIn returns the park records of one stream in a projection's live generations, or a
 // [NotFoundError].
 func (o *Operator) ParkedIn(ctx context.Context, name string, stream eventstore.StreamID) ([]Parked, error) {
-	if _, err := o.consumer(name); err != nil {
+	if _, err := o.find(ctx, name); err != nil {
 		return nil, err
 	}
 	_, live, err := o.live(ctx, name)
@@ -129,7 +132,7 @@ func (o *Operator) parkedIn(ctx context.Context, name string, g projection.Gener
 func parkedOf(name string, g projection.Generation, c projection.Checkpoint) Parked {
 	p := c.Parked
 	return Parked{Projection: name, Generation: g.Number, Stream: c.Stream, Version: p.Version, Type: p.Type, SchemaVersion: p.Schema,
-		Error: p.Error, Unknown: p.Unknown, Build: p.Build, Attempts: p.Attempts, Since: p.Since}
+		Error: p.Error, Unknown: p.Unknown, Skipping: p.Skip, Build: p.Build, Attempts: p.Attempts, Since: p.Since}
 }
 
 func group(groups []ParkedGroup, p Parked) []ParkedGroup {

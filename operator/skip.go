@@ -120,22 +120,23 @@ const SkipRecords = 10_000
 // Cost: a read of the state of each, and where there are some, of the operator's stream from
 // its head until they are found.
 func (o *Operator) Skips(ctx context.Context, name string) ([]Skip, error) {
-	consumers := o.service.Consumers
-	if name != "" {
-		c, err := o.consumer(name)
-		if err != nil {
-			return nil, err
-		}
-		consumers = []projection.Consumer{c}
+	all, err := o.known(ctx)
+	if name != "" && err == nil {
+		var k known
+		k, err = o.find(ctx, name)
+		all = []known{k}
+	}
+	if err != nil {
+		return nil, err
 	}
 	skips := []Skip{}
-	for _, c := range consumers {
-		state, _, err := o.live(ctx, c.Name())
+	for _, k := range all {
+		state, _, err := o.live(ctx, k.name)
 		if err != nil {
 			return nil, err
 		}
 		for _, id := range state.Skips {
-			skips = append(skips, Skip{Projection: c.Name(), Event: id})
+			skips = append(skips, Skip{Projection: k.name, Event: id})
 		}
 	}
 	return skips, o.explainSkips(ctx, skips)

@@ -29,6 +29,8 @@ type Verified struct {
 	Faults []Fault `json:"faults"`
 	// Parked is how many streams wait in a projection, which is no fault of the store.
 	Parked int `json:"parked"`
+	// Skipped is how many events projections pass over, since an operator has said so.
+	Skipped int `json:"skipped"`
 	// Views are those that were compared.
 	Views []ComparedView `json:"views,omitempty"`
 }
@@ -62,6 +64,13 @@ func (o *Operator) Verify(ctx context.Context, opts VerifyOptions) (Verified, er
 	}
 	for _, g := range groups {
 		v.report.Parked += len(g.Streams)
+	}
+	for _, c := range o.service.Consumers {
+		s, _, err := o.live(ctx, c.Name())
+		if err != nil {
+			return v.report, err
+		}
+		v.report.Skipped += len(s.Skips)
 	}
 	if opts.Views {
 		err = v.views(ctx)

@@ -23,8 +23,8 @@ type readOption func(*reading)
 func (o readOption) apply(r *reading) { o(r) }
 
 // AtLeast makes a read wait until the view shows a commit, or find that it never will: an
-// [ErrParked] where an event up to it is parked, at once; an [ErrBehind] where it takes
-// too long, see [Within]. A commit without an event that the projection handles is not
+// [ErrParked] where an event up to it is parked, or an [ErrPaused] where the projection is
+// paused, at once; an [ErrBehind] where it takes too long, see [Within]. A commit without an event that the projection handles is not
 // waited for. Where the views are those of [Notifying] the read goes on as soon as this
 // process has applied it; else it looks again, after 5 ms, then less and less often. Cost:
 // a read of a checkpoint each time that it looks.
@@ -91,11 +91,11 @@ func (e *ParkedError) Is(target error) bool { return target == ErrParked }
 
 // Hint says what to do.
 func (e *ParkedError) Hint() string {
-	return "mend the projection, deploy it, and retry the stream"
+	return "mend the projection, deploy it, and retry the stream; or skip the event"
 }
 
 // await waits until a generation shows the tokens.
-func (v *View[R]) await(ctx context.Context, views Reader, g GenerationID, opts []ReadOption) error {
+func (v *View[R]) await(ctx context.Context, views Reader, g readable, opts []ReadOption) error {
 	r := reading{within: defaultWithin}
 	for _, o := range opts {
 		o.apply(&r)
@@ -113,7 +113,7 @@ func (v *View[R]) await(ctx context.Context, views Reader, g GenerationID, opts 
 	return nil
 }
 
-func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventstore.EventID, deadline time.Time) error {
+func awaitEvent(ctx context.Context, views Reader, g readable, want eventstore.EventID, deadline time.Time) error {
 	var moved <-chan struct{}
 	if n, ok := views.(*Notifier); ok {
 		var forget func()
@@ -121,7 +121,7 @@ func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventsto
 		defer forget()
 	}
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		found, err := views.Checkpoints(ctx, g, []eventstore.StreamID{want.Stream})
+		found, err := views.Checkpoints(ctx, g.GenerationID, []eventstore.StreamID{want.Stream})
 		if err != nil {
 			return err
 		}
@@ -130,18 +130,20 @@ func awaitEvent(ctx context.Context, views Reader, g GenerationID, want eventsto
 		case have.Version >= want.Version:
 			return nil
 		case have.Waits() && have.Parked.Version <= want.Version:
-			return &ParkedError{Generation: g, Stream: want.Stream, Parked: *have.Parked}
+			return &ParkedError{Generation: g.GenerationID, Stream: want.Stream, Parked: *have.Parked}
+		case g.paused.stops():
+			return &PausedError{Projection: g.Projection, Paused: *g.paused, Want: want}
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
-			return &BehindError{Generation: g, Want: want, Have: have.Version}
+			return &BehindError{Generation: g.GenerationID, Want: want, Have: have.Version}
 		}
 		again := time.NewTimer(min(pause, left)) // the last look is at the end
 		select {
 		case <-moved:
 		case <-again.C:
 		case <-ctx.Done():
-			return &BehindError{Generation: g, Want: want, Have: have.Version, Err: context.Cause(ctx)}
+			return &BehindError{Generation: g.GenerationID, Want: want, Have: have.Version, Err: context.Cause(ctx)}
 		}
 		again.Stop()
 	}

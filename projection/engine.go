@@ -68,6 +68,9 @@ type Engine struct {
 	opts     Options
 	decoders decoders
 	feeders  []*feeder
+	// wanted asks the worker for a sweep: sent to by whoever wants one, never closed. One
+	// request waits; while it does another adds nothing.
+	wanted chan struct{}
 }
 
 // NewEngine returns an engine for some projections and reactions, of which no two have
@@ -77,7 +80,7 @@ func NewEngine(source Source, views ViewStore, opts Options, consumers ...Consum
 	for _, c := range consumers {
 		projections = append(projections, c.consumer())
 	}
-	e := &Engine{source: source, views: views, opts: opts.withDefaults(), decoders: newDecoders(projections)}
+	e := &Engine{source: source, views: views, opts: opts.withDefaults(), decoders: newDecoders(projections), wanted: make(chan struct{}, 1)}
 	names := map[string]bool{}
 	for _, p := range projections {
 		if names[p.name] {
@@ -86,13 +89,20 @@ func NewEngine(source Source, views ViewStore, opts Options, consumers ...Consum
 		names[p.name] = true
 		e.feeders = append(e.feeders, &feeder{
 			projection: p, source: source, views: views, decoders: e.decoders, opts: &e.opts,
-			busy: make(chan struct{}, 1), status: newStatus(),
+			busy: make(chan struct{}, 1), status: newStatus(), wantSweep: e.wantSweep,
 		})
 	}
 	if len(e.feeders) == 0 {
 		return nil, fmt.Errorf("%w: no projection to feed", eventstore.ErrInvalid)
 	}
 	return e, nil
+}
+
+func (e *Engine) wantSweep() {
+	select {
+	case e.wanted <- struct{}{}:
+	default:
+	}
 }
 
 // Prepare reads the state of each projection, and gives one that has none its
@@ -129,7 +139,8 @@ func (e *Engine) each(do func(*feeder)) {
 
 // Retry tries the event again on which a stream of a projection is parked, and
 // goes on with the stream if it succeeds. If it fails the stream is parked as
-// before, with one more attempt, and the error says why.
+// before, with one more attempt, and the error says why. Where the projection is paused it
+// is an [ErrPaused].
 func (e *Engine) Retry(ctx context.Context, projection string, stream eventstore.StreamID) error {
 	f, err := e.feeder(projection)
 	if err != nil {

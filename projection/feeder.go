@@ -29,9 +29,12 @@ type feeder struct {
 	status     *status
 
 	// busy has capacity 1 and is held while feeding: a feed and a sweep of one
-	// process would only stand in each other's way. It guards known.
+	// process would only stand in each other's way. It guards known and asked.
 	busy  chan struct{}
 	known knowledge
+	// wantSweep asks for a sweep; asked is the end of the pause for which it last was.
+	wantSweep func()
+	asked     time.Time
 }
 
 // knowledge is what a feeder has learned from the state of its projection. It is never
@@ -40,7 +43,12 @@ type knowledge struct {
 	// generations are those to feed: live, and of this code's version.
 	generations []Generation
 	skips       skips
+	paused      *Paused // nil where nobody has paused it
+	learned     time.Time
 }
+
+// mostStale is how old knowledge may be where something is fed.
+const mostStale = 10 * time.Second
 
 // outcome is what became of deliveries in one projection.
 type outcome struct {
@@ -109,14 +117,18 @@ func (f *feeder) hold(ctx context.Context) (release func(), err error) {
 }
 
 // feedLive feeds every live generation, until a strong read of the state made
-// after the last write names no further one.
+// after the last write names no further one. Where that read says that the projection is
+// paused everything is taken care of: it is left to a sweep after the end of the pause.
 func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned map[int]error) outcome {
 	o := outcome{undone: map[int]reasons{}}
 	fed := map[uint64]bool{}
 	var errs []error
+	if err := f.refresh(ctx); err != nil {
+		return allUndone(concerned, err)
+	}
 	for {
 		for _, g := range f.known.generations {
-			if fed[g.Number] {
+			if fed[g.Number] || f.known.paused.stops() {
 				continue
 			}
 			fed[g.Number] = true
@@ -137,6 +149,9 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			return all
 		}
 		f.learn(state)
+		if f.known.paused.stops() {
+			return outcome{parked: o.parked}
+		}
 		if !slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
 			o.err = errors.Join(errs...)
 			return o
@@ -217,6 +232,9 @@ func pause(ctx context.Context, stalls int) error {
 
 func (f *feeder) retry(ctx context.Context, stream eventstore.StreamID) error {
 	known, err := f.live(ctx)
+	if err == nil {
+		err = known.running(f.projection.name)
+	}
 	if err != nil {
 		return err
 	}

@@ -67,9 +67,9 @@ func (f *feeder) hasStreams(ctx context.Context, category string) (bool, error) 
 	return false, nil
 }
 
-// learn remembers what a state says.
+// learn remembers what a state says, and asks for a sweep where a pause has ended.
 func (f *feeder) learn(s State) {
-	known := knowledge{skips: make(skips, len(s.Skips))}
+	known := knowledge{skips: make(skips, len(s.Skips)), paused: s.Paused, learned: time.Now()}
 	var frozen []uint64
 	for _, g := range s.live() {
 		if g.Version == f.projection.version {
@@ -83,10 +83,46 @@ func (f *feeder) learn(s State) {
 	}
 	f.known = known
 	f.status.frozen(frozen)
+	if ended := s.Paused.resumed(); !ended.IsZero() && !ended.Equal(f.asked) {
+		f.asked = ended
+		f.wantSweep()
+	}
 }
 
-// live reads the state and returns what it says.
-func (f *feeder) live(ctx context.Context) (knowledge, error) {
+// refresh learns the state again where it was learned too long ago.
+func (f *feeder) refresh(ctx context.Context) error {
+	if time.Since(f.known.learned) < mostStale {
+		return nil
+	}
+	return f.relearn(ctx)
+}
+
+func (f *feeder) relearn(ctx context.Context) error {
+	s, err := f.views.State(ctx, f.projection.name)
+	if err == nil {
+		f.learn(s)
+	}
+	return err
+}
+
+// refreshIdle learns the state again for a feeder that may have nothing to feed.
+func (f *feeder) refreshIdle(ctx context.Context) error {
+	select {
+	case f.busy <- struct{}{}:
+		defer func() { <-f.busy }()
+		return f.relearn(ctx)
+	default:
+		return nil // it is feeding, and learns by that
+	}
+}
+
+// beginSweep is live for a sweep of all, which finds what was dropped in a pause that has
+// ended.
+func (f *feeder) beginSweep(ctx context.Context) (knowledge, error) {
+	return f.read(ctx, func(s State) { f.asked = s.Paused.resumed() })
+}
+
+func (f *feeder) read(ctx context.Context, before func(State)) (knowledge, error) {
 	release, err := f.hold(ctx)
 	if err != nil {
 		return knowledge{}, err
@@ -96,8 +132,14 @@ func (f *feeder) live(ctx context.Context) (knowledge, error) {
 	if err != nil {
 		return knowledge{}, err
 	}
+	before(s)
 	f.learn(s)
 	return f.known, nil
+}
+
+// live reads the state and returns what it says.
+func (f *feeder) live(ctx context.Context) (knowledge, error) {
+	return f.read(ctx, func(State) {})
 }
 
 func (f *feeder) checkKnown(ctx context.Context, s State) error {
@@ -127,11 +169,14 @@ func checkFingerprint(p *Projection, g Generation) error {
 }
 
 // built makes a generation active that is the only one that is live, after a sweep that began when it was
-// already there. A generation of a rebuild is not switched here.
-func (f *feeder) built(ctx context.Context, began []Generation) error {
+// already there, and in no pause since. A generation of a rebuild is not switched here.
+func (f *feeder) built(ctx context.Context, began []Generation, resumed time.Time) error {
 	s, err := f.views.State(ctx, f.projection.name)
 	if err != nil {
 		return err
+	}
+	if s.Paused.stops() || !s.Paused.resumed().Equal(resumed) {
+		return nil // it was paused meanwhile, and so passed over
 	}
 	live := s.live()
 	if len(live) != 1 || live[0].Role != Building || len(began) != 1 || began[0].Number != live[0].Number {
@@ -141,7 +186,7 @@ func (f *feeder) built(ctx context.Context, began []Generation) error {
 	s.Generations[i].Role, s.Generations[i].Since = Active, time.Now().UTC()
 	_, err = f.views.PutState(ctx, s)
 	if errors.Is(err, ErrChanged) {
-		return f.built(ctx, began) // for another reason, perhaps: look again
+		return f.built(ctx, began, resumed) // for another reason, perhaps: look again
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (v *View[R]) Get(ctx context.Context, views Reader, key Key, opts ...ReadOp
 	if err != nil {
 		return row, err
 	}
-	rows, err := views.Rows(ctx, g, []RowID{{View: v.stored, Key: key}})
+	rows, err := views.Rows(ctx, g.GenerationID, []RowID{{View: v.stored, Key: key}})
 	if err != nil {
 		return row, err
 	}
@@ -78,7 +78,7 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 		return Page[R]{}, err
 	}
 	// One row more tells whether there is a next page.
-	rows, err := views.Page(ctx, g, PageQuery{View: v.stored, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
+	rows, err := views.Page(ctx, g.GenerationID, PageQuery{View: v.stored, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
 	if err != nil {
 		return Page[R]{}, err
 	}
@@ -107,7 +107,7 @@ func (v *View[R]) All(ctx context.Context, views Reader) iter.Seq2[R, error] {
 			yield(none, err)
 			return
 		}
-		for row, err := range views.ScanRows(ctx, g, v.stored) {
+		for row, err := range views.ScanRows(ctx, g.GenerationID, v.stored) {
 			if err != nil {
 				yield(none, err)
 				return
@@ -128,13 +128,19 @@ func (v *View[R]) decode(row Row) (R, error) {
 	return r, nil
 }
 
+// readable is a generation that can be read.
+type readable struct {
+	GenerationID
+	paused *Paused
+}
+
 // active returns the generation that readers use.
-func (v *View[R]) active(ctx context.Context, views Reader) (GenerationID, error) {
+func (v *View[R]) active(ctx context.Context, views Reader) (readable, error) {
 	g, _, err := v.generations(ctx, views)
 	return g, err
 }
 
-func (v *View[R]) generations(ctx context.Context, views Reader) (active GenerationID, s State, err error) {
+func (v *View[R]) generations(ctx context.Context, views Reader) (active readable, s State, err error) {
 	if v.projection == nil {
 		return active, s, fmt.Errorf("%w: view %q belongs to no projection", eventstore.ErrInvalid, v.name)
 	}
@@ -146,14 +152,14 @@ func (v *View[R]) generations(ctx context.Context, views Reader) (active Generat
 			if err := checkFingerprint(v.projection, g); err != nil {
 				return active, s, err
 			}
-			return GenerationID{v.projection.name, g.Number}, s, nil
+			return readable{GenerationID{v.projection.name, g.Number}, s.Paused}, s, nil
 		}
 	}
 	return active, s, notBuilt(v.projection, s)
 }
 
 // place returns where a page begins.
-func (v *View[R]) place(ctx context.Context, views Reader, partition string, opts PageOptions) (GenerationID, *string, error) {
+func (v *View[R]) place(ctx context.Context, views Reader, partition string, opts PageOptions) (readable, *string, error) {
 	active, s, err := v.generations(ctx, views)
 	if opts.After == "" {
 		return active, nil, err
@@ -170,7 +176,7 @@ func (v *View[R]) place(ctx context.Context, views Reader, partition string, opt
 	}
 	for _, g := range s.Generations {
 		if g.Number == c.Generation && g.Role != Retired && g.Role != Building && g.Version == v.projection.version {
-			return GenerationID{v.projection.name, g.Number}, &c.After, nil
+			return readable{GenerationID{v.projection.name, g.Number}, s.Paused}, &c.After, nil
 		}
 	}
 	return active, nil, fmt.Errorf("%w: its generation %d of %q is gone; start again from the first page", ErrCursor, c.Generation, v.projection.name)

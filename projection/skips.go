@@ -107,6 +107,9 @@ func (e *Engine) Skip(ctx context.Context, projection string, event eventstore.E
 
 func (f *feeder) skip(ctx context.Context, id eventstore.EventID) error {
 	known, err := f.live(ctx)
+	if err == nil {
+		err = known.running(f.projection.name)
+	}
 	if err != nil {
 		return err
 	}

@@ -60,11 +60,18 @@ type State struct {
 	Generations []Generation `json:"generations"`
 	// Skips are the events that every generation passes over, sorted; see [Engine.Skip].
 	Skips []eventstore.EventID `json:"skips,omitempty"`
+	// Paused says who has paused the projection, nil where nobody has.
+	Paused *Paused `json:"paused,omitempty"`
 }
 
 // live returns the generations that are not retired.
 func (s State) live() []Generation {
 	return slices.DeleteFunc(slices.Clone(s.Generations), func(g Generation) bool { return g.Role == Retired })
+}
+
+// Reaction reports whether the state is a reaction's.
+func (s State) Reaction() bool {
+	return len(s.Generations) > 0 && s.Generations[len(s.Generations)-1].Fingerprint == reactionPrint
 }
 
 // Generation is one build of a projection's views.

@@ -36,7 +36,8 @@ type SweepReport struct {
 
 // Sweep brings every stream of every followed category to its head, as read at its
 // turn: it finds what no feed announced, and finishes left-over park records. A
-// first generation that is still being built becomes active at its end.
+// first generation that is still being built becomes active at its end. It passes over a
+// projection that is paused, and ends a pause that somebody has resumed before it began.
 //
 // Where an event fails for now, its stream is left behind, the others go on, and
 // the error says so at the end. progress, if not nil, is called from time to time
@@ -57,7 +58,7 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}}
 	s.report.Next = from
 	for _, f := range e.feeders {
-		known, err := f.live(ctx)
+		known, err := f.beginSweep(ctx)
 		if err != nil {
 			return s.report, err
 		}
@@ -77,12 +78,16 @@ func (s *sweeper) end(ctx context.Context) error {
 	next := s.report.Next
 	var err error
 	for _, f := range s.engine.feeders {
+		if s.known[f].paused.stops() {
+			continue // it was passed over
+		}
 		if s.from.IsZero() {
 			f.status.checked(s.began)
 		}
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
-			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.known[f].generations)))
+			resumed := next.Resumed[f.projection.name]
+			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.known[f].generations), resumed), f.endPause(ctx, resumed))
 		}
 	}
 	if err == nil {

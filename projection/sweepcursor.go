@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -17,6 +18,8 @@ type SweepCursor struct {
 	After eventstore.StreamID `json:"after,omitzero"`
 	// Generations are those, by projection, that have been swept from the beginning on.
 	Generations map[string][]uint64 `json:"generations,omitempty"`
+	// Resumed is when pauses had ended, by projection, before the beginning.
+	Resumed map[string]time.Time `json:"resumed,omitempty"`
 	// Left, Damaged and Ahead count as in [SweepReport], from the beginning on.
 	Left    int `json:"left,omitempty"`
 	Damaged int `json:"damaged,omitempty"`
@@ -34,6 +37,15 @@ func (c SweepCursor) begun(live map[*feeder]knowledge) SweepCursor {
 	}
 	c.Generations = map[string][]uint64{}
 	for f, known := range live {
+		if known.paused.stops() {
+			continue
+		}
+		if ended := known.paused.resumed(); !ended.IsZero() {
+			if c.Resumed == nil {
+				c.Resumed = map[string]time.Time{}
+			}
+			c.Resumed[f.projection.name] = ended
+		}
 		for _, g := range known.generations {
 			c.Generations[f.projection.name] = append(c.Generations[f.projection.name], g.Number)
 		}
@@ -47,7 +59,7 @@ func (c SweepCursor) moved(to eventstore.StreamID, since SweepCursor, found Swee
 	if !to.IsZero() {
 		c.After = to
 	}
-	c.Generations = maps.Clone(c.Generations)
+	c.Generations, c.Resumed = maps.Clone(c.Generations), maps.Clone(c.Resumed)
 	c.Left, c.Damaged, c.Ahead = since.Left+found.Left, since.Damaged+found.Damaged, since.Ahead+len(found.Ahead)
 	return c
 }

@@ -79,7 +79,9 @@ func (r *sweepReader) readAll(ctx context.Context) error {
 func (r *sweepReader) categories() []string {
 	var categories []string
 	for _, f := range r.engine.feeders {
-		categories = append(categories, f.projection.categories...)
+		if !r.known[f].paused.stops() {
+			categories = append(categories, f.projection.categories...)
+		}
 	}
 	slices.Sort(categories)
 	return slices.DeleteFunc(slices.Compact(categories), func(c string) bool { return !r.after.IsZero() && c < r.after.Category() })
@@ -131,7 +133,7 @@ func (r *sweepReader) places(ctx context.Context, category string, streams []eve
 		places[i].waiting = true
 	}
 	for _, f := range r.engine.feeders {
-		if !f.projection.follows(category) {
+		if !f.projection.follows(category) || r.known[f].paused.stops() {
 			continue
 		}
 		for _, g := range r.known[f].generations {

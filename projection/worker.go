@@ -30,7 +30,7 @@ const firstSweepAgain, lastSweepAgain = time.Minute, time.Hour
 
 // Run works until ctx ends, then returns nil; a batch that has begun is given up
 // and comes again. It sweeps at its start, when the feed reports that it lost
-// announcements, and every Options.SweepEvery. It returns an error if
+// announcements, when a pause has ended, and every Options.SweepEvery. It returns an error if
 // [Engine.Prepare] fails or the feed stays broken.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := w.Prepare(ctx); err != nil {
@@ -41,21 +41,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sweep := make(chan struct{}, 1) // a request while one is waiting adds nothing
-	sweep <- struct{}{}
+	w.wantSweep()
 
 	var group sync.WaitGroup
 	if w.opts.SweepEvery > 0 {
-		group.Go(func() { w.keepSweeping(ctx, sweep) })
+		group.Go(func() { w.keepSweeping(ctx) })
 	}
 	group.Go(func() { w.keepBeating(ctx) })
 	err := w.feed.Run(ctx, func(ctx context.Context, b eventstore.Batch) []eventstore.Announcement {
 		if b.Trimmed {
 			w.opts.Logger.WarnContext(ctx, "the feed has lost announcements; only a sweep finds what they told of")
-			select {
-			case sweep <- struct{}{}:
-			default:
-			}
+			w.wantSweep()
 		}
 		return w.Handle(ctx, b)
 	})
@@ -64,13 +60,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-func (w *Worker) keepSweeping(ctx context.Context, wanted <-chan struct{}) {
+func (w *Worker) keepSweeping(ctx context.Context) {
 	timer := time.NewTimer(w.opts.SweepEvery)
 	defer timer.Stop()
 	soon := firstSweepAgain
 	for {
 		select {
-		case <-wanted:
+		case <-w.wanted:
 			soon = firstSweepAgain
 		case <-timer.C:
 		case <-ctx.Done():
@@ -123,5 +119,10 @@ func (w *Worker) keepBeating(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		w.each(func(f *feeder) {
+			if err := f.refreshIdle(ctx); err != nil && ctx.Err() == nil {
+				w.opts.Logger.WarnContext(ctx, "state could not be read", "projection", f.projection.name, "error", err)
+			}
+		})
 	}
 }

@@ -237,5 +237,5 @@ const tryNext = `Try next, on a store of your own, shop.db:
   go run ./examples/shop project
   go run ./examples/shop top
   go run ./examples/shop history 20001
-  go run ./examples/shop state 20001 --at 2026-03-04
+  go run ./examples/shop state user-20001 --at 2026-03-04
 `

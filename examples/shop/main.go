@@ -133,7 +133,7 @@ func (a *app) command(words ...string) string {
 
 // with runs a command on a store that must exist.
 func (a *app) with(ctx context.Context, run func(*Service) error) error {
-	s, err := a.open(ctx)
+	s, err := a.open(ctx, openStores)
 	if err != nil {
 		return err
 	}
@@ -141,12 +141,15 @@ func (a *app) with(ctx context.Context, run func(*Service) error) error {
 }
 
 // open opens a store that must exist.
-func (a *app) open(ctx context.Context) (*Service, error) {
-	s, err := openService(ctx, a.store, true)
+func (a *app) open(ctx context.Context, open func(context.Context, string, bool) (stores, error)) (*Service, error) {
+	s, err := open(ctx, a.store, true)
 	if errors.Is(err, os.ErrNotExist) {
 		err = terminal.WithHint(err, a.command("load", "FILE")+" makes a store; --store sqlite:FILE names another one")
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return newService(s), nil
 }
 
 // create opens the service for a command that needs no store to be there. It says

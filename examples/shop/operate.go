@@ -7,13 +7,18 @@ import (
 	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/commands"
 	"github.com/leftfold/leftfold/operator/dynamocost"
 	"github.com/leftfold/leftfold/projection"
 )
 
 // operated opens the shop for whoever operates it.
-func (a *app) operated(ctx context.Context) (operator.Service, error) {
-	s, err := a.open(ctx)
+func (a *app) operated(ctx context.Context, impact commands.Impact) (operator.Service, error) {
+	open := openStores
+	if impact == commands.Looks {
+		open = openToLook
+	}
+	s, err := a.open(ctx, open)
 	if err != nil {
 		return operator.Service{}, err
 	}
@@ -23,7 +28,7 @@ func (a *app) operated(ctx context.Context) (operator.Service, error) {
 func (s *Service) operated() operator.Service {
 	o := told(s)
 	o.Build, o.Store, o.Views, o.States = build(), s.Store, s.Views, []operator.Folder{operator.StateOf(s.Customers)}
-	o.Costs, o.Usage, o.Close = dynamocost.Model{}, s.Usage, s.Close
+	o.Costs, o.Tailer, o.Usage, o.Close = dynamocost.Model{}, s.Tailer, s.Usage, s.Close
 	return o
 }
 

@@ -46,7 +46,11 @@ func TestWhatMayNotBeWrittenOrReadIsNamed(t *testing.T) {
 	modes("the file is read-only", 0o444, 0o777)
 	s.types("load sales.csv")
 	s.types("history 17850")
+	for _, line := range []string{"streams", "state user-17850", "verify --views", "sweep --reason try_it --yes"} { // what only looks needs no right to write
+		s.types(line)
+	}
 	modes("the file may not be read", 0, 0o777)
+	s.types("streams")
 	s.types("history 17850")
 	modes("the directory is read-only", 0o444, 0o555)
 	s.types("history 17850")

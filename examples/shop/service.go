@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/leftfold/leftfold/aggregate"
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -20,6 +21,8 @@ type Service struct {
 	Views     projection.ViewStore
 	Feed      openFeed
 	Customers *aggregate.Repository[Customer, CustomerEvent]
+	// Tailer shows what is stored as it happens; nil where the store does.
+	Tailer eventstore.Tailer
 	// Usage tells what was used of DynamoDB so far; nil on another store.
 	Usage func() operator.Usage
 	close func() error
@@ -34,14 +37,19 @@ func openService(ctx context.Context, url string, mustExist bool) (*Service, err
 	if err != nil {
 		return nil, err
 	}
+	return newService(s), nil
+}
+
+func newService(s stores) *Service {
 	return &Service{
 		Store:     s.store,
 		Views:     s.views,
 		Feed:      s.feed,
 		Usage:     s.usage,
 		Customers: aggregate.NewRepository(s.store, Customers, aggregate.Options{CacheStreams: cachedCustomers}),
+		Tailer:    s.tailer,
 		close:     s.close,
-	}, nil
+	}
 }
 
 // Close gives everything up.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -38,8 +42,10 @@ type stores struct {
 	store Store
 	views projection.ViewStore
 	feed  openFeed
-	usage func() operator.Usage // nil where nothing is charged
-	close func() error
+	// tailer is nil where the store is one, usage where nothing is charged.
+	tailer eventstore.Tailer
+	usage  func() operator.Usage
+	close  func() error
 }
 
 // openFeed opens the feed of a consumer: one that has a position of its own, and shares
@@ -56,7 +62,7 @@ func openStores(ctx context.Context, url string, mustExist bool) (stores, error)
 	case !named || place == "":
 		return stores{}, storeErrorf("--store %q: a store is named SCHEME:PLACE", url)
 	case scheme == "sqlite":
-		return openSQLite(ctx, place, mustExist)
+		return openSQLite(ctx, place, mustExist, false)
 	case scheme == "dynamodb":
 		return openDynamoDB(ctx, place)
 	}
@@ -80,19 +86,32 @@ func storeErrorf(format string, args ...any) error {
 		Fix: "name a file, for example --store sqlite:shop.db, or the prefix of DynamoDB tables, for example --store dynamodb:shop"}
 }
 
-func openSQLite(ctx context.Context, path string, mustExist bool) (stores, error) {
-	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist})
+// openToLook opens a store that is only looked at, also where it can not be written.
+func openToLook(ctx context.Context, url string, mustExist bool) (stores, error) {
+	s, err := openStores(ctx, url, mustExist)
+	path, isFile := strings.CutPrefix(url, "sqlite:")
+	if err == nil || !isFile || errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	if s, failed := openSQLite(ctx, path, true, true); failed == nil {
+		return s, nil
+	}
+	return s, err
+}
+
+func openSQLite(ctx context.Context, path string, mustExist, readOnly bool) (stores, error) {
+	store, err := sqlitestore.Open(ctx, path, sqlitestore.Options{MustExist: mustExist, ReadOnly: readOnly})
 	if err != nil {
 		return stores{}, err
 	}
-	views, err := sqliteviews.Open(ctx, path, sqliteviews.Options{MustExist: true})
+	views, err := sqliteviews.Open(ctx, path, sqliteviews.Options{MustExist: true, ReadOnly: readOnly})
 	if err != nil {
 		return stores{}, errors.Join(err, store.Close())
 	}
 	feed := func(_ context.Context, consumer string, _ *slog.Logger) (eventstore.Feed, error) {
 		return store.Feed(consumer), nil
 	}
-	return stores{store, views, feed, nil, func() error { return errors.Join(views.Close(), store.Close()) }}, nil
+	return stores{store, views, feed, nil, nil, func() error { return errors.Join(views.Close(), store.Close()) }}, nil
 }
 
 func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
@@ -117,7 +136,26 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 		u := meter.Total()
 		return operator.Usage{Requests: u.Requests, ReadUnits: u.ReadUnits, WriteUnits: u.WriteUnits}
 	}
-	return stores{store, views, feed, usage, func() error { return nil }}, nil
+	return stores{store, views, feed, &lazyTail{client, dynamofeed.NewClient(settings), prefix}, usage, func() error { return nil }}, nil
+}
+
+// lazyTail finds the stream of a table only when somebody wants to see it.
+type lazyTail struct {
+	client  *dynamodb.Client
+	streams *dynamodbstreams.Client
+	prefix  string
+}
+
+// Tail implements [eventstore.Tailer].
+func (l *lazyTail) Tail(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
+	return func(yield func(eventstore.Commit, error) bool) {
+		tailer, err := dynamofeed.OpenTailer(ctx, l.client, l.streams, l.prefix, dynamofeed.Options{})
+		if err != nil {
+			yield(eventstore.Commit{}, err)
+			return
+		}
+		tailer.Tail(ctx)(yield)
+	}
 }
 
 // awsSettings are those of the SDK's own variables and files. The Region is where

@@ -82,6 +82,7 @@ func run(t *testing.T, dir, line string) string {
 	}
 	command := exec.CommandContext(t.Context(), program, strings.Fields(match[2])...)
 	command.Dir = dir
+	command.Env = append(os.Environ(), "LEFTFOLD_HINTS=1") // as on a terminal
 	out, err := command.CombinedOutput()
 	if err != nil {
 		require.ErrorAs(t, err, new(*exec.ExitError))
@@ -155,7 +156,7 @@ var shopCommand = regexp.MustCompile(`^shop ([a-z]+)`)
 func TestTheShopHasTheCommandsThatAreNamed(t *testing.T) {
 	t.Parallel()
 	help := run(t, t.TempDir(), "go run ./examples/shop --help")
-	known := captures(regexp.MustCompile(`(?m)^  ([a-z]+)  `), help)
+	known := captures(regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`), help)
 	named := map[string]bool{"help": true}
 	for _, p := range pages(t) {
 		for _, code := range p.code() {

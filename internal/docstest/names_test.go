@@ -31,6 +31,8 @@ var limits = map[string]int{
 	"projection.MaxPartitionBytes": projection.MaxPartitionBytes,
 	"projection.MaxSortBytes":      projection.MaxSortBytes,
 	"projection.MaxPage":           projection.MaxPage,
+	"projection.MaxSkips":          projection.MaxSkips,
+	"projection.MaxSkipBytes":      projection.MaxSkipBytes,
 }
 
 func TestTheLimitsAreThoseOfTheCode(t *testing.T) {

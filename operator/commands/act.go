@@ -66,7 +66,7 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 	c := m.look(use, short, nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		return m.with(cmd.Context(), func(o *operator.Operator) error {
+		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error {
 			p, err := plan(cmd.Context(), o, cmd, args)
 			if err != nil {
 				return err

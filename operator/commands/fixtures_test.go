@@ -184,7 +184,7 @@ func (p *program) beat(b projection.Heartbeat) {
 	require.NoError(p, p.views.Beat(p.Context(), b))
 }
 
-func (p *program) open(context.Context) (operator.Service, error) {
+func (p *program) open(context.Context, commands.Impact) (operator.Service, error) {
 	repository := aggregate.NewRepository[order, ordered](p.store, orders, aggregate.Options{})
 	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: []projection.Consumer{p.code()}, Store: p.store, Views: p.views,
 		States: []operator.Folder{operator.StateOf(repository)}, Commands: p.commands(repository), Queries: p.queries()}, p.failed

@@ -17,8 +17,8 @@ type Options struct {
 	// Terminal is what they talk through.
 	Terminal *terminal.Terminal
 	// Open opens the service that the program's flags name. It must not make what is not
-	// there.
-	Open func(ctx context.Context) (operator.Service, error)
+	// there. A command that looks needs no right to write.
+	Open func(ctx context.Context, impact Impact) (operator.Service, error)
 	// Service is what is known of the service without opening it: its event types, its
 	// consumers, and what its buses have. Defaults to nothing.
 	Service operator.Service
@@ -87,9 +87,13 @@ func (m *mounted) look(use, short string, run func(ctx context.Context, o *opera
 	return c
 }
 
-// with opens the service for a command.
+// with opens the service for a command that looks.
 func (m *mounted) with(ctx context.Context, run func(*operator.Operator) error) error {
-	s, err := m.Open(ctx)
+	return m.opened(ctx, Looks, run)
+}
+
+func (m *mounted) opened(ctx context.Context, impact Impact, run func(*operator.Operator) error) error {
+	s, err := m.Open(ctx, impact)
 	if err != nil {
 		return err
 	}

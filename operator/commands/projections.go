@@ -68,14 +68,14 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	now := t.Now()
 	rows := [][2]any{{kindOf(&p), p.Projection}, {"state", conditionCell(p.Condition)}, {"oldest", seconds(p.OldestSeconds)}, {"waiting", number(p.Waiting)},
 		{"parked", p.Parked}, {"last full check", m.lastCheck(&p)}}
-	if p.Skipped > 0 {
-		rows = append(rows, [2]any{"skipped", p.Skipped})
-	}
 	if p.LastError != "" {
 		rows = append(rows, [2]any{"last error", p.LastError})
 	}
 	for _, g := range p.Generations {
 		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s", g.Role, g.Version, t.When(g.Since))})
+	}
+	for _, id := range p.Skips {
+		rows = append(rows, [2]any{"skips", id.String()})
 	}
 	for _, b := range p.Workers {
 		rows = append(rows, [2]any{"worker " + b.Worker, fmt.Sprintf("%s, heard %s ago, %s events applied", b.Build, terminal.Age(now.Sub(b.At)), terminal.Thousands(b.Applied))})
@@ -91,7 +91,7 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	if p.Parked > 0 {
 		t.Next(m.Line("parked", "list", p.Projection))
 	}
-	if p.Skipped > 0 {
+	if len(p.Skips) > 0 {
 		t.Next(m.Line("parked", "skips", p.Projection))
 	}
 	return nil

@@ -35,7 +35,7 @@ func (m *mounted) send() *cobra.Command {
 		if id == "" {
 			id = uuid.NewString() // so that what is interrupted can be sent again
 		}
-		return m.withBus(cmd, actor, func(ctx context.Context, o *operator.Operator) error {
+		return m.withBus(cmd, Acts, actor, func(ctx context.Context, o *operator.Operator) error {
 			return m.sent(ctx, o.Commands(), command.Request{Name: args[0], ID: id, Content: content})
 		})
 	}
@@ -62,7 +62,7 @@ func (m *mounted) ask() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return m.withBus(cmd, actor, func(ctx context.Context, o *operator.Operator) error {
+		return m.withBus(cmd, Looks, actor, func(ctx context.Context, o *operator.Operator) error {
 			return m.asked(ctx, o.Queries(), query.Request{Name: args[0], Content: content, After: dispatch.Tokens(token)})
 		})
 	}
@@ -154,11 +154,11 @@ func (m *mounted) content(cmd *cobra.Command, args []string) (json.RawMessage, e
 }
 
 // withBus opens the service for a request of an actor.
-func (m *mounted) withBus(cmd *cobra.Command, actor string, run func(context.Context, *operator.Operator) error) error {
+func (m *mounted) withBus(cmd *cobra.Command, impact Impact, actor string, run func(context.Context, *operator.Operator) error) error {
 	if actor == "" {
 		actor = userAtHost()
 	}
-	return m.with(cmd.Context(), func(o *operator.Operator) error {
+	return m.opened(cmd.Context(), impact, func(o *operator.Operator) error {
 		return run(eventstore.WithMetadata(cmd.Context(), eventstore.Metadata{Actor: actor}), o)
 	})
 }

@@ -63,6 +63,9 @@ func (m *mounted) showVerified(v operator.Verified) error {
 	if v.Parked > 0 {
 		parked = ", " + terminal.Counted(v.Parked, "parked stream")
 	}
+	if v.Skipped > 0 {
+		parked += ", " + terminal.Counted(v.Skipped, "skipped event")
+	}
 	_, err := fmt.Fprintf(out, "%s in %s of %s, %s%s\n", terminal.Counted(v.Events, "event"), terminal.Counted(v.Commits, "commit"),
 		terminal.Counted(v.Streams, "stream"), terminal.Counted(len(v.Faults), "fault"), parked)
 	return err

@@ -50,8 +50,8 @@ func consumers() []projection.Consumer {
 func full(t *testing.T) *memstore.Store {
 	t.Helper()
 	store := memstore.New()
-	for i := range 60 {
-		stream, err := eventstore.NewStreamID("user", fmt.Sprint(i%12))
+	for i := range 24 {
+		stream, err := eventstore.NewStreamID("user", fmt.Sprint(i%6))
 		require.NoError(t, err)
 		var events []eventstore.Event
 		for j := range 1 + i%3 {
@@ -86,12 +86,12 @@ func TestWhatExplainSaysIsWhatTheMeterCounts(t *testing.T) {
 		func(e *projection.Engine) error { return oneByOne(t.Context(), e, store) },
 		func(e *projection.Engine) error { _, err := e.Sweep(t.Context(), nil); return err },
 	} {
+		var meter dynamometer.Meter
+		client, prefix := dynamotest.NewClient(t, endpoint, meter.Attach), dynamotest.NewPrefix()
+		require.NoError(t, dynamoviews.Provision(t.Context(), client, prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
+		views, err := dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
+		require.NoError(t, err)
 		for j, c := range consumers() {
-			var meter dynamometer.Meter
-			client, prefix := dynamotest.NewClient(t, endpoint, meter.Attach), dynamotest.NewPrefix()
-			require.NoError(t, dynamoviews.Provision(t.Context(), client, prefix, dynamoviews.ProvisionOptions{Unprotected: true}))
-			views, err := dynamoviews.Open(t.Context(), client, prefix, dynamoviews.Options{})
-			require.NoError(t, err)
 			if r, ok := c.(*projection.Reaction); ok {
 				require.NoError(t, r.Start(t.Context(), views, time.Time{}))
 			}

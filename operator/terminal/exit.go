@@ -68,9 +68,9 @@ var classes = []struct {
 	{Refused, []error{operator.ErrRefused}}, // whatever the cause, nothing was done
 	{OutcomeUnknown, []error{eventstore.ErrOutcomeUnknown}},
 	{WrongUse, []error{ErrUsage, eventstore.ErrInvalid, projection.ErrCursor}},
-	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, fs.ErrNotExist}},
+	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotSkipped, fs.ErrNotExist}},
 	{Changed, []error{eventstore.ErrConflict, eventstore.ErrRevision, eventstore.ErrIDReused, eventstore.ErrClaimTaken,
-		eventstore.ErrClaimNotHeld, projection.ErrChanged, projection.ErrNotParked, projection.ErrNotSkipped}},
+		eventstore.ErrClaimNotHeld, projection.ErrChanged, projection.ErrNotParked}},
 	{Interrupted, []error{context.Canceled}},
 }
 

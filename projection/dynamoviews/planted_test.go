@@ -73,6 +73,26 @@ var faults = []planted.Fault{
 		Test:  "^TestViews$/^Apply$/^moves_no_checkpoint_past",
 	},
 	{
+		Name:  "a checkpoint moves past an event that is marked to skip",
+		Edits: []planted.Edit{{File: sliceFile, Old: "\" AND (attribute_not_exists(skip) OR pv <= :from)\"", New: "\"\""}},
+		Test:  "^TestViews$/^Skips$/^mark_a_record",
+	},
+	{
+		Name:  "an event is skipped that nobody has marked",
+		Edits: []planted.Edit{{File: sliceFile, Old: "attribute_exists(skip) AND pv > :from", New: "pv > :from"}},
+		Test:  "^TestViews$/^Skips$/^need_a_marked",
+	},
+	{
+		Name:  "a mark is overwritten by who parks the stream again",
+		Edits: []planted.Edit{{File: sliceFile, Old: "\" AND (attribute_not_exists(skip) OR pv <= :at)\"", New: "\"\""}},
+		Test:  "^TestViews$/^Skips$/^keep_the_mark",
+	},
+	{
+		Name:  "a mark outlives its record",
+		Edits: []planted.Edit{{File: sliceFile, Old: " REMOVE skip\"", New: "\""}},
+		Test:  "^TestViews$/^Skips$/^are_done",
+	},
+	{
 		Name: "a slice is written item by item",
 		Edits: []planted.Edit{{File: sliceFile, Old: "\treturn v.transact(ctx, items...)\n", New: `	for _, item := range items {
 		if err := v.transact(ctx, item); err != nil {

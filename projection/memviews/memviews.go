@@ -266,7 +266,8 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	s := v.states[name]
-	s.Projection, s.Generations, s.Skips = name, slices.Clone(s.Generations), slices.Clone(s.Skips)
+	s = cloned(s)
+	s.Projection = name
 	return s, nil
 }
 
@@ -299,10 +300,16 @@ func (v *Views) PutState(ctx context.Context, s projection.State) (projection.St
 		return projection.State{}, fmt.Errorf("%w: state of projection %q is at revision %d, not %d", projection.ErrChanged, s.Projection, stored, s.Revision)
 	}
 	s.Revision++
-	kept := s
-	kept.Generations, kept.Skips = slices.Clone(s.Generations), slices.Clone(s.Skips)
-	v.states[s.Projection] = kept
+	v.states[s.Projection] = cloned(s)
 	return s, nil
+}
+
+func cloned(s projection.State) projection.State {
+	s.Generations, s.Skips = slices.Clone(s.Generations), slices.Clone(s.Skips)
+	if s.Paused != nil {
+		s.Paused = new(*s.Paused)
+	}
+	return s
 }
 
 // Beat implements [projection.StateStore].

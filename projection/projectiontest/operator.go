@@ -3,17 +3,19 @@ package projectiontest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
-// operator is somebody who retries parked streams now and then, with fixed code or broken,
-// or skips the event, and may think better of that.
-func (w *world) operator(ctx context.Context) *actor {
-	return w.spawn("operator", func(a *actor) {
+// operator starts one of the operators: somebody who retries parked streams now and then, with fixed code or broken,
+// or skips the event, and may think better of that, and who pauses and resumes.
+func (w *world) operator(ctx context.Context, number int) *actor {
+	return w.spawn(fmt.Sprintf("operator %d", number), func(a *actor) {
 		for {
 			a.busy, a.about = false, nil
 			a.wait()
@@ -27,6 +29,9 @@ func (w *world) operator(ctx context.Context) *actor {
 }
 
 func (w *world) operate(ctx context.Context, a *actor) {
+	if w.scene.Lossy && w.choices.rarely(6) {
+		w.pauseOrResume(ctx, a)
+	}
 	fixed := w.choices.pick(3) > 0
 	for c := range w.parked(ctx) {
 		engine := w.engine(a, fixed)
@@ -34,8 +39,8 @@ func (w *world) operate(ctx context.Context, a *actor) {
 			return
 		}
 		a.about = []eventstore.StreamID{c.Stream}
-		if w.choices.rarely(3) {
-			w.skip(ctx, a, engine, eventstore.EventID{Stream: c.Stream, Version: c.Parked.Version})
+		if id := (eventstore.EventID{Stream: c.Stream, Version: c.Parked.Version}); w.choices.rarely(3) && w.bearable(id) {
+			w.skip(ctx, a, engine, id)
 			continue
 		}
 		a.tracef("retries %s with %s code", c.Stream, build(fixed))
@@ -44,6 +49,19 @@ func (w *world) operate(ctx context.Context, a *actor) {
 	if w.choices.rarely(8) {
 		w.unskip(ctx, a, w.engine(a, fixed))
 	}
+}
+
+// pauseOrResume does one or the other. What is dropped in a pause is left to a sweep.
+func (w *world) pauseOrResume(ctx context.Context, a *actor) {
+	w.lossy = true
+	name := w.scene.Projection.Name()
+	if w.choices.rarely(2) {
+		a.tracef("resumes the projection")
+		_ = projection.Resume(ctx, views{a, w.views}, name) // it may fail
+		return
+	}
+	a.tracef("pauses the projection")
+	_ = projection.Pause(ctx, views{a, w.views}, name, projection.Paused{By: a.name})
 }
 
 // skips is what operators have decided.
@@ -61,6 +79,33 @@ func newSkips() skips {
 
 func (s skips) option() projection.ReplayOption {
 	return projection.Skipping(slices.Collect(maps.Keys(s.marked))...)
+}
+
+// bearable reports whether the projection goes on without an event: one that fails on later
+// events because of it, such as a cancellation of what was never booked, has no rows that
+// could be expected. Other streams may come later, so the event's own must do by itself.
+func (w *world) bearable(id eventstore.EventID) bool {
+	without := skips{marked: maps.Clone(w.skips.marked)}
+	without.marked[id] = true
+	history := w.scene.commits()
+	own := slices.DeleteFunc(slices.Clone(history), func(c eventstore.Commit) bool { return c.Stream != id.Stream })
+	for _, commits := range [][]eventstore.Commit{own, history} {
+		if _, err := projection.Replay(w.scene.Projection, each(commits), without.option()); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// commits is the history as it will be stored, but for IDs and times.
+func (s *scene) commits() []eventstore.Commit {
+	var commits []eventstore.Commit
+	heads := map[eventstore.StreamID]eventstore.Version{}
+	for i, w := range s.writes {
+		commits = append(commits, eventstore.Commit{Stream: w.Stream, First: heads[w.Stream] + 1, Events: w.Events, Time: time.Unix(int64(i), 0).UTC()})
+		heads[w.Stream] += eventstore.Version(len(w.Events))
+	}
+	return commits
 }
 
 // skip skips the event that a stream was parked at a moment ago.

@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/memstore"
 	"github.com/leftfold/leftfold/projection"
 )
+
+// operators is how many there are: two can decide differently about one event.
+const operators = 2
 
 const (
 	// mostTurns bounds a schedule; then nothing bad happens any more.
@@ -63,7 +67,7 @@ func (w *world) run(ctx context.Context) {
 	for i := range workers {
 		workers[i] = w.worker(ctx, i+1)
 	}
-	actors := append([]*actor{writer, w.operator(ctx)}, workers...)
+	actors := slices.Concat([]*actor{writer, w.operator(ctx, 1), w.operator(ctx, 2)}, workers)
 	for turns := 0; turns < mostTurns && w.failure == "" && !w.atRest(writer, workers); turns++ {
 		w.turn(ctx, actors)
 	}
@@ -83,7 +87,7 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 			return
 		}
 		t := goOn
-		if a.busy && (i > 1 || i == 1 && w.scene.Lossy) {
+		if a.busy && (isWorker(a) || isOperator(a) && w.scene.Lossy) {
 			switch w.choices.pick(24) {
 			case 23:
 				t = crash
@@ -94,16 +98,16 @@ func (w *world) turn(ctx context.Context, actors []*actor) {
 		if t == crash {
 			a.tracef("crashes before it %s", a.pending)
 		}
-		if i == 1 && t != goOn {
+		if isOperator(a) && t != goOn {
 			w.lossy = true // what was dropped while a stream was parked is left to a sweep
 		}
 		a.run(t)
 		switch {
-		case a.ended && i == 1:
-			actors[i] = w.operator(ctx)
+		case a.ended && isOperator(a):
+			actors[i] = w.operator(ctx, i)
 			return
-		case a.ended && i > 1:
-			actors[i] = w.worker(ctx, i-1)
+		case a.ended && isWorker(a):
+			actors[i] = w.worker(ctx, i-operators)
 			return
 		}
 	}
@@ -138,7 +142,9 @@ func (w *world) settle(ctx context.Context, actors []*actor) {
 	}
 }
 
-func isWorker(a *actor) bool { return a.name != "writer" && a.name != "operator" }
+func isWorker(a *actor) bool { return a.name != "writer" && !isOperator(a) }
+
+func isOperator(a *actor) bool { return strings.HasPrefix(a.name, "operator") }
 
 // finish repairs what only an operator or a sweep can, and compares.
 func (w *world) finish(ctx context.Context) {
@@ -150,6 +156,10 @@ func (w *world) finish(ctx context.Context) {
 		engine := w.engine(a, true)
 		if err := engine.Prepare(ctx); err != nil {
 			w.fail("prepare: %v", err)
+			return
+		}
+		if err := projection.Resume(ctx, w.views, w.scene.Projection.Name()); err != nil {
+			w.fail("resume: %v", err)
 			return
 		}
 		for c := range w.parked(ctx) {
@@ -170,6 +180,9 @@ func (w *world) finish(ctx context.Context) {
 	}
 	if w.failure == "" {
 		w.compare(ctx)
+	}
+	if s, err := w.views.State(ctx, w.scene.Projection.Name()); err != nil || s.Paused != nil {
+		w.fail("the projection is still paused after it was resumed and swept: %v", err)
 	}
 	for c := range w.parked(ctx) {
 		w.fail("%s is still parked at %d after everything was fixed", c.Stream, c.Version)

@@ -47,8 +47,10 @@ func argumentsAreNotKept(t *testing.T, f *fixture) {
 	require.NoError(t, err)
 	put.Generations[1] = projection.Generation{}
 	put.Skips[1] = eventstore.EventID{}
+	*put.Paused = projection.Paused{}
 	clear(s.Generations)
 	clear(s.Skips)
+	*s.Paused = projection.Paused{}
 	want := f.fullState()
 	want.Revision = 1
 	assert.Equal(t, want, f.state(t))
@@ -97,6 +99,7 @@ func resultsAreTheCallers(t *testing.T, f *fixture) {
 		require.Equal(t, want, s)
 		clear(s.Generations)
 		clear(s.Skips)
+		*s.Paused = projection.Paused{}
 		beats := f.heartbeats(t)
 		require.Equal(t, []uint64{1}, beats[0].Frozen)
 		beats[0].Frozen[0] = 9

@@ -46,7 +46,8 @@ func (f *fixture) fullState() projection.State {
 		{Number: 2, Version: 1, Fingerprint: "0a1b", Role: projection.Previous, Since: instant(1)},
 		{Number: math.MaxInt64, Version: 2, Fingerprint: `"é"`, Role: projection.Active, Since: instant(2)},
 		{Number: 4, Version: 3, Fingerprint: "", Role: projection.Building, Since: instant(3)},
-	}, Skips: []eventstore.EventID{{Stream: stream("a"), Version: 2}, {Stream: stream("a"), Version: 10}, {Stream: stream("é"), Version: 1 << 60}}}
+	}, Skips: []eventstore.EventID{{Stream: stream("a"), Version: 2}, {Stream: stream("a"), Version: 10}, {Stream: stream("é"), Version: 1 << 60}},
+		Paused: &projection.Paused{Since: instant(1), By: "ada", Reason: `"é" < 1`, Resumed: instant(2)}}
 }
 
 func stateMissing(t *testing.T, f *fixture) {
