@@ -56,22 +56,23 @@ type ParkedGroup struct {
 // grouped by error, event type and build, the largest group first. It reads the index of
 // parked streams and nothing else.
 func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, error) {
-	consumers := o.service.Consumers
-	if name != "" {
-		c, err := o.consumer(name)
-		if err != nil {
-			return nil, err
-		}
-		consumers = []projection.Consumer{c}
+	all, err := o.known(ctx)
+	if name != "" && err == nil {
+		var k known
+		k, err = o.find(ctx, name)
+		all = []known{k}
+	}
+	if err != nil {
+		return nil, err
 	}
 	var groups []ParkedGroup
-	for _, c := range consumers {
-		_, live, err := o.live(ctx, c.Name())
+	for _, k := range all {
+		_, live, err := o.live(ctx, k.name)
 		if err != nil {
 			return nil, err
 		}
 		for _, g := range live {
-			for p, err := range o.parkedIn(ctx, c.Name(), g) {
+			for p, err := range o.parkedIn(ctx, k.name, g) {
 				if err != nil {
 					return nil, err
 				}
@@ -86,7 +87,7 @@ func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, erro
 // ParkedIn returns the park records of one stream in a projection's live generations, or a
 // [NotFoundError].
 func (o *Operator) ParkedIn(ctx context.Context, name string, stream eventstore.StreamID) ([]Parked, error) {
-	if _, err := o.consumer(name); err != nil {
+	if _, err := o.find(ctx, name); err != nil {
 		return nil, err
 	}
 	_, live, err := o.live(ctx, name)

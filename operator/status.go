@@ -93,15 +93,23 @@ func (s *ProjectionStatus) Active() (projection.Generation, bool) {
 
 // Status tells how each projection and reaction is. It reads no event and no row. Cost: for
 // each, one read of its state, one of its heartbeats, and one of the index of parked streams
-// for each live generation, however much is stored.
+// for each live generation, however much is stored. Where the service names no consumer
+// those are shown that the view store has a state of, which is listed first.
 func (o *Operator) Status(ctx context.Context) (Status, error) {
 	s := Status{Service: o.service.Name, At: o.now().UTC(), Projections: []ProjectionStatus{}}
 	var before Usage
 	if o.service.Usage != nil {
 		before = o.service.Usage()
 	}
-	for _, c := range o.service.Consumers {
-		p, reads, err := o.projectionStatus(ctx, c, s.At)
+	all, err := o.known(ctx)
+	if err != nil {
+		return s, err
+	}
+	if len(o.service.Consumers) == 0 {
+		s.Reads++ // the list
+	}
+	for _, k := range all {
+		p, reads, err := o.projectionStatus(ctx, k, s.At)
 		s.Reads += reads
 		if err != nil {
 			return s, err
@@ -116,36 +124,35 @@ func (o *Operator) Status(ctx context.Context) (Status, error) {
 
 // Projection is the status of one projection or reaction, or a [NotFoundError].
 func (o *Operator) Projection(ctx context.Context, name string) (ProjectionStatus, error) {
-	c, err := o.consumer(name)
+	k, err := o.find(ctx, name)
 	if err != nil {
 		return ProjectionStatus{}, err
 	}
-	s, _, err := o.projectionStatus(ctx, c, o.now().UTC())
+	s, _, err := o.projectionStatus(ctx, k, o.now().UTC())
 	return s, err
 }
 
-func (o *Operator) projectionStatus(ctx context.Context, c projection.Consumer, now time.Time) (s ProjectionStatus, reads int, err error) {
-	_, reaction := c.(*projection.Reaction)
-	s = ProjectionStatus{Projection: c.Name(), Reaction: reaction}
+func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time) (s ProjectionStatus, reads int, err error) {
+	s = ProjectionStatus{Projection: k.name, Reaction: k.reaction}
 	if o.service.Views == nil {
 		s.Condition = s.judge(now)
 		return s, 0, nil
 	}
 	reads++
-	state, live, err := o.live(ctx, c.Name())
+	state, live, err := o.live(ctx, k.name)
 	if err != nil {
 		return s, reads, err
 	}
 	s.Generations, s.Skips = live, state.Skips
 	reads++
-	beats, err := o.service.Views.Heartbeats(ctx, c.Name())
+	beats, err := o.service.Views.Heartbeats(ctx, k.name)
 	if err != nil {
 		return s, reads, err
 	}
 	s.hear(beats, now)
 	for _, g := range s.Generations {
 		reads++
-		for p, err := range o.parkedIn(ctx, c.Name(), g) {
+		for p, err := range o.parkedIn(ctx, k.name, g) {
 			if err != nil {
 				return s, reads, err
 			}

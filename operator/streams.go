@@ -14,7 +14,8 @@ const defaultPage = 50
 
 // StreamQuery asks for streams of the service.
 type StreamQuery struct {
-	// Category is theirs. Defaults to all that the service has, one after the other.
+	// Category is theirs. Defaults to all that the service has, one after the other; where
+	// it names none, one is needed.
 	Category string
 	// After is the stream before the page; zero begins.
 	After eventstore.StreamID
@@ -46,6 +47,9 @@ func (o *Operator) Streams(ctx context.Context, q StreamQuery) (page StreamPage,
 	categories := o.categories
 	if q.Category != "" {
 		categories = []string{q.Category}
+	}
+	if len(categories) == 0 {
+		return page, fmt.Errorf("%w: the categories of the service's streams are not known here: name one", eventstore.ErrInvalid)
 	}
 	for _, category := range categories {
 		if category < q.After.Category() {

@@ -67,6 +67,11 @@ func (s State) live() []Generation {
 	return slices.DeleteFunc(slices.Clone(s.Generations), func(g Generation) bool { return g.Role == Retired })
 }
 
+// Reaction reports whether the state is a reaction's.
+func (s State) Reaction() bool {
+	return len(s.Generations) > 0 && s.Generations[len(s.Generations)-1].Fingerprint == reactionPrint
+}
+
 // Generation is one build of a projection's views.
 type Generation struct {
 	Number uint64 `json:"number"`

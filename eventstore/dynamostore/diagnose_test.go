@@ -2,6 +2,7 @@ package dynamostore_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,10 +64,8 @@ func TestADiagnosisKnowsWhoMayOnlyReadFromWhoIsDeniedSomething(t *testing.T) {
 	_, prefix := provisioned(t)
 	deny := func(denied ...string) map[string]eventstore.Finding {
 		proxy := dynamotest.NewProxy(t, server.Endpoint(t), func(c dynamotest.Call) dynamotest.Fault {
-			for _, operation := range denied {
-				if c.Operation == operation {
-					return dynamotest.Denied
-				}
+			if slices.Contains(denied, c.Operation) {
+				return dynamotest.Denied
 			}
 			return dynamotest.None
 		})

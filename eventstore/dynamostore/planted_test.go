@@ -21,6 +21,17 @@ const (
 // throttles, forgets to answer and hands out pages.
 var faults = []planted.Fault{
 	{
+		Name: "a diagnosis writes what it asks for",
+		Edits: []planted.Edit{{File: "internal/dynamotable/diagnose.go", Old: "\") AND attribute_not_exists(\" + PK + \")\")",
+			New: "\") OR attribute_not_exists(\" + PK + \")\")"}},
+		Test: "^TestADiagnosisSaysOfEachSettingWhetherItIsRight$",
+	},
+	{
+		Name:  "who may write this and not that is taken for one who only reads",
+		Edits: []planted.Edit{{File: "internal/dynamotable/diagnose.go", Old: "len(denied) == len(actions)", New: "len(denied) <= len(actions)"}},
+		Test:  "^TestADiagnosisKnowsWhoMayOnlyReadFromWhoIsDeniedSomething$",
+	},
+	{
 		Name:  "a claim is put without the condition that it is free",
 		Edits: []planted.Edit{{File: allFile, Old: "\tconditionUnheld = \"attribute_not_exists(#stream)\"\n", New: "\tconditionUnheld = \"attribute_not_exists(#stream) OR attribute_exists(#stream)\"\n"}},
 		Test:  "^TestStore$/^contract$/^claims$",
@@ -44,6 +55,11 @@ var faults = []planted.Fault{
 		Name:  "a transaction that is told by half is settled by that",
 		Edits: []planted.Edit{{File: appendFile, Old: "\tcase !all:\n\t\treturn failed, err\n", New: "\tcase !all:\n\t\treturn failed, nil\n"}},
 		Test:  "^TestATransactionOfWhichNotAllIsToldIsSentAgain$",
+	},
+	{
+		Name:  "an older snapshot takes the place of a newer one",
+		Edits: []planted.Edit{{File: "eventstore/dynamostore/snapshot.go", Old: "OR #last < :last\"", New: "OR #last <> :last\""}},
+		Test:  "^TestStore$/^contract$/^snapshots$",
 	},
 	{
 		Name:  "a strict id is not looked for",

@@ -78,6 +78,21 @@ func (s *Store) headOf(`},
 		Package: "eventstore/memstore", Test: "TestStore/contract/unknown_outcome", Says: `expected no stream, but commit "c1"`,
 	},
 	{
+		Name:    "an older snapshot takes the place of a newer one",
+		Edits:   []planted.Edit{{File: "eventstore/sqlitestore/snapshot.go", Old: "WHERE excluded.last > last`", New: "WHERE excluded.last <> last`"}},
+		Package: "eventstore/sqlitestore", Test: "^TestStore$/^contract$/^snapshots$",
+	},
+	{
+		Name:    "a snapshot of another schema version is handed out",
+		Edits:   []planted.Edit{{File: "eventstore/sqlitestore/snapshot.go", Old: "WHERE stream = ? AND schema = ?`", New: "WHERE stream = ? AND schema >= min(?, 1)`"}},
+		Package: "eventstore/sqlitestore", Test: "^TestStore$/^contract$/^snapshots$",
+	},
+	{
+		Name:    "a snapshot is said to end with a commit of another ID",
+		Edits:   []planted.Edit{{File: "eventstore/snapshot.go", Old: " && c.ID == s.CommitID", New: ""}},
+		Package: "eventstore/memstore", Test: "^TestStore$/^contract$/^snapshots$",
+	},
+	{
 		Name: "an append is answered before it is durable",
 		Edits: []planted.Edit{{
 			File: writerFile,

@@ -45,6 +45,28 @@ var snapshotClauses = []clause{
 		require.Zero(t, failed.Load())
 		assert.Equal(t, snapshotOf(&commits[7], 1, "7"), *t.snapshot("1", 1))
 	}},
+	{"are told from those of another past by the commit that the stream has where they end", func(t *fixture) {
+		commits := t.history(t.stream("1"), 2, 1, 2)
+		ahead, other, within := snapshotOf(&commits[2], 3, ""), snapshotOf(&commits[1], 4, ""), snapshotOf(&commits[2], 5, "")
+		ahead.First, ahead.Last, other.CommitID, within.Last = 6, 8, "other", 4
+		for _, c := range []struct {
+			snapshot eventstore.Snapshot
+			read     []eventstore.Commit // from its end on
+			is       bool
+		}{
+			{snapshotOf(&commits[0], 1, ""), commits, true},     // behind the head
+			{snapshotOf(&commits[2], 2, ""), commits[2:], true}, // at it
+			{ahead, nil, false},
+			{other, commits[1:], false},
+			{within, commits[2:], false},
+		} {
+			require.NoError(t, t.Snapshots.SaveSnapshot(t.Context(), c.snapshot))
+			found := t.snapshot("1", c.snapshot.Schema)
+			read := t.read(t.stream("1"), found.Last)
+			assert.Equal(t, c.read, read)
+			assert.Equal(t, c.is, len(read) > 0 && found.Is(&read[0]))
+		}
+	}},
 	{"are no part of their stream, whoever reads it", func(t *fixture) {
 		commits := t.history(t.stream("1"), 1, 2)
 		require.NoError(t, t.Snapshots.SaveSnapshot(t.Context(), snapshotOf(&commits[0], 1, "state")))

@@ -6,6 +6,12 @@ import (
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
 
+// What each event of a recorded concert does to the rows is in the file.
+func TestGuestsShowWhoHasSeats(t *testing.T) {
+	t.Parallel()
+	projectiontest.Golden(t, GuestsV1, projectiontest.Recorded("testdata/opera.jsonl"), "testdata/opera-guests.txt")
+}
+
 func TestGuestsStandAHostileWorld(t *testing.T) {
 	t.Parallel()
 	projectiontest.Run(t, projectiontest.Options{Projection: GuestsV1, Events: Events, History: []projectiontest.Commit{

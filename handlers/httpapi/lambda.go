@@ -21,8 +21,8 @@ import (
 // that is no such is an error. The answer is one piece, of 6 MB at the most.
 //
 // It is here because no library fits: lambdaurl of aws-lambda-go streams its answers, which
-// function URLs alone can take, and the adapters for API Gateway pass over what they do not
-// understand, or require the web frameworks of half the world.
+// function URLs alone can take, and aws-lambda-go-api-proxy takes an event of any version
+// for one of its own, and requires six web frameworks in its module.
 func Lambda(h http.Handler) func(context.Context, json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, event json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
 		r, err := requestOf(ctx, event)

@@ -24,6 +24,8 @@ var (
 	ErrFull = errors.New("disk is full")
 	// ErrReadOnly: the file or its directory can not be written.
 	ErrReadOnly = errors.New("database is read-only")
+	// ErrIncomplete: a file that is only to be looked at lacks tables.
+	ErrIncomplete = errors.New("the file lacks tables")
 	// ErrMoved: a process began to write to a file that is read without locks.
 	ErrMoved = errors.New("another process has begun to write")
 )

@@ -2,7 +2,6 @@ package sqlitefile
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 )
@@ -27,7 +26,7 @@ func (f *File) SetUp(ctx context.Context, schema []string) error {
 		return nil
 	}
 	if f.writer == nil {
-		return &Error{Op: op, Path: f.path, Err: fmt.Errorf("%w: it lacks tables, and was opened so", ErrReadOnly),
+		return &Error{Op: op, Path: f.path, Err: ErrIncomplete,
 			hint: "nothing of this kind was ever written to the file: look again when the service has run"}
 	}
 	return f.Do(ctx, op, func(tx *Tx) error {

@@ -14,11 +14,11 @@ import (
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
 
-const recording = `{"id":"shelf-a@1","type":"STORED","schema":1,"time":"2026-01-02T03:04:05Z","commit":"one","payload":{"Item":"x"}}
-{"id":"shelf-a@2","type":"TAKEN","schema":1,"time":"2026-01-02T03:04:05Z","commit":"one","payload":{"Item":"x"}}
+const recording = `{"id":"shelf-a@1","type":"STORED","schema":1,"schema_version":1,"time":"2026-01-02T03:04:05Z","commit":"one","payload":{"Item":"x"}}
+{"id":"shelf-a@2","type":"TAKEN","schema":1,"schema_version":1,"time":"2026-01-02T03:04:05Z","commit":"one","payload":{"Item":"x"}}
 
-{"id":"shelf-b@1","type":"CHECKED","schema":1,"time":"2026-01-02T03:04:06Z","commit":"one","metadata":{"actor":"ada"},"payload":{}}
-{"id":"shelf-a@3","type":"CLEARED","schema":1,"time":"2026-01-02T03:04:07.5Z","commit":"two","payload":{}}
+{"id":"shelf-b@1","type":"CHECKED","schema":1,"schema_version":1,"time":"2026-01-02T03:04:06Z","commit":"one","metadata":{"actor":"ada"},"payload":{}}
+{"id":"shelf-a@3","type":"CLEARED","schema":1,"schema_version":1,"time":"2026-01-02T03:04:07.5Z","commit":"two","payload":{}}
 `
 
 const golden = `shelf-a@1 STORED
@@ -48,7 +48,8 @@ func record(t *testing.T, text string) string {
 func TestARecordingIsReadBackAsTheCommitsThatItWasMadeOf(t *testing.T) {
 	t.Parallel()
 	var commits []string
-	for c, err := range projectiontest.Recorded(record(t, recording)) {
+	older := `{"id":"shelf-c@1","type":"OLD","schema":1,"schema_version":7,"time":"2026-01-02T03:04:05Z","commit":"three","binary":"AQI="}` + "\n"
+	for c, err := range projectiontest.Recorded(record(t, recording+older)) {
 		require.NoError(t, err)
 		text := fmt.Sprintf("%s@%d-%d %s %s %s", c.Stream, c.First, c.Last(), c.ID, c.Time.Format("15:04:05.0"), c.Metadata.Actor)
 		for _, e := range c.Events {
@@ -60,6 +61,7 @@ func TestARecordingIsReadBackAsTheCommitsThatItWasMadeOf(t *testing.T) {
 		`shelf-a@1-2 one 03:04:05.0  STORED/1 {"Item":"x"} TAKEN/1 {"Item":"x"}`,
 		`shelf-b@1-1 one 03:04:06.0 ada CHECKED/1 {}`,
 		`shelf-a@3-3 two 03:04:07.5  CLEARED/1 {}`,
+		"shelf-c@1-1 three 03:04:05.0  OLD/7 \x01\x02",
 	}, commits)
 }
 
@@ -68,6 +70,7 @@ func TestARecordingThatCanNotBeReadSaysWhere(t *testing.T) {
 	for _, c := range []struct{ path, says string }{
 		{record(t, recording+"{\n"), "recorded.jsonl:6: "},
 		{record(t, `{"id":"shelf-a"}`), "recorded.jsonl:1: "},
+		{record(t, `{"id":"shelf-a@1","type":"STORED","schema":1}`), "recorded.jsonl:1: invalid: no event with id, type and schema_version"},
 		{"nowhere.jsonl", "nowhere.jsonl"},
 	} {
 		var last error
@@ -125,7 +128,7 @@ func TestAGoldenFileShowsWhatEachEventDoesToEachRow(t *testing.T) {
 
 func TestAGoldenFileIsNotComparedWhereAnEventFails(t *testing.T) {
 	t.Parallel()
-	from := record(t, recording+`{"id":"shelf-a@4","type":"NEW","schema":1,"commit":"three","time":"2026-01-02T03:04:08Z","payload":{}}`)
+	from := record(t, recording+`{"id":"shelf-a@4","type":"NEW","schema":1,"schema_version":1,"commit":"three","time":"2026-01-02T03:04:08Z","payload":{}}`)
 	said := judged(t, newShelves(), from, filepath.Join(t.TempDir(), "golden.txt"))
 	require.Contains(t, said, "shelf-a@4 of type NEW")
 	require.Contains(t, said, "shelf-a@3 CLEARED", "it shows where the history has come to")

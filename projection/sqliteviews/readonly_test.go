@@ -51,6 +51,6 @@ func TestReadOnlyViewsOfAFileWithoutViewsAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, store.Close())
 	_, err = sqliteviews.Open(t.Context(), path, sqliteviews.Options{ReadOnly: true})
-	require.ErrorIs(t, err, sqlitefile.ErrReadOnly)
+	require.ErrorIs(t, err, sqlitefile.ErrIncomplete)
 	assert.Contains(t, eventstore.Hint(err), "look again when the service has run")
 }
