@@ -8,6 +8,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) parkedSkip() *cobra.Command {
@@ -19,6 +20,9 @@ func (m *mounted) parkedSkip() *cobra.Command {
 		parked, err := o.ParkedIn(ctx, args[0], event.Stream)
 		if err != nil {
 			return planned{}, m.hinted(err, m.Line("parked", "list")+" lists what is parked")
+		}
+		if at := parked[0].Version; at != event.Version {
+			return planned{}, &projection.NotParkedError{Projection: args[0], Stream: event.Stream, Want: event.Version, Have: at}
 		}
 		p := m.planSkip("skip", args[0], event, o.Skip)
 		p.Plan = []string{

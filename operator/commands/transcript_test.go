@@ -136,7 +136,7 @@ func TestAnActionShowsItsPlanAsksAndIsRecorded(t *testing.T) {
 		p.types("parked retry totals --all --reason it_is_mended --yes")
 		p.types("sweep --reason is_all_there --yes --json")
 		p.types("parked retry totals --all --reason it_is_mended --yes --actor bo")
-		for _, line := range []string{"parked skip totals order-4@1 --dry-run", "parked skip totals order-4 --reason a_test_order", "parked skip totals order-5@1 --reason a_test_order",
+		for _, line := range []string{"parked skip totals order-4@1 --dry-run", "parked skip totals order-4 --reason a_test_order", "parked skip totals order-5@1 --reason a_test_order", "parked skip totals order-4@2 --reason a_test_order",
 			"parked skip totals order-4@1 --reason a_test_order --yes", "parked skip totals order-4@1 --reason a_test_order --confirm order-4@1", "verify --views", "projections totals",
 			"parked unskip totals order-3@1 --reason a_mistake --yes", "parked unskip totals order-4@1 --reason a_mistake --yes --json"} {
 			p.types(line)
