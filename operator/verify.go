@@ -65,8 +65,12 @@ func (o *Operator) Verify(ctx context.Context, opts VerifyOptions) (Verified, er
 	for _, g := range groups {
 		v.report.Parked += len(g.Streams)
 	}
-	for _, c := range o.service.Consumers {
-		s, _, err := o.live(ctx, c.Name())
+	all, err := o.known(ctx)
+	if err != nil {
+		return v.report, err
+	}
+	for _, k := range all {
+		s, _, err := o.live(ctx, k.name)
 		if err != nil {
 			return v.report, err
 		}

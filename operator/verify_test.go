@@ -179,3 +179,28 @@ func TestVerifyComparesRowsWithAFoldOfWhatWasApplied(t *testing.T) {
 	assert.Empty(t, report.Faults, "a row that moved meanwhile is not known to be wrong")
 	assert.Equal(t, []int{0, 1}, []int{report.Views[0].Different, report.Views[0].Moved})
 }
+
+// Behind the damage it may have been given back.
+func TestVerifyDoesNotAskWhatADamagedStreamHolds(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	claim := eventstore.Claim{Scope: "email", Key: "ada@example.com"}
+	event := []eventstore.Event{{Type: "ORDERED", Schema: 1, Payload: []byte(`{}`)}}
+	for _, w := range []eventstore.Write{{Claims: []eventstore.Claim{claim}}, {Releases: []eventstore.Claim{claim}}} {
+		w.Stream, w.Revision, w.Events = s.stream("1"), eventstore.Any, event
+		_, err := s.store.Append(t.Context(), w)
+		require.NoError(t, err)
+	}
+	told := s.told()
+	told.Store = spoiled{memory: s.store, commit: func(c eventstore.Commit) (eventstore.Commit, error) {
+		if c.First == 2 {
+			return c, &eventstore.CorruptError{Stream: c.Stream, Version: 2, Reason: "a gap"}
+		}
+		return c, nil
+	}}
+	o, err := operator.New(told)
+	require.NoError(t, err)
+	report, err := o.Verify(t.Context(), operator.VerifyOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"order-1@2: store is corrupt: a gap"}, faults(report))
+}

@@ -29,10 +29,6 @@ type (
 		Schema int `json:"schema"`
 		operator.Parked
 	}
-	explainAnswer struct {
-		Schema int `json:"schema"`
-		operator.Explained
-	}
 )
 
 const (

@@ -49,15 +49,6 @@ var history2010 = []projectiontest.Commit{
 	{Stream: "user-guest-536365", Events: []any{returned("user-guest-536365@3", "POST", 1, 7, "user-guest-536365@2")}},
 }
 
-// A guest turns out to be a customer: recorded by "shop events STREAM --json", and shown in
-// full. A change of a view's code is read as a change of the file.
-func TestARecordedMergeMakesOfTheViewsWhatTheFilesSay(t *testing.T) {
-	t.Parallel()
-	for _, p := range []*projection.Projection{ProductStatsV1, PurchaseHistoryV1} {
-		projectiontest.Golden(t, p, projectiontest.Recorded("testdata/merged.jsonl"), "testdata/merged-"+p.Name()+".txt")
-	}
-}
-
 func TestTheViewsSayWhatWasBoughtAndWhatCameBack(t *testing.T) {
 	t.Parallel()
 	missing := maps.Clone(rows2010)
