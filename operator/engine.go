@@ -34,7 +34,7 @@ func (o *Operator) engine(ctx context.Context) (*projection.Engine, error) {
 
 // engineOf returns an engine that feeds the one of that name, and nothing else.
 func (o *Operator) engineOf(ctx context.Context, name string) (*projection.Engine, error) {
-	if err := o.feeds(name); err != nil {
+	if err := o.Feeds(name); err != nil {
 		return nil, err
 	}
 	e, err := o.engine(ctx)
@@ -44,8 +44,8 @@ func (o *Operator) engineOf(ctx context.Context, name string) (*projection.Engin
 	return e.Only(name)
 }
 
-// feeds returns why this program does not feed the one of that name, or nil.
-func (o *Operator) feeds(name string) error {
+// Feeds returns why this program does not feed the one of that name, or nil.
+func (o *Operator) Feeds(name string) error {
 	c, err := o.consumer(name)
 	if err != nil {
 		return err

@@ -47,11 +47,14 @@ const (
 )
 
 // Select says which streams are parked, which events wait in them, and about what it takes
-// to go on with them here: a reaction that this program does not run is an [UnfedError]. A
-// stream that is not parked is a [NotFoundError]. Cost: a read of the
+// to go on with them here: a reaction that this program does not run is an [UnfedError], and one that is
+// paused a [projection.PausedError]. A stream that is not parked is a [NotFoundError]. Cost: a read of the
 // index of parked streams, of the heads of 100 streams, and of 100 commits.
 func (o *Operator) Select(ctx context.Context, s Selection) (Selected, error) {
-	if err := o.feeds(s.Projection); err != nil {
+	if err := o.Feeds(s.Projection); err != nil {
+		return Selected{}, err
+	}
+	if err := o.running(ctx, s.Projection); err != nil {
 		return Selected{}, err
 	}
 	parked, more, err := o.selected(ctx, s)

@@ -31,7 +31,10 @@ type SkipPlan struct {
 // [projection.NotParkedError], one that is not parked a [NotFoundError].
 func (o *Operator) PlanSkip(ctx context.Context, name string, event eventstore.EventID) (SkipPlan, error) {
 	plan := SkipPlan{Projection: name, Event: event}
-	if err := o.feeds(name); err != nil {
+	if err := o.Feeds(name); err != nil {
+		return plan, err
+	}
+	if err := o.running(ctx, name); err != nil {
 		return plan, err
 	}
 	state, _, err := o.live(ctx, name)

@@ -19,6 +19,8 @@ const (
 	NotBuilt Condition = "not built"
 	// NotStarted: the same of a reaction, which somebody may not want to run at all.
 	NotStarted Condition = "not started"
+	// IsPaused: somebody has paused it.
+	IsPaused Condition = "paused"
 	// IsParked: some streams wait, because an event of theirs failed.
 	IsParked Condition = "parked"
 	// IsFrozen: a live generation is of a version that no worker carries.
@@ -62,6 +64,8 @@ type ProjectionStatus struct {
 	// first has.
 	Parked      int       `json:"parked"`
 	ParkedSince time.Time `json:"parked_since,omitzero"`
+	// Paused says who has paused it and why, nil where it is fed.
+	Paused *projection.Paused `json:"paused,omitempty"`
 	// Skips are the events that it passes over for good.
 	Skips []eventstore.EventID `json:"skips,omitempty"`
 	// Generations are those that are live.
@@ -143,7 +147,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	if err != nil {
 		return s, reads, err
 	}
-	s.Generations, s.Skips = live, state.Skips
+	s.Generations, s.Skips, s.Paused = live, state.Skips, pausedBy(state)
 	reads++
 	beats, err := o.service.Views.Heartbeats(ctx, k.name)
 	if err != nil {
@@ -222,6 +226,8 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return NotStarted
 	case !ok:
 		return NotBuilt
+	case s.Paused != nil:
+		return IsPaused
 	case s.Parked > 0:
 		return IsParked
 	case len(s.Frozen) > 0:

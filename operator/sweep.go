@@ -29,9 +29,12 @@ type SweepOptions struct {
 	Progress func(projection.SweepReport)
 }
 
-// Sweep brings every stream of what this program feeds to its head. What was applied stays
+// Sweep brings every stream of what this program feeds to its head, but for what is paused. What was applied stays
 // applied where it is interrupted. Cost: a read of each stream, and of its checkpoints.
 func (o *Operator) Sweep(ctx context.Context, by By, opts SweepOptions) (Swept, error) {
+	if err := o.CanSweep(ctx, opts.Projection); err != nil {
+		return Swept{}, err
+	}
 	engine, err := o.sweeping(ctx, opts.Projection)
 	if err != nil {
 		return Swept{}, err
@@ -52,12 +55,15 @@ func (s *Swept) from(ctx context.Context, engine *projection.Engine, opts SweepO
 	return fmt.Sprintf("%d of %d streams were behind, %d events", r.Behind, r.Streams, r.Events), err
 }
 
-// CanSweep returns why this program can not sweep one, or nil.
-func (o *Operator) CanSweep(name string) error {
+// CanSweep returns why this program can not sweep one now, or nil; "" is all that it feeds.
+func (o *Operator) CanSweep(ctx context.Context, name string) error {
 	if name == "" {
 		return nil
 	}
-	return o.feeds(name)
+	if err := o.Feeds(name); err != nil {
+		return err
+	}
+	return o.running(ctx, name)
 }
 
 // sweeping returns an engine of what is swept.

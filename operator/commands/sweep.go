@@ -14,24 +14,24 @@ import (
 
 func (m *mounted) sweep() *cobra.Command {
 	var from string
-	c := m.act("sweep [PROJECTION]", "Bring every stream to its head, announced or not", byYes, func(_ context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("sweep [PROJECTION]", "Bring every stream to its head, announced or not", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		opts := operator.SweepOptions{Projection: arg(args, 0)}
 		if from != "" {
 			if err := json.Unmarshal([]byte(from), &opts.From); err != nil {
 				return planned{}, Wrong(cmd, "--from: %v", err)
 			}
 		}
-		return m.planSweep(o, opts)
+		return m.planSweep(ctx, o, opts)
 	})
 	c.Flags().StringVar(&from, "from", "", "where a sweep of the same was interrupted, as it has said")
 	c.ValidArgsFunction = m.completeProjection
 	return c
 }
 
-func (m *mounted) planSweep(o *operator.Operator, opts operator.SweepOptions) (planned, error) {
+func (m *mounted) planSweep(ctx context.Context, o *operator.Operator, opts operator.SweepOptions) (planned, error) {
 	p := planned{Action: "sweep", Target: opts.Projection, Plan: []string{"Sweep: read every stream behind its checkpoints, and apply what is missing."}}
-	if err := o.CanSweep(opts.Projection); err != nil {
-		return p, err
+	if err := o.CanSweep(ctx, opts.Projection); err != nil {
+		return p, m.hinted(err, m.Line("projections")+" lists them")
 	}
 	p.do = func(ctx context.Context, by operator.By) (done, error) {
 		report, err := m.swept(ctx, o, by, opts)
