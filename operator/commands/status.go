@@ -144,7 +144,7 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 	case operator.IsParked:
 		return fmt.Sprintf("%s parked, the first at %s (%s)", terminal.Counted(p.Parked, "stream"), m.Terminal.When(p.ParkedSince), terminal.Age(now.Sub(p.ParkedSince)))
 	case operator.IsPaused:
-		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" ")
+		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is ")
 	case operator.IsFrozen:
 		return fmt.Sprintf("no worker carries generation %d", p.Frozen[0])
 	case operator.IsBuilding:
