@@ -32,7 +32,6 @@ func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	if !reached {
 		return d.findings, context.Cause(ctx)
 	}
-	d.diagnose(ctx, o.service.Store)
 	if o.service.Views != nil {
 		d.diagnose(ctx, o.service.Views)
 	}
@@ -60,20 +59,6 @@ func (d *doctor) bad(check, fix, format string, args ...any) {
 // failed notes that something could not be looked at.
 func (d *doctor) failed(check string, err error) {
 	d.bad(check, eventstore.Hint(err), "%v", err)
-}
-
-// diagnose asks a store what it stands on. Store and views may stand on the same.
-func (d *doctor) diagnose(ctx context.Context, store any) {
-	s, ok := store.(eventstore.Diagnoser)
-	if !ok {
-		return
-	}
-	for _, f := range s.Diagnose(ctx) {
-		found := Finding{Check: f.Check, OK: f.OK, Says: f.Detail, Fix: f.Hint}
-		if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Check == found.Check }) {
-			d.findings = append(d.findings, found)
-		}
-	}
 }
 
 func (d *doctor) reach(ctx context.Context) bool {

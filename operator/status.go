@@ -71,7 +71,7 @@ type ProjectionStatus struct {
 	// LastCheck is when a sweep last ended, and Behind how many streams it found behind.
 	LastCheck time.Time `json:"last_check,omitzero"`
 	Behind    *int      `json:"behind_at_check,omitempty"`
-	// Heard is when a worker last reported, LastError what kept it from its work then.
+	// Heard is when a worker last reported that has not ended, LastError what kept it from its work then.
 	Heard     time.Time `json:"heard,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
 	// Workers are the heartbeats that were left in the last 24 hours.
@@ -168,7 +168,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 	s.Workers = beats
 	for _, b := range beats {
-		if b.At.After(s.Heard) {
+		if !b.Ended && b.At.After(s.Heard) {
 			s.Heard = b.At
 		}
 		if b.LastSweep.After(s.LastCheck) {
@@ -205,7 +205,7 @@ func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbeat {
 	var late []projection.Heartbeat
 	for _, b := range beats {
-		if now.Sub(b.At) <= Silence {
+		if !b.Ended && now.Sub(b.At) <= Silence {
 			late = append(late, b)
 		}
 	}
