@@ -23,17 +23,15 @@ type Finding struct {
 
 // Doctor looks at what keeps services from working: does the store answer, does this program
 // know the types of the events, are the projections those that were built, do workers
-// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it can not look at it says. It returns an error only where
-// ctx has ended. Cost: the status, and the last commits of some streams.
+// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it
+// can not look at it says. It returns an error only where ctx has ended. Cost: the status,
+// and the last commits of some streams.
 func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	d := doctor{o: o}
 	reached := d.reach(ctx)
 	d.stores(ctx)
 	if !reached {
 		return d.findings, context.Cause(ctx)
-	}
-	if o.service.Views != nil {
-		d.diagnose(ctx, o.service.Views)
 	}
 	d.eventTypes(ctx)
 	if o.service.Views != nil && len(o.service.Consumers) > 0 {
