@@ -73,44 +73,77 @@ func (a Action) Check() error {
 // endTimeout is for recording how an action ended, also where its context has ended.
 const endTimeout = 10 * time.Second
 
+// Recorded is where an action was recorded.
+type Recorded struct {
+	// Record is where it began, by which [Operator.Activity] names it.
+	Record eventstore.EventID `json:"record,omitzero"`
+	// Warning says why it was not recorded how the action ended, empty where it was: what
+	// was done is done all the same.
+	Warning string `json:"warning,omitempty"`
+}
+
 // Act records that an action begins, does it, and records what became of it: what do
-// returns, or its error. It returns the ID of the record. If the end could not be recorded
-// the error says so, beside that of do: the action was done all the same.
-func (o *Operator) Act(ctx context.Context, a Action, do func(ctx context.Context) (result string, err error)) (eventstore.EventID, error) {
+// returns, or its error. What can not be recorded is not begun: that is an
+// [UnrecordedError]. The error is that of do, and none of recording what became of it: that
+// is a warning.
+func (o *Operator) Act(ctx context.Context, a Action, do func(ctx context.Context) (result string, err error)) (Recorded, error) {
 	if err := a.Check(); err != nil {
-		return eventstore.EventID{}, err
+		return Recorded{}, err
 	}
 	ctx = eventstore.WithMetadata(ctx, eventstore.Metadata{Actor: a.Actor, CorrelationID: uuid.NewString()})
 	begun, err := o.record(ctx, ActionBegun{Action: a.Action, Target: a.Target, Reason: strings.TrimSpace(a.Reason), Build: o.service.Build})
 	if err != nil {
-		return eventstore.EventID{}, fmt.Errorf("%s was not begun, since it could not be recorded: %w", a.Action, err)
+		return Recorded{}, &UnrecordedError{Action: a.Action, Err: err}
 	}
+	recorded := Recorded{Record: begun}
 	result, err := do(ctx)
-	ended := ActionEnded{Begun: begun.Version, Result: result}
+	ended := ActionEnded{Begun: begun.Version, Result: clip(result)}
 	if err != nil {
 		ended.Error = clip(err.Error())
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		ended.Error = "interrupted"
+	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	id, failed := o.record(late, ended)
-	if failed != nil {
-		return begun, errors.Join(err, fmt.Errorf("what became of it could not be recorded: %w", failed))
+	if _, failed := o.record(late, ended); failed != nil {
+		recorded.Warning = fmt.Sprintf("it could not be recorded what became of %s: %v", begun, failed)
 	}
-	return id, err
+	return recorded, err
 }
 
-// record appends to the operator's stream. The commit has an ID of its own, by which a lost
-// answer is known.
+// record appends to the operator's stream. An outcome that is unknown is made sure of, by
+// the same write at the same place.
 func (o *Operator) record(ctx context.Context, event any) (eventstore.EventID, error) {
 	e, err := ownEvents.Encode(event)
 	if err != nil {
 		return eventstore.EventID{}, err
 	}
-	c, err := o.service.Store.Append(ctx, eventstore.Write{Stream: ActivityStream, Revision: eventstore.Any, Events: []eventstore.Event{e}})
-	if err != nil {
-		return eventstore.EventID{}, err
+	w := eventstore.Write{Stream: ActivityStream, ID: uuid.NewString(), Events: []eventstore.Event{e}}
+	for {
+		if w.Revision, err = o.service.Store.Head(ctx, ActivityStream); err != nil {
+			return eventstore.EventID{}, err
+		}
+		c, err := o.appendSurely(ctx, w)
+		if err == nil {
+			return c.EventID(0), nil
+		}
+		if !errors.Is(err, eventstore.ErrConflict) {
+			return eventstore.EventID{}, err
+		}
 	}
-	return c.EventID(0), nil
+}
+
+// recordAttempts is how often a record is sent whose outcome is unknown.
+const recordAttempts = 3
+
+func (o *Operator) appendSurely(ctx context.Context, w eventstore.Write) (c eventstore.Commit, err error) {
+	for range recordAttempts {
+		if c, err = o.service.Store.Append(ctx, w); !errors.Is(err, eventstore.ErrOutcomeUnknown) {
+			break
+		}
+	}
+	return c, err
 }
 
 // clip keeps a record small.

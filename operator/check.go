@@ -6,7 +6,7 @@ import (
 )
 
 // Limits are what a service has to keep to pass a check. The zero value asks only that
-// everything is built, nothing is parked and nothing frozen.
+// everything is built, and nothing is parked, paused or frozen.
 type Limits struct {
 	// MaxOldest is the greatest age of a commit that waits. Where no worker has ever
 	// reported it is not known, and not kept. Defaults to none.
@@ -60,6 +60,9 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 		fail("it is still being built")
 	case IsFrozen:
 		fail("no worker carries generation %d", p.Frozen[0])
+	}
+	if p.Paused != nil {
+		fail("paused since %s", p.Paused.Since.Format(time.RFC3339))
 	}
 	if p.Parked > 0 {
 		fail("parked streams: %d", p.Parked)

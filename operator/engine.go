@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -33,16 +32,28 @@ func (o *Operator) engine(ctx context.Context) (*projection.Engine, error) {
 	return projection.NewEngine(store, o.service.Views, projection.Options{Name: "operator", Build: o.service.Build}, projections...)
 }
 
-// engineOf returns an engine that feeds the one of that name.
+// engineOf returns an engine that feeds the one of that name, and nothing else.
 func (o *Operator) engineOf(ctx context.Context, name string) (*projection.Engine, error) {
-	c, err := o.consumer(name)
+	if err := o.Feeds(name); err != nil {
+		return nil, err
+	}
+	e, err := o.engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, reaction := c.(*projection.Reaction); reaction && o.service.Engine == nil {
-		return nil, &UnfedError{Reaction: name}
+	return e.Only(name)
+}
+
+// Feeds returns why this program does not feed the one of that name, or nil.
+func (o *Operator) Feeds(name string) error {
+	c, err := o.consumer(name)
+	if err != nil {
+		return err
 	}
-	return o.engine(ctx)
+	if _, reaction := c.(*projection.Reaction); reaction && o.service.Engine == nil {
+		return &UnfedError{Reaction: name}
+	}
+	return nil
 }
 
 // UnfedError says that this program tells of a reaction, and does not run it. It is an
@@ -59,16 +70,4 @@ func (e *UnfedError) Is(target error) bool { return target == ErrUnsupported }
 // Hint says what to do.
 func (e *UnfedError) Hint() string {
 	return "a worker that runs it tries again by projection.Engine.Retry"
-}
-
-// ParkedStreams returns the streams that are parked in any generation of a projection, sorted.
-func (o *Operator) ParkedStreams(ctx context.Context, name string) (streams []eventstore.StreamID, err error) {
-	groups, err := o.Parked(ctx, name)
-	for _, g := range groups {
-		for _, p := range g.Streams {
-			streams = append(streams, p.Stream)
-		}
-	}
-	slices.SortFunc(streams, eventstore.StreamID.Compare)
-	return slices.Compact(streams), err
 }

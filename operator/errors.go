@@ -40,6 +40,28 @@ func (e *NotFoundError) Error() string {
 // Is makes the error an [ErrNotFound].
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
+// UnrecordedError says that an action was not begun, since that could not be recorded. It is
+// an [ErrRefused].
+type UnrecordedError struct {
+	Action string
+	Err    error
+}
+
+func (e *UnrecordedError) Error() string {
+	return fmt.Sprintf("%s was not begun, since it could not be recorded: %v", e.Action, e.Err)
+}
+
+// Is makes the error an [ErrRefused].
+func (e *UnrecordedError) Is(target error) bool { return target == ErrRefused }
+
+// Unwrap returns the cause.
+func (e *UnrecordedError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *UnrecordedError) Hint() string {
+	return "nothing was done; actions need the right to write to the stream " + ActivityStream.String()
+}
+
 // unsupported says what is missing for something.
 func unsupported(what string, missing any) error {
 	return fmt.Errorf("%w: %s: %v", ErrUnsupported, what, missing)

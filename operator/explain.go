@@ -90,9 +90,9 @@ var ways = []struct {
 	feed func(context.Context, *projection.Engine, *memstore.Store) error
 }{{"as it happens", oneByOne}, {"swept", sweepAll}}
 
-// Explain says what appends, projections and reactions cost by a sample of the events, whole
-// streams until there are so many commits: an engine works on them in memory, and what it
-// does is counted. One projection or reaction, if it is named. A reaction has checkpoints
+// Explain says what appends, projections and reactions cost by a sample of the events, streams
+// from their beginnings until there are so many commits: an engine works on them in memory,
+// and what it does is counted. One projection or reaction, if it is named. A reaction has checkpoints
 // and no rows: what its effects cost is not in it. It is an [ErrUnsupported] where the
 // service has no [Service.Costs]. Cost: a read of the sample.
 func (o *Operator) Explain(ctx context.Context, name string, commits int) (Explained, error) {
@@ -134,7 +134,7 @@ func (o *Operator) Explain(ctx context.Context, name string, commits int) (Expla
 	return answer, nil
 }
 
-// takeSample copies whole streams, until there are enough commits.
+// takeSample copies streams from their beginnings, until there are enough commits.
 func (o *Operator) takeSample(ctx context.Context, model CostModel, most int) (answer Explained, sample *memstore.Store, err error) {
 	answer.Prices = model.Prices()
 	directory, ok := o.service.Store.(eventstore.Directory)
@@ -150,7 +150,7 @@ func (o *Operator) takeSample(ctx context.Context, model CostModel, most int) (a
 			if answer.Commits >= most {
 				return answer, sample, nil
 			}
-			if err := o.copyStream(ctx, model, stream, sample, &answer); err != nil {
+			if err := o.copyStream(ctx, model, stream, sample, &answer, most); err != nil {
 				return answer, nil, err
 			}
 		}
@@ -158,11 +158,14 @@ func (o *Operator) takeSample(ctx context.Context, model CostModel, most int) (a
 	return answer, sample, nil
 }
 
-func (o *Operator) copyStream(ctx context.Context, model CostModel, stream eventstore.StreamID, sample *memstore.Store, answer *Explained) error {
+func (o *Operator) copyStream(ctx context.Context, model CostModel, stream eventstore.StreamID, sample *memstore.Store, answer *Explained, most int) error {
 	at := eventstore.NoStream
 	for c, err := range o.service.Store.Read(ctx, stream, 0) {
 		if err != nil {
 			return err
+		}
+		if answer.Commits >= most {
+			return nil
 		}
 		cost, err := model.Append(c)
 		if err != nil {

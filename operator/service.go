@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/command"
+	"github.com/leftfold/leftfold/handlers/query"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -36,6 +38,9 @@ type Service struct {
 	// code runs, and reactions have their effects. Defaults to one of the projections among
 	// Consumers.
 	Engine func(ctx context.Context) (*projection.Engine, error)
+	// Commands and Queries are the buses over which the service is used. Default to none.
+	Commands *command.Bus
+	Queries  *query.Bus
 	// Tailer shows what is stored as it happens. Defaults to Store, if it is one.
 	Tailer eventstore.Tailer
 	// Costs says what things cost on the store. Defaults to nothing being known of it.
@@ -113,6 +118,12 @@ func (o *Operator) Close() error {
 	}
 	return o.service.Close()
 }
+
+// Commands returns the bus of the service's commands, or nil.
+func (o *Operator) Commands() *command.Bus { return o.service.Commands }
+
+// Queries returns the bus of the service's queries, or nil.
+func (o *Operator) Queries() *query.Bus { return o.service.Queries }
 
 // Categories returns the categories of the service's streams, sorted.
 func (o *Operator) Categories() []string { return slices.Clone(o.categories) }

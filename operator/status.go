@@ -19,6 +19,8 @@ const (
 	NotBuilt Condition = "not built"
 	// NotStarted: the same of a reaction, which somebody may not want to run at all.
 	NotStarted Condition = "not started"
+	// IsPaused: somebody has paused it.
+	IsPaused Condition = "paused"
 	// IsParked: some streams wait, because an event of theirs failed.
 	IsParked Condition = "parked"
 	// IsFrozen: a live generation is of a version that no worker carries.
@@ -62,6 +64,8 @@ type ProjectionStatus struct {
 	// first has.
 	Parked      int       `json:"parked"`
 	ParkedSince time.Time `json:"parked_since,omitzero"`
+	// Paused says who has paused it and why, nil where it is fed.
+	Paused *projection.Paused `json:"paused,omitempty"`
 	// Skips are the events that it passes over for good.
 	Skips []eventstore.EventID `json:"skips,omitempty"`
 	// Generations are those that are live.
@@ -143,7 +147,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	if err != nil {
 		return s, reads, err
 	}
-	s.Generations, s.Skips = live, state.Skips
+	s.Generations, s.Skips, s.Paused = live, state.Skips, pausedBy(state)
 	reads++
 	beats, err := o.service.Views.Heartbeats(ctx, k.name)
 	if err != nil {
@@ -201,16 +205,13 @@ func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 
 // speaking are the heartbeats by which to go: those of late. Where there are none it is the
 // last one, which is the last thing that is known: what an older worker said was waiting
-// somebody else has applied since, or not, and the next check tells.
+// somebody else has applied since, or not, and the next check tells. Who has ended says
+// nothing of what waits.
 func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbeat {
-	var late []projection.Heartbeat
-	for _, b := range beats {
-		if !b.Ended && now.Sub(b.At) <= Silence {
-			late = append(late, b)
-		}
-	}
-	if len(late) == 0 && len(beats) > 0 {
-		late = append(late, slices.MaxFunc(beats, func(a, b projection.Heartbeat) int { return a.At.Compare(b.At) }))
+	working := slices.DeleteFunc(slices.Clone(beats), func(b projection.Heartbeat) bool { return b.Ended })
+	late := slices.DeleteFunc(slices.Clone(working), func(b projection.Heartbeat) bool { return now.Sub(b.At) > Silence })
+	if len(late) == 0 && len(working) > 0 {
+		late = append(late, slices.MaxFunc(working, func(a, b projection.Heartbeat) int { return a.At.Compare(b.At) }))
 	}
 	return late
 }
@@ -222,6 +223,8 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return NotStarted
 	case !ok:
 		return NotBuilt
+	case s.Paused != nil:
+		return IsPaused
 	case s.Parked > 0:
 		return IsParked
 	case len(s.Frozen) > 0:

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, out *terminal.Terminal) int {
 const defaultStore = "sqlite:shop.db"
 
 // needCode are the commands that have nothing to say without the code of a service.
-var needCode = []string{"state", "explain", "model"}
+var needCode = []string{"state", "explain", "model", "try", "ask"}
 
 // onlyLooking removes what needs code, or acts.
 func onlyLooking(parent *cobra.Command) {

@@ -77,12 +77,16 @@ func (GuestMerged) customerEvent()      {}
 func (GuestTaken) customerEvent()       {}
 
 // Events are the types under the names by which they are stored.
-var Events = eventstore.MustRegistry(
-	eventstore.Type[PurchaseMade]("PURCHASE_MADE", 1),
-	eventstore.Type[PurchaseReturned]("PURCHASE_RETURNED", 1),
-	eventstore.Type[EmailChanged]("EMAIL_CHANGED", 1),
-	eventstore.Type[PurchaseGiven]("PURCHASE_GIVEN", 1),
-	eventstore.Type[PurchaseTaken]("PURCHASE_TAKEN", 1),
-	eventstore.Type[GuestMerged]("GUEST_MERGED", 1),
-	eventstore.Type[GuestTaken]("GUEST_TAKEN", 1),
-)
+var Events = eventstore.MustRegistry(eventTypes()...)
+
+func eventTypes() []eventstore.Registration {
+	return []eventstore.Registration{
+		eventstore.Type[PurchaseMade]("PURCHASE_MADE", 1),
+		eventstore.Type[PurchaseReturned]("PURCHASE_RETURNED", 1),
+		eventstore.Type[EmailChanged]("EMAIL_CHANGED", 1),
+		eventstore.Type[PurchaseGiven]("PURCHASE_GIVEN", 1),
+		eventstore.Type[PurchaseTaken]("PURCHASE_TAKEN", 1),
+		eventstore.Type[GuestMerged]("GUEST_MERGED", 1),
+		eventstore.Type[GuestTaken]("GUEST_TAKEN", 1),
+	}
+}

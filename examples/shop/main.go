@@ -91,10 +91,10 @@ func (a *app) root() *cobra.Command {
 			"Most commands take --store, and --json to answer in JSON.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
-	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: operator.Service{Events: Events, Consumers: allConsumers()},
+	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: told(new(Service)),
 		Flags: a.storeFlag, Line: a.command})
 	withoutJSON := []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()}
-	acts := []*cobra.Command{a.loadCommand(), a.emailCommand(), a.mergeCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
+	acts := []*cobra.Command{a.loadCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
 	looks := []*cobra.Command{a.historyCommand(), a.statsCommand(), a.topCommand(), a.dumpCommand()}
 	dev := a.devCommand()
 	for _, c := range slices.Concat(withoutJSON, acts, looks, []*cobra.Command{dev}) {

@@ -6,11 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
-	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 // Merge is the command that makes a guest a user: what the guest bought is the user's, in
@@ -50,66 +47,4 @@ func (s *Service) Merge(ctx context.Context, guest, user string, opts ...aggrega
 		to.Append(GuestTaken{Guest: guest, TotalSpent: g.TotalSpent, TotalReturned: g.TotalReturned, PurchaseCount: g.PurchaseCount, ReturnCount: g.ReturnCount})
 		return nil
 	}, opts...)
-}
-
-func (a *app) mergeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "merge GUEST USER",
-		Short: "Give a user what a guest bought, in one step",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *Service) error {
-				commits, err := s.Merge(cmd.Context(), args[0], args[1])
-				if err != nil {
-					return err
-				}
-				return a.printWritten(commits, fmt.Sprintf("%s was merged into %s before", args[0], args[1]))
-			})
-		},
-	}
-}
-
-func (a *app) emailCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "email USER ADDRESS",
-		Short: "Set a customer's e-mail address, which no other may have",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), func(s *Service) error {
-				commit, err := s.Customers.Execute(cmd.Context(), args[0], SetEmail(args[1]))
-				if err != nil {
-					return err
-				}
-				var commits []eventstore.Commit
-				if len(commit.Events) > 0 {
-					commits = append(commits, commit)
-				}
-				return a.printWritten(commits, fmt.Sprintf("%s had this address before", args[0]))
-			})
-		},
-	}
-}
-
-// writtenAnswer is where a command wrote.
-type writtenAnswer struct {
-	Events []string `json:"events"`
-}
-
-// printWritten says where a command wrote, or why it wrote nothing.
-func (a *app) printWritten(commits []eventstore.Commit, nothing string) error {
-	answer := writtenAnswer{Events: []string{}}
-	for _, c := range commits {
-		answer.Events = append(answer.Events, c.EventID(len(c.Events)-1).String())
-	}
-	if a.out.JSON {
-		return printJSON(a.stdout(), answer)
-	}
-	if len(commits) == 0 {
-		_, err := fmt.Fprintln(a.stdout(), nothing)
-		return err
-	}
-	for i, c := range commits {
-		if _, err := fmt.Fprintf(a.stdout(), "wrote %s up to %s\n", terminal.Counted(len(c.Events), "event"), answer.Events[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/commands"
@@ -25,10 +26,17 @@ func (a *app) operated(ctx context.Context, impact commands.Impact) (operator.Se
 }
 
 func (s *Service) operated() operator.Service {
+	o := told(s)
+	o.Build, o.Store, o.Views, o.States = build(), s.Store, s.Views, []operator.Folder{operator.StateOf(s.Customers)}
+	o.Costs, o.Tailer, o.Usage, o.Close = dynamocost.Model{}, s.Tailer, s.Usage, s.Close
+	return o
+}
+
+// told is what an operator may know of a shop that is not open.
+func told(s *Service) operator.Service {
+	opts := dispatch.Options{Refusals: refusals}
 	return operator.Service{
-		Name: "shop", Build: build(), Events: Events, Consumers: allConsumers(),
-		Store: s.Store, Views: s.Views, States: []operator.Folder{operator.StateOf(s.Customers)},
-		Costs: dynamocost.Model{}, Tailer: s.Tailer, Usage: s.Usage, Close: s.Close,
+		Name: "shop", Events: Events, Consumers: allConsumers(), Commands: s.commands(opts), Queries: s.queries(opts),
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
 	"github.com/leftfold/leftfold/internal/retailtest"
 	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // append stores an event of any type at the end of a user's stream.
@@ -76,6 +78,77 @@ func TestAnEventOfAnUnknownTypeParksItsStreamOnly(t *testing.T) {
 	assert.Equal(t, []string{parked[0].Error}, report.faults())
 	assert.Equal(t, 2, report.Parked)
 	assert.Empty(t, a.stderr)
+}
+
+// loyaltyJoined is what a newer program knows.
+type loyaltyJoined struct {
+	Tier string `json:"tier"`
+}
+
+// An older program parks what it does not know. A newer one goes on by itself, whatever
+// fed it: nobody has to retry anything.
+func TestANewerProgramAppliesByItselfWhatAnOlderOneDidNotKnow(t *testing.T) {
+	t.Parallel()
+	s := sample(t)
+	s.must("project")
+	before := s.must("stats", "MUG-01", "--json")
+	s.append("20001", "LOYALTY_JOINED", `{"tier":"gold"}`)
+	s.append("20001", "PURCHASE_MADE", `{"purchaseId":"x","invoiceId":"x","productId":"MUG-01","description":"","quantity":1,"unitPrice":1,"amount":1,"country":"","date":"2026-01-01T00:00:00Z"}`)
+	s.must("project")
+	assert.Equal(t, before, s.must("stats", "MUG-01", "--json"), "what is behind the event waits")
+	assert.Equal(t, exitCheck, s.run("status", "--check").code)
+	assert.Equal(t, exitCheck, s.run("parked", "try", "product-stats").code, "this program knows it no better")
+
+	events := eventstore.MustRegistry(append(eventTypes(), eventstore.Type[loyaltyJoined]("LOYALTY_JOINED", 1))...)
+	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true)
+	require.NoError(t, err)
+	newer, err := projection.NewEngine(service.Store, service.Views, projection.Options{Build: "shop@newer"},
+		projection.MustNew("product-stats", 1, events, projection.Follow(customerCategory), newStats()),
+		projection.MustNew("purchase-history", 1, events, projection.Follow(customerCategory), newHistory(), newPurchases()))
+	require.NoError(t, err)
+	require.NoError(t, newer.Prepare(t.Context()))
+	report, err := newer.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Zero(t, report.Parked)
+	require.NoError(t, service.Close())
+
+	assert.Zero(t, s.run("status", "--check").code)
+	assert.Equal(t, answer{0, "", "no stream is parked\n"}, s.run("parked"))
+	assert.NotEqual(t, before, s.must("stats", "MUG-01", "--json"))
+	assert.Equal(t, answer{0, "", "nothing was done by an operator yet\n"}, s.run("activity"))
+}
+
+// The walk of docs/howto/find-and-fix-a-parked-event.md, on more data.
+func TestAParkedEventIsFoundTriedAndRetried(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.env = []string{"LEFTFOLD_ACTOR=anna@ops"}
+	data := retailtest.Open(t).First(t, 300)
+	want := expect(t, data)
+	s.must("load", data.Path)
+	product := want.ProductStats[0].ProductID
+	s.must("project", "--break", product)
+	assert.Contains(t, s.run("status").stdout, "▲ product-stats: ")
+	assert.Equal(t, exitCheck, s.run("status", "--check").code)
+	groups := s.must("parked", "list")
+	assert.Contains(t, groups, "this program was told to fail on product")
+	streams := strings.Fields(s.must("parked", "list", "product-stats", "--quiet"))
+	require.NotEmpty(t, streams)
+	first, err := eventstore.ParseEventID(streams[0])
+	require.NoError(t, err)
+	assert.Contains(t, s.must("parked", "show", "product-stats", first.Stream.String()), streams[0])
+	assert.Equal(t, len(streams), strings.Count(s.must("parked", "try", "product-stats", "--json"), `"ok":true`))
+	assert.Equal(t, exitCheck, s.run("status", "--check").code, "a try writes nothing")
+
+	a := s.run("parked", "retry", "product-stats", "--all", "--reason", "mended", "--json")
+	assert.Equal(t, int(terminal.Refused), a.code, "nobody is there to confirm it")
+	a = s.run("parked", "retry", "product-stats", "--all", "--reason", "mended", "--json", "--yes")
+	require.Zero(t, a.code, a.stderr)
+	assert.Len(t, parse[operator.Retried](t, a.stdout).Retried, len(streams))
+	assert.Zero(t, s.run("status", "--check").code)
+	s.requireViews(want)
+	assert.Contains(t, s.must("activity"), "anna@ops  retry product-stats")
+	assert.Contains(t, s.must("verify", "--views"), ", 0 faults")
 }
 
 func TestWithoutAParkedStreamThereIsNothingToList(t *testing.T) {

@@ -76,9 +76,9 @@ func TestVerifyDoesNotAskWhatADamagedStreamHolds(t *testing.T) {
 	t.Parallel()
 	s := sample(t)
 	for _, address := range []string{"ada@example.com", "lovelace@example.com"} {
-		s.must("email", "ada", address)
+		require.NotEmpty(t, wrote(t, s.email("ada", address)))
 	}
-	s.must("email", "grace", "ada@example.com")
+	require.NotEmpty(t, wrote(t, s.email("grace", "ada@example.com")))
 	s.execute("UPDATE commits SET frame = x'01' WHERE stream = 'user-ada' AND version = 2")
 	a := s.run("verify")
 	assert.Equal(t, exitCheck, a.code)

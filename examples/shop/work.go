@@ -13,11 +13,20 @@ import (
 )
 
 func (a *app) projectCommand() *cobra.Command {
-	return &cobra.Command{
+	var product string
+	c := &cobra.Command{
 		Use:   "project",
 		Short: "Bring every view up to date, then exit",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.project(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			consumers := viewConsumers()
+			if product != "" {
+				consumers = brokenConsumers(product)
+			}
+			return a.project(cmd.Context(), consumers)
+		},
 	}
+	c.Flags().StringVar(&product, "break", "", "to see what is done about it: fail on all events of this product, in product-stats")
+	return c
 }
 
 // sweep brings consumers to the head of every stream, and shows on the way how far it is.
@@ -36,9 +45,9 @@ func (a *app) sweep(ctx context.Context, s *Service, logger *slog.Logger, consum
 	})
 }
 
-func (a *app) project(ctx context.Context) error {
+func (a *app) project(ctx context.Context, consumers []projection.Consumer) error {
 	return a.with(ctx, func(s *Service) error {
-		report, err := a.sweep(ctx, s, a.logger(viewsConsumer), viewConsumers()...)
+		report, err := a.sweep(ctx, s, a.logger(viewsConsumer), consumers...)
 		if err != nil {
 			return err
 		}

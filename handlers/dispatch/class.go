@@ -59,6 +59,7 @@ var sentinels = []struct {
 	{eventstore.ErrCorrupt, Internal},
 	{projection.ErrParked, Parked},
 	{projection.ErrBehind, Behind},
+	{projection.ErrPaused, Behind},
 	{projection.ErrNotBuilt, NotBuilt},
 	{projection.ErrNotFound, NotFound},
 	{aggregate.ErrNotFound, NotFound},

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -74,21 +75,54 @@ func run(t *testing.T, dir, line string) string {
 	require.NotNil(t, match, "only go run can be replayed, not %q", line)
 	program := filepath.Join(dir, "bin", filepath.Base(match[1]))
 	if _, err := os.Stat(program); err != nil {
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+match[1])
+		// Without the revision, so that what the program says of its build is the same each time.
+		build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, "./"+match[1])
 		build.Dir = root
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, string(out))
 		linkExamples(t, dir)
 	}
-	command := exec.CommandContext(t.Context(), program, strings.Fields(match[2])...)
+	command := exec.CommandContext(t.Context(), program, arguments(match[2])...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), "LEFTFOLD_HINTS=1") // as on a terminal
 	out, err := command.CombinedOutput()
+	text := timeless(string(out))
 	if err != nil {
 		require.ErrorAs(t, err, new(*exec.ExitError))
-		return string(out) + err.Error() + "\n" // as go run says it
+		return text + err.Error() + "\n" // as go run says it
 	}
-	return string(out)
+	return text
+}
+
+var argument = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+
+// arguments are the words of a line; what stands between quotes is one.
+func arguments(line string) []string {
+	words := argument.FindAllString(line, -1)
+	for i, w := range words {
+		if q := w[0]; len(w) > 1 && (q == '\'' || q == '"') {
+			words[i] = w[1 : len(w)-1]
+		}
+	}
+	return words
+}
+
+var (
+	moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	age    = regexp.MustCompile(`\(\d\.\d s\)`)
+)
+
+// timeless puts one moment in place of those around now, and one age in place of those of
+// seconds: in a transcript something happens when it is replayed.
+func timeless(output string) string {
+	output = moment.ReplaceAllStringFunc(output, func(text string) string {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil || time.Since(at).Abs() > time.Hour {
+			return text
+		}
+		return "2026-11-22T14:05:09Z"
+	})
+	return age.ReplaceAllString(output, "(0.3 s)")
 }
 
 // linkExamples lets a command name files as seen from the module's root.

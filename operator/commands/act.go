@@ -20,19 +20,17 @@ type planned struct {
 	Target string `json:"target,omitempty"`
 	// Plan says what would be done, a line each.
 	Plan []string `json:"plan"`
-	// confirm is what has to be typed, for what can not be undone; a yes does not do.
-	confirm string
-	// nothing says why there is nothing to do.
-	nothing string
+	// Nothing says why there is nothing to do.
+	Nothing string `json:"nothing,omitempty"`
 	// do does it and returns the answer.
 	do func(ctx context.Context, by operator.By) (done, error)
 }
 
 // done is what became of an action.
 type done struct {
-	answer any
-	record eventstore.EventID
-	show   func() error
+	answer   any
+	recorded operator.Recorded
+	show     func() error
 	// failed: a part of it was not done, and the answer says which.
 	failed bool
 }
@@ -43,12 +41,28 @@ type dryRun struct {
 	DryRun bool `json:"dry_run"`
 }
 
+// confirmation is how a command wants to be confirmed.
+type confirmation string
+
+// The flags that confirm. What can not be put right is confirmed by its name.
+const (
+	byYes  confirmation = "--yes"
+	byName confirmation = "--confirm"
+)
+
+// acting are the flags of a command that acts.
+type acting struct {
+	by   operator.By
+	how  confirmation
+	yes  bool
+	name string // that confirms
+	dry  bool
+}
+
 // act returns a command that changes something: it says what it is about to do, asks, does
 // it, and says where that is recorded.
-func (m *mounted) act(use, short string, plan func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error)) *cobra.Command {
-	var by operator.By
-	var yes, dry bool
-	var confirmed string
+func (m *mounted) act(use, short string, how confirmation, plan func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error)) *cobra.Command {
+	flags := acting{how: how}
 	c := m.look(use, short, nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -57,29 +71,33 @@ func (m *mounted) act(use, short string, plan func(ctx context.Context, o *opera
 			if err != nil {
 				return err
 			}
-			if dry {
+			switch {
+			case flags.dry:
 				return m.Terminal.Object(dryRun{p, true}, p.Target, func() error { return m.showPlan(p) })
+			case p.Nothing != "":
+				return m.Terminal.Object(p, p.Target, func() error { m.Terminal.Say("%s", p.Nothing); return nil })
 			}
-			if p.nothing != "" {
-				m.Terminal.Say("%s", p.nothing)
-				return nil
-			}
-			if by.Actor == "" {
-				by.Actor = userAtHost()
-			}
-			if err := m.mayAct(cmd, p, by, yes, confirmed); err != nil {
+			if err := m.mayAct(cmd, p, &flags, arg(args, 1)); err != nil {
 				return err
 			}
-			return m.carryOut(cmd.Context(), p, by)
+			return m.carryOut(cmd.Context(), p, flags.by)
 		})
 	}
-	c.Flags().StringVar(&by.Reason, "reason", "", "why it is done, which is recorded")
-	c.Flags().StringVar(&by.Actor, "actor", "", "who does it, which is recorded (default user@host)")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	c.Flags().StringVar(&confirmed, "confirm", "", "in place of --yes for what can not be undone: what it is done to")
-	c.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
-	FromEnvironment(c.Flags(), "actor")
+	c.Flags().StringVar(&flags.by.Reason, "reason", "", "why it is done, which is recorded")
+	m.actorFlag(c, &flags.by.Actor)
+	if how == byYes {
+		c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+	} else {
+		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the event once more, as it is named")
+	}
+	c.Flags().BoolVar(&flags.dry, "dry-run", false, "only say what would be done")
 	return c
+}
+
+// actorFlag adds the flag that says who acts.
+func (m *mounted) actorFlag(c *cobra.Command, actor *string) {
+	c.Flags().StringVar(actor, "actor", "", "who does it, which is recorded (default user@host)")
+	FromEnvironment(c.Flags(), "actor")
 }
 
 // userAtHost is who has typed the command, as far as the system knows.
@@ -105,33 +123,66 @@ func (m *mounted) showPlan(p planned) error {
 }
 
 // mayAct refuses what has no reason, or is not confirmed.
-func (m *mounted) mayAct(cmd *cobra.Command, p planned, by operator.By, yes bool, confirmed string) error {
-	if err := (operator.Action{Action: p.Action, Target: p.Target, Reason: by.Reason, Actor: by.Actor}).Check(); err != nil {
-		return terminal.WithHint(err, fmt.Sprintf("%s … --reason \"…\"", cmd.CommandPath()))
+func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting, name string) error {
+	if flags.by.Actor == "" {
+		flags.by.Actor = userAtHost()
+	}
+	if flags.how == byName && flags.name != "" && flags.name != name {
+		return &terminal.Error{Class: operator.ErrRefused, Text: fmt.Sprintf("--confirm %s is not %s; nothing was done", flags.name, name), Fix: "it has to name the event that is meant"}
 	}
 	for _, line := range p.Plan {
 		m.Terminal.Say("%s", line)
 	}
+	if flags.by.Reason == "" && m.Terminal.CanAsk() {
+		flags.by.Reason = m.Terminal.Ask("Why? (recorded)")
+	}
+	if err := (operator.Action{Action: p.Action, Target: p.Target, Reason: flags.by.Reason, Actor: flags.by.Actor}).Check(); err != nil {
+		return terminal.WithHint(err, fmt.Sprintf("%s … --reason \"…\"", cmd.CommandPath()))
+	}
 	switch {
-	case p.confirm != "" && confirmed == p.confirm, p.confirm == "" && yes:
-		return nil
-	case p.confirm != "":
-		return m.Terminal.ConfirmName(p.confirm)
-	}
-	return m.Terminal.Confirm("Continue?")
-}
-
-func (m *mounted) carryOut(ctx context.Context, p planned, by operator.By) error {
-	result, err := p.do(ctx, by)
-	if err != nil {
-		return err
-	}
-	if err := m.Terminal.Object(result.answer, result.record.String(), result.show); err != nil {
-		return err
-	}
-	m.Terminal.Say("recorded as %s by %s", result.record, by.Actor)
-	if result.failed {
-		return terminal.ErrCheck
+	case flags.how == byName && flags.name == "":
+		return m.Terminal.ConfirmName(name, string(byName))
+	case flags.how == byYes && !flags.yes:
+		return m.Terminal.Confirm("Continue?")
 	}
 	return nil
+}
+
+// carryOut does what was confirmed. What was done until an error is said, too.
+func (m *mounted) carryOut(ctx context.Context, p planned, by operator.By) error {
+	result, err := p.do(ctx, by)
+	if err != nil && result.recorded.Record.Version == 0 {
+		return err
+	}
+	if err == nil {
+		err = m.Terminal.Object(result.answer, result.recorded.Record.String(), result.show)
+	}
+	if result.recorded.Warning != "" {
+		m.Terminal.Warn("%s", result.recorded.Warning)
+	}
+	m.Terminal.Say("recorded as %s by %s", result.recorded.Record, by.Actor)
+	if err == nil && result.failed {
+		return terminal.ErrCheck
+	}
+	return err
+}
+
+// streamArg is the stream that a command names, or none.
+func streamArg(cmd *cobra.Command, name string) (stream eventstore.StreamID, err error) {
+	if name == "" {
+		return stream, nil
+	}
+	if stream, err = eventstore.ParseStreamID(name); err != nil {
+		return stream, Wrong(cmd, "%v", err)
+	}
+	return stream, nil
+}
+
+// eventArg is the event that a command names.
+func eventArg(cmd *cobra.Command, name string) (eventstore.EventID, error) {
+	id, err := eventstore.ParseEventID(name)
+	if err != nil {
+		return id, Wrong(cmd, "%v", err)
+	}
+	return id, nil
 }

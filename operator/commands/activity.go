@@ -58,7 +58,11 @@ func (m *mounted) listActivity(ctx context.Context, o *operator.Operator, q oper
 func resultCell(a operator.Activity) terminal.Cell {
 	switch {
 	case a.Error != "":
-		return terminal.Cell{Text: "failed: " + a.Error, Color: terminal.Bad}
+		text := "failed: " + a.Error
+		if a.Result != "" {
+			text += "; " + a.Result
+		}
+		return terminal.Cell{Text: text, Color: terminal.Bad}
 	case a.Ended.IsZero():
 		return terminal.Cell{Text: "no end was recorded", Color: terminal.Odd}
 	}

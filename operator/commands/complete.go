@@ -82,6 +82,36 @@ func (m *mounted) completeParked(cmd *cobra.Command, args []string, typed string
 	})
 }
 
+// completeParkedEvent proposes a projection, then the events that failed in it.
+func (m *mounted) completeParkedEvent(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return m.completeProjection(cmd, args, typed)
+	}
+	return m.proposed(cmd, func(ctx context.Context, o *operator.Operator) (names []string, err error) {
+		groups, err := o.Parked(ctx, args[0])
+		for _, g := range groups {
+			for _, p := range g.Streams {
+				names = append(names, p.ID().String())
+			}
+		}
+		return names, err
+	})
+}
+
+// completeSkip proposes a projection, then the events that it passes over.
+func (m *mounted) completeSkip(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return m.completeProjection(cmd, args, typed)
+	}
+	return m.proposed(cmd, func(ctx context.Context, o *operator.Operator) (names []string, err error) {
+		skips, err := o.Skips(ctx, args[0])
+		for _, s := range skips {
+			names = append(names, s.Event.String())
+		}
+		return names, err
+	})
+}
+
 // proposed opens the service for a moment. What can not be found in time is not proposed.
 func (m *mounted) proposed(cmd *cobra.Command, find func(context.Context, *operator.Operator) ([]string, error)) ([]string, cobra.ShellCompDirective) {
 	if err := fromEnv(cmd, m.Terminal); err != nil {

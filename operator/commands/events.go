@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) events() *cobra.Command {
@@ -40,6 +42,9 @@ func (m *mounted) events() *cobra.Command {
 
 // hinted gives an error that says what is not there a hint where it has none.
 func (m *mounted) hinted(err error, hint string) error {
+	if p, ok := errors.AsType[*projection.PausedError](err); ok {
+		return terminal.WithHint(err, m.Line("resume", p.Projection)+" resumes it")
+	}
 	if terminal.CodeOf(err) == terminal.NotThere && eventstore.Hint(err) == "" {
 		return terminal.WithHint(err, hint)
 	}

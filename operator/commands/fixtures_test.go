@@ -21,6 +21,9 @@ import (
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/memstore"
+	"github.com/leftfold/leftfold/handlers/command"
+	"github.com/leftfold/leftfold/handlers/dispatch"
+	"github.com/leftfold/leftfold/handlers/query"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/commands"
 	"github.com/leftfold/leftfold/operator/terminal"
@@ -57,6 +60,63 @@ type total struct {
 	Count int `json:"count"`
 }
 
+// view is that of the totals, by code that takes orders of so many or more.
+func view(least int, wrong string) *projection.View[total] {
+	return projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
+		func(t *total, e projection.Event[ordered]) error {
+			if e.Data.Count < least {
+				return fmt.Errorf("count: %d of %q is %s", e.Data.Count, e.Data.Item, wrong)
+			}
+			t.Count += e.Data.Count
+			return nil
+		}))
+}
+
+// takeOrder is the command of the service.
+type takeOrder struct {
+	Order string `json:"order" example:"7"`
+	Item  string `json:"item" example:"tea"`
+	Count int    `json:"count" example:"2"`
+}
+
+// Validate refuses what is no order.
+func (c takeOrder) Validate() error {
+	if c.Item == "" {
+		return fmt.Errorf("%w: an order needs an item", eventstore.ErrInvalid)
+	}
+	return nil
+}
+
+var errSoldOut = errors.New("there are only 9 left")
+
+var options = dispatch.Options{Refusals: []dispatch.Refusal{{Err: errSoldOut, Code: "sold-out"}}}
+
+func (p *program) commands(r *aggregate.Repository[order, ordered]) *command.Bus {
+	bus := command.NewBus(options)
+	command.Register(bus, "order", "Takes an order", command.On(r, func(c takeOrder) (string, aggregate.Decision[order, ordered]) {
+		return c.Order, func(order) ([]ordered, error) {
+			if c.Count > 9 {
+				return nil, errSoldOut
+			}
+			return []ordered{{Item: c.Item, Count: c.Count}}, nil
+		}
+	}))
+	return bus
+}
+
+// ofItem is its query.
+type ofItem struct {
+	Item string `json:"item" example:"tea"`
+}
+
+func (p *program) queries() *query.Bus {
+	bus := query.NewBus(options)
+	query.Register(bus, "total", "Shows how much of an item was ordered", func(ctx context.Context, call query.Call[ofItem]) (total, error) {
+		return p.view.Get(ctx, p.views, projection.KeyOf(call.Query.Item), call.Options()...)
+	})
+	return bus
+}
+
 // memory is all that a store in memory is.
 type memory interface {
 	eventstore.Store
@@ -71,26 +131,22 @@ type program struct {
 	store  memory
 	views  projection.ViewStore
 	totals *projection.Projection
-	failed error                  // of opening it
-	mended *projection.Projection // nil: the code is as it was
+	view   *projection.View[total] // of totals
+	failed error                   // of opening it
+	mended *projection.Projection  // nil: the code is as it was
 
 	env     map[string]string
 	width   int // of the terminal, 0 for a pipe
 	answers string
+	ctx     context.Context // of a command; nil: that of the test
+	asked   func()          // what happens while a question is asked, once
 	text    strings.Builder
 }
 
 func newProgram(tb testing.TB) *program {
-	view := projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
-		func(t *total, e projection.Event[ordered]) error {
-			if e.Data.Count <= 0 {
-				return fmt.Errorf("count: %d of %q is no number of items that somebody can order", e.Data.Count, e.Data.Item)
-			}
-			t.Count += e.Data.Count
-			return nil
-		}))
-	return &program{TB: tb, store: memstore.New(), views: memviews.New(memviews.Options{}), env: map[string]string{},
-		totals: projection.MustNew("totals", 1, registry, projection.Follow("order"), view)}
+	v := view(1, "no number of items that somebody can order")
+	return &program{TB: tb, store: memstore.New(), views: memviews.New(memviews.Options{}), env: map[string]string{}, view: v,
+		totals: projection.MustNew("totals", 1, registry, projection.Follow("order"), v)}
 }
 
 func (p *program) order(id, item string, count int, note string) {
@@ -100,12 +156,25 @@ func (p *program) order(id, item string, count int, note string) {
 	require.NoError(p, err)
 }
 
-func (p *program) sweep() {
+func (p *program) stream(name string) eventstore.StreamID {
 	p.Helper()
-	engine, err := projection.NewEngine(p.store, p.views, projection.Options{Build: "orders@1"}, p.totals)
+	stream, err := eventstore.ParseStreamID(name)
+	require.NoError(p, err)
+	return stream
+}
+
+// engine is that of a worker with the program's code.
+func (p *program) engine() *projection.Engine {
+	p.Helper()
+	engine, err := projection.NewEngine(p.store, p.views, projection.Options{Build: "orders@1"}, p.code())
 	require.NoError(p, err)
 	require.NoError(p, engine.Prepare(p.Context()))
-	_, err = engine.Sweep(p.Context(), nil)
+	return engine
+}
+
+func (p *program) sweep() {
+	p.Helper()
+	_, err := p.engine().Sweep(p.Context(), nil)
 	require.NoError(p, err)
 }
 
@@ -118,7 +187,7 @@ func (p *program) beat(b projection.Heartbeat) {
 func (p *program) open(context.Context, commands.Impact) (operator.Service, error) {
 	repository := aggregate.NewRepository[order, ordered](p.store, orders, aggregate.Options{})
 	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: []projection.Consumer{p.code()}, Store: p.store, Views: p.views,
-		States: []operator.Folder{operator.StateOf(repository)}}, p.failed
+		States: []operator.Folder{operator.StateOf(repository)}, Commands: p.commands(repository), Queries: p.queries()}, p.failed
 }
 
 // code is the projection that the program carries.
@@ -131,23 +200,15 @@ func (p *program) code() *projection.Projection {
 
 // mend lets an order of none count as none, in the program that follows.
 func (p *program) mend() {
-	view := projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
-		func(t *total, e projection.Event[ordered]) error {
-			if e.Data.Count < 0 {
-				return fmt.Errorf("count: %d of %q is less than none", e.Data.Count, e.Data.Item)
-			}
-			t.Count += e.Data.Count
-			return nil
-		}))
-	p.mended = projection.MustNew("totals", 1, registry, projection.Follow("order"), view)
+	p.mended = projection.MustNew("totals", 1, registry, projection.Follow("order"), view(0, "less than none"))
 }
 
 // root returns the commands, talking to two writers.
 func (p *program) root(out, talk io.Writer) (*cobra.Command, *terminal.Terminal) {
-	t := terminal.New(terminal.Options{Stdin: strings.NewReader(p.answers), Stdout: out, Stderr: talk, Getenv: func(name string) string { return p.env[name] },
+	t := terminal.New(terminal.Options{Stdin: p.stdin(), Stdout: out, Stderr: talk, Getenv: func(name string) string { return p.env[name] },
 		Width: func(any) (int, bool) { return p.width, p.width > 0 }})
 	root := &cobra.Command{Use: "orders", Short: "A service that takes orders", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	commands.Mount(root, commands.Options{Terminal: t, Open: p.open, Service: operator.Service{Events: registry, Consumers: []projection.Consumer{p.totals}}})
+	commands.Mount(root, commands.Options{Terminal: t, Open: p.open, Service: operator.Service{Events: registry, Consumers: []projection.Consumer{p.totals}, Commands: p.commands(nil), Queries: p.queries()}})
 	commands.Prepare(root, t)
 	return root, t
 }
@@ -157,8 +218,12 @@ func (p *program) types(line string) terminal.Code {
 	p.Helper()
 	var out, talk bytes.Buffer
 	root, t := p.root(&out, &talk)
-	root.SetArgs(strings.Fields(line))
-	code := t.Fail(p.Context(), root.ExecuteContext(p.Context()), "give it again")
+	root.SetArgs(words(line))
+	ctx := p.ctx
+	if ctx == nil {
+		ctx = p.Context()
+	}
+	code := t.Fail(ctx, root.ExecuteContext(ctx), "give it again")
 	fmt.Fprintf(&p.text, "$ orders %s\n", line)
 	for _, stream := range []struct{ mark, text string }{{"out", out.String()}, {"err", talk.String()}} {
 		for l := range strings.Lines(stream.text) {
@@ -167,6 +232,22 @@ func (p *program) types(line string) terminal.Code {
 	}
 	fmt.Fprintf(&p.text, "exit %d\n\n", code)
 	return code
+}
+
+// stdin has the answers. Before the first is read, something may happen.
+func (p *program) stdin() io.Reader { return &answering{p, strings.NewReader(p.answers)} }
+
+type answering struct {
+	*program
+	text io.Reader
+}
+
+func (a *answering) Read(b []byte) (int, error) {
+	if happens := a.asked; happens != nil {
+		a.asked = nil
+		happens()
+	}
+	return a.text.Read(b)
 }
 
 func (p *program) note(text string) { fmt.Fprintf(&p.text, "# %s\n", text) }

@@ -19,8 +19,8 @@ type Options struct {
 	// Open opens the service that the program's flags name. It must not make what is not
 	// there. A command that looks needs no right to write.
 	Open func(ctx context.Context, impact Impact) (operator.Service, error)
-	// Service is what is known of the service without opening it: its event types and its
-	// consumers. Defaults to nothing.
+	// Service is what is known of the service without opening it: its event types, its
+	// consumers, and what its buses have. Defaults to nothing.
 	Service operator.Service
 	// Flags, if not nil, adds the program's own flags, such as --store, to each command.
 	Flags func(*pflag.FlagSet)
@@ -65,7 +65,7 @@ func Mount(root *cobra.Command, o Options) {
 	}
 	m := &mounted{Options: o}
 	root.AddCommand(m.status(), m.projections(), m.streams(), m.events(), m.state(), m.parked(), m.verify(), m.explain(), m.tail(), m.model(), m.doctor(), m.activity(),
-		m.sweep())
+		m.pause(), m.resume(), m.sweep(), m.send(), m.ask())
 	root.SetHelpCommandGroupID(string(Other))
 	root.SetCompletionCommandGroupID(string(Other))
 }

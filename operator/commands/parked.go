@@ -15,7 +15,7 @@ func (m *mounted) parked() *cobra.Command {
 	list := m.look("list [PROJECTION]", "List the streams that wait, grouped by what went wrong", m.listParked)
 	list.ValidArgsFunction = m.completeProjection
 	c := m.look("parked", "Look at the streams that wait because a projection failed on an event", m.listParked)
-	c.AddCommand(list, m.parkedShow(), m.parkedTry(), m.parkedRetry(), m.parkedSkip(), m.parkedUnskip())
+	c.AddCommand(list, m.parkedShow(), m.parkedTry(), m.parkedRetry(), m.parkedSkip(), m.parkedUnskip(), m.parkedSkips())
 	for _, sub := range c.Commands() {
 		sub.GroupID = ""
 	}

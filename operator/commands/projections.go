@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,6 +69,9 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	now := t.Now()
 	rows := [][2]any{{kindOf(&p), p.Projection}, {"state", conditionCell(p.Condition)}, {"oldest", seconds(p.OldestSeconds)}, {"waiting", number(p.Waiting)},
 		{"parked", p.Parked}, {"last full check", m.lastCheck(&p)}}
+	if p.Paused != nil {
+		rows = append(rows, [2]any{"paused", strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is paused ")})
+	}
 	if p.LastError != "" {
 		rows = append(rows, [2]any{"last error", p.LastError})
 	}
@@ -94,6 +98,9 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 	}
 	if p.Parked > 0 {
 		t.Next(m.Line("parked", "list", p.Projection))
+	}
+	if len(p.Skips) > 0 {
+		t.Next(m.Line("parked", "skips", p.Projection))
 	}
 	return nil
 }

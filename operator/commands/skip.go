@@ -8,58 +8,130 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) parkedSkip() *cobra.Command {
-	c := m.act("skip PROJECTION EVENT", "Let a projection pass over an event that failed, for good", func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
-		event, err := eventstore.ParseEventID(args[1])
+	c := m.act("skip PROJECTION STREAM@VERSION", "Pass over an event that failed, for good", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+		event, err := eventArg(cmd, args[1])
 		if err != nil {
-			return planned{}, Wrong(cmd, "%v", err)
+			return planned{}, err
 		}
-		parked, err := o.ParkedIn(ctx, args[0], event.Stream)
-		if err != nil {
-			return planned{}, m.hinted(err, m.Line("parked", "list")+" lists what is parked")
-		}
-		if at := parked[0].Version; at != event.Version {
-			return planned{}, &projection.NotParkedError{Projection: args[0], Stream: event.Stream, Want: event.Version, Have: at}
-		}
-		p := m.planSkip("skip", args[0], event, o.Skip)
-		p.Plan = []string{
-			fmt.Sprintf("Skip %s (%s) in %s: %s", event, parked[0].Type, args[0], parked[0].Error),
-			"Its views will never contain it, and the stream goes on behind it.",
-		}
-		p.confirm = event.String()
-		return p, nil
+		return m.planSkip(ctx, o, args[0], event)
 	})
-	c.Long = c.Short + ".\nThe stream has to be parked at it. It stays listed: projections NAME shows it, verify counts it."
-	c.ValidArgsFunction = m.completeParked
+	c.Long = c.Short + ": no view of the projection will ever contain it, in no generation.\n" +
+		"In place of --yes it takes the event once more: --confirm STREAM@VERSION."
+	c.ValidArgsFunction = m.completeParkedEvent
 	return c
+}
+
+func (m *mounted) planSkip(ctx context.Context, o *operator.Operator, name string, event eventstore.EventID) (planned, error) {
+	p := planned{Action: "skip", Target: fmt.Sprintf("%s %s", name, event), Plan: []string{}}
+	plan, err := o.PlanSkip(ctx, name, event)
+	if err != nil {
+		return p, m.hinted(err, m.Line("parked", "list")+" lists what is parked")
+	}
+	if plan.Already {
+		p.Nothing = fmt.Sprintf("%s passes over %s already", name, event)
+		return p, nil
+	}
+	failed := plan.Parked[0]
+	p.Plan = append(p.Plan,
+		fmt.Sprintf("Skip %s, %s v%d, in %s: %s", event, failed.Type, failed.SchemaVersion, name, failed.Error),
+		"No view of it will ever contain this event, in no generation: not those that are there, and none that is built later.",
+		"Rows that are only inserted may be there already, and stay. The stream goes on behind the event.")
+	p.do = func(ctx context.Context, by operator.By) (done, error) {
+		report, err := o.Skip(ctx, by, name, event)
+		return done{answer: report, recorded: report.Recorded, show: func() error { return m.showSkipped(report) }}, err
+	}
+	return p, nil
+}
+
+func (m *mounted) showSkipped(s operator.Skipped) error {
+	text := "its stream goes on"
+	if len(s.Parked) > 0 {
+		text = fmt.Sprintf("its stream is parked again at %d: %s", s.Parked[0].Version, terminal.Clean(s.Parked[0].Error))
+	}
+	_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s passes over %s; %s\n", s.Projection, s.Event, text)
+	return err
 }
 
 func (m *mounted) parkedUnskip() *cobra.Command {
-	c := m.act("unskip PROJECTION EVENT", "Take a skip back, for what is built later", func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
-		event, err := eventstore.ParseEventID(args[1])
+	c := m.act("unskip PROJECTION STREAM@VERSION", "Take a skip back, for generations that are built later", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+		event, err := eventArg(cmd, args[1])
 		if err != nil {
-			return planned{}, Wrong(cmd, "%v", err)
-		}
-		if _, err := o.Projection(ctx, args[0]); err != nil {
 			return planned{}, err
 		}
-		p := m.planSkip("unskip", args[0], event, o.Unskip)
-		p.Plan = []string{fmt.Sprintf("Skip %s in %s no more. Views that are there stay as they are; those that are built later contain it.", event, args[0])}
-		return p, nil
+		return m.planUnskip(ctx, o, args[0], event)
 	})
-	c.ValidArgsFunction = m.completeProjection
+	c.ValidArgsFunction = m.completeSkip
 	return c
 }
 
-func (m *mounted) planSkip(action, name string, event eventstore.EventID, do func(context.Context, operator.By, string, eventstore.EventID) (operator.Skipped, error)) planned {
-	return planned{Action: action, Target: name + " " + event.String(), do: func(ctx context.Context, by operator.By) (done, error) {
-		report, err := do(ctx, by, name, event)
-		return done{answer: report, record: report.Record, show: func() error {
-			_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s: %sped %s\n", name, action, event)
+func (m *mounted) planUnskip(ctx context.Context, o *operator.Operator, name string, event eventstore.EventID) (planned, error) {
+	p := planned{Action: "unskip", Target: fmt.Sprintf("%s %s", name, event), Plan: []string{}}
+	skips, err := o.Skips(ctx, name)
+	if err != nil {
+		return p, err
+	}
+	for _, s := range skips {
+		if s.Event != event {
+			continue
+		}
+		p.Plan = append(p.Plan, fmt.Sprintf("Take back that %s passes over %s%s.", name, event, because(s)),
+			"A generation that is built later applies it again. It comes into no view that is there.")
+		p.do = func(ctx context.Context, by operator.By) (done, error) {
+			recorded, err := o.Unskip(ctx, by, name, event)
+			show := func() error {
+				_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s no longer passes over %s\n", name, event)
+				return err
+			}
+			return done{answer: unskipped{name, event, recorded}, recorded: recorded, show: show}, err
+		}
+		return p, nil
+	}
+	missing := projection.NotSkippedError{Projection: name, Event: event}
+	return p, &operator.NotFoundError{What: "skip", Name: event.String(), Reason: missing.Error()}
+}
+
+// unskipped is the answer of unskip.
+type unskipped struct {
+	Projection string             `json:"projection"`
+	Event      eventstore.EventID `json:"event"`
+	operator.Recorded
+}
+
+// because says who has skipped something and why, where that is known.
+func because(s operator.Skip) string {
+	if s.Actor == "" {
+		return ""
+	}
+	return fmt.Sprintf(", skipped by %s: %s", s.Actor, s.Reason)
+}
+
+func (m *mounted) parkedSkips() *cobra.Command {
+	c := m.look("skips [PROJECTION]", "List the events that were skipped: views will never contain them", func(ctx context.Context, o *operator.Operator, args []string) error {
+		skips, err := o.Skips(ctx, arg(args, 0))
+		if err != nil {
 			return err
-		}}, err
-	}}
+		}
+		list := m.Terminal.List(terminal.Column{Name: "PROJECTION"}, terminal.Column{Name: "EVENT"}, terminal.Column{Name: "SINCE"},
+			terminal.Column{Name: "ACTOR"}, terminal.Column{Name: "REASON", Text: true}, terminal.Column{Name: "RECORD", Wide: true})
+		for _, s := range skips {
+			var record any
+			if s.Record.Version > 0 {
+				record = s.Record.String()
+			}
+			if err := list.Add(s, s.Event.String(), s.Projection, s.Event.String(), s.Time, s.Actor, s.Reason, record); err != nil {
+				return err
+			}
+		}
+		if list.Len() == 0 {
+			m.Terminal.Say("no event is skipped")
+		}
+		return list.End()
+	})
+	c.ValidArgsFunction = m.completeProjection
+	return c
 }

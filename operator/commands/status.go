@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,7 @@ var marks = map[operator.Condition]terminal.Cell{
 	operator.IsSilent:   {Text: "○", Color: terminal.Odd},
 	operator.IsBuilding: {Text: "◐", Color: terminal.Odd},
 	operator.IsFrozen:   {Text: "■", Color: terminal.Bad},
+	operator.IsPaused:   {Text: "◇", Color: terminal.Bad},
 	operator.IsParked:   {Text: "▲", Color: terminal.Bad},
 	operator.NotStarted: {Text: "–", Color: terminal.Dim},
 	operator.NotBuilt:   {Text: "✘", Color: terminal.Bad},
@@ -141,6 +143,8 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 		return "it was never built"
 	case operator.IsParked:
 		return fmt.Sprintf("%s parked, the first at %s (%s)", terminal.Counted(p.Parked, "stream"), m.Terminal.When(p.ParkedSince), terminal.Age(now.Sub(p.ParkedSince)))
+	case operator.IsPaused:
+		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is ")
 	case operator.IsFrozen:
 		return fmt.Sprintf("no worker carries generation %d", p.Frozen[0])
 	case operator.IsBuilding:

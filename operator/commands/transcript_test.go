@@ -22,7 +22,7 @@ import (
 // looks are all commands that look, as somebody types them.
 var looks = []string{
 	"status", "status --check", "status --check --max-oldest 30s --json", "projections", "projections totals", "streams", "streams order --limit 2", "events order-2", "events order-2 --backward --limit 1",
-	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "parked try totals", "verify", "verify --views", "model", "model --mermaid", "doctor", "activity",
+	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "parked try totals", "parked skips", "ask total {\"item\":\"tea\"}", "verify", "verify --views", "model", "model --mermaid", "doctor", "activity",
 }
 
 // In a bubble every moment is known: it begins in the year 2000.
@@ -113,53 +113,6 @@ func TestNamesAndTemplatesForScripts(t *testing.T) {
 		p.types("events order-1 -v")
 		p.types("events order-1 --time utc --color never -v")
 		p.compare("scripts")
-	})
-}
-
-// A reason is "it_is_mended" here: words have no spaces in these lines.
-func TestAnActionShowsItsPlanAsksAndIsRecorded(t *testing.T) {
-	bubble(t, func(t *testing.T, p *program) {
-		p.fill()
-		p.mend()
-		for _, line := range []string{"parked try totals", "parked try totals order-3", "parked retry totals order-3 --dry-run", "parked retry totals --all --dry-run --json", "parked retry totals",
-			"parked retry totals order-1 --reason it_is_mended", "parked retry totals order-3", "parked retry totals order-3 --reason why", "parked retry totals order-3 --reason it_is_mended"} {
-			p.types(line)
-		}
-		p.note("on a terminal, where the answer is: no")
-		p.width, p.answers, p.env["NO_COLOR"] = 100, "no\n", "1"
-		p.types("parked retry totals order-3 --reason it_is_mended --actor anna@ops")
-		p.answers = "y\n"
-		p.note("and: yes")
-		p.env["LEFTFOLD_ACTOR"] = "anna@ops"
-		p.types("parked retry totals order-3 --reason it_is_mended")
-		p.width = 0
-		p.types("parked retry totals --all --reason it_is_mended --yes")
-		p.types("sweep --reason is_all_there --yes --json")
-		p.types("parked retry totals --all --reason it_is_mended --yes --actor bo")
-		for _, line := range []string{"parked skip totals order-4@1 --dry-run", "parked skip totals order-4 --reason a_test_order", "parked skip totals order-5@1 --reason a_test_order", "parked skip totals order-4@2 --reason a_test_order",
-			"parked skip totals order-4@1 --reason a_test_order --yes", "parked skip totals order-4@1 --reason a_test_order --confirm order-4@1", "verify --views", "projections totals",
-			"parked unskip totals order-3@1 --reason a_mistake --yes", "parked unskip totals order-4@1 --reason a_mistake --yes --json"} {
-			p.types(line)
-		}
-		p.note("by the code as it was")
-		p.totals, p.mended = newProgram(t).totals, nil
-		p.types("parked list --quiet")
-		p.types("activity")
-		p.types("activity --limit 1 --json")
-		p.types("status")
-		p.compare("act")
-	})
-}
-
-func TestAnActionThatCanNotBeRecordedIsNotDone(t *testing.T) {
-	bubble(t, func(t *testing.T, p *program) {
-		p.fill()
-		p.mend()
-		p.store = readOnly{p.store}
-		require.Equal(t, terminal.Failed, p.types("parked retry totals --all --reason it_is_mended --yes"))
-		assert.Contains(t, p.text.String(), "retry was not begun, since it could not be recorded: "+errReadOnly.Error())
-		p.types("parked list --quiet")
-		assert.Contains(t, p.text.String(), "order-3@2")
 	})
 }
 

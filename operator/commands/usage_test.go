@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -9,7 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func words(line string) []string { return strings.Fields(line) }
+var word = regexp.MustCompile(`'[^']*'|\S+`)
+
+// words are those of a line; what stands between single quotes is one.
+func words(line string) []string {
+	found := []string{}
+	for _, w := range word.FindAllString(line, -1) {
+		found = append(found, strings.Trim(w, "'"))
+	}
+	return found
+}
 
 func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
@@ -54,6 +64,10 @@ func TestNamesAreCompleted(t *testing.T) {
 		assert.Equal(t, "order-2 order-21", p.complete("events", "order-2"))
 		assert.Equal(t, "totals", p.complete("parked", "show", ""))
 		assert.Equal(t, "order-3 order-4", p.complete("parked", "show", "totals", ""))
+		assert.Equal(t, "order-3@2 order-4@1", p.complete("parked", "skip", "totals", ""))
+		assert.Empty(t, p.complete("parked", "unskip", "totals", ""))
+		assert.Equal(t, "order Takes an order", p.complete("send", ""))
+		assert.Equal(t, "total Shows how much of an item was ordered", p.complete("ask", ""))
 		assert.Empty(t, p.complete("events", "order-1", ""))
 		p.failed = locked{}
 		assert.Empty(t, p.complete("events", "order-"), "what can not be found is not proposed")

@@ -1,46 +1,63 @@
 package terminal
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/leftfold/leftfold/operator"
 )
 
+// CanAsk reports whether somebody is there to answer a question: stdin is a terminal, and the
+// answer is not to be JSON.
+func (t *Terminal) CanAsk() bool {
+	_, terminal := t.opts.Width(t.opts.Stdin)
+	return terminal && !t.JSON
+}
+
+// Stdin is what is typed, or sent, to a command.
+func (t *Terminal) Stdin() io.Reader { return t.stdin }
+
+// Ask asks a question and returns the answer, without spaces around it: "" where there is
+// none. Only where [Terminal.CanAsk] is true.
+func (t *Terminal) Ask(question string) string {
+	fmt.Fprintf(t.Stderr(), "%s ", Clean(question))
+	answer, err := t.stdin.ReadString('\n')
+	if err != nil {
+		return "" // a line that was not ended is no answer
+	}
+	return strings.TrimSpace(answer)
+}
+
 // Confirm asks a question that is answered by y or n; anything else is n. Where nobody can
 // answer, since stdin is no terminal or the answer is to be JSON, it is an
 // [operator.ErrRefused].
 func (t *Terminal) Confirm(question string) error {
-	answer, err := t.ask(question+" [y/N] ", "--yes confirms it; --dry-run shows what would be done")
-	if answer = strings.ToLower(answer); err == nil && answer != "y" && answer != "yes" {
-		err = notConfirmed()
+	if !t.CanAsk() {
+		return nobody("--yes confirms it")
 	}
-	return err
+	if word := strings.ToLower(t.Ask(question + " [y/N]")); word == "y" || word == "yes" {
+		return nil
+	}
+	return notConfirmed()
 }
 
-// ConfirmName asks for a name to be typed, for what can not be undone. Else it is as
-// [Terminal.Confirm].
-func (t *Terminal) ConfirmName(name string) error {
-	answer, err := t.ask(fmt.Sprintf("This can not be undone. Type %s to go on: ", name), "--confirm "+Word(name)+" confirms it; --dry-run shows what would be done")
-	if err == nil && answer != name {
-		err = notConfirmed()
+// ConfirmName asks for a name to be typed: for what can not be put right. Where nobody can
+// answer it is an [operator.ErrRefused], whose hint names the flag that confirms it.
+func (t *Terminal) ConfirmName(name, flag string) error {
+	if !t.CanAsk() {
+		return nobody(flag + " " + Word(name) + " confirms it")
 	}
-	return err
+	if t.Ask("Type "+name+" to go on:") == name {
+		return nil
+	}
+	return notConfirmed()
+}
+
+func nobody(confirms string) error {
+	return &Error{Class: operator.ErrRefused, Text: "nobody is there to confirm it", Fix: confirms + "; --dry-run shows what would be done"}
 }
 
 func notConfirmed() error {
 	return &Error{Class: operator.ErrRefused, Text: "it was not confirmed; nothing was done"}
-}
-
-func (t *Terminal) ask(question, otherwise string) (string, error) {
-	if _, terminal := t.opts.Width(t.opts.Stdin); !terminal || t.JSON {
-		return "", &Error{Class: operator.ErrRefused, Text: "nobody is there to confirm it", Fix: otherwise}
-	}
-	fmt.Fprint(t.Stderr(), Clean(question))
-	answer, err := bufio.NewReader(t.opts.Stdin).ReadString('\n')
-	if err != nil {
-		return "", notConfirmed()
-	}
-	return strings.TrimSpace(answer), nil
 }

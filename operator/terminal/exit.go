@@ -7,6 +7,7 @@ import (
 
 	"github.com/leftfold/leftfold/aggregate"
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -64,12 +65,12 @@ var classes = []struct {
 	sentinels []error
 }{
 	{CheckFailed, []error{ErrCheck}},
+	{Refused, []error{operator.ErrRefused, projection.ErrPaused}}, // whatever the cause, nothing was done
 	{OutcomeUnknown, []error{eventstore.ErrOutcomeUnknown}},
-	{Refused, []error{operator.ErrRefused}},
 	{WrongUse, []error{ErrUsage, eventstore.ErrInvalid, projection.ErrCursor}},
-	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotParked, projection.ErrNotSkipped, fs.ErrNotExist}},
+	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotSkipped, fs.ErrNotExist}},
 	{Changed, []error{eventstore.ErrConflict, eventstore.ErrRevision, eventstore.ErrIDReused, eventstore.ErrClaimTaken,
-		eventstore.ErrClaimNotHeld, projection.ErrChanged}},
+		eventstore.ErrClaimNotHeld, projection.ErrChanged, projection.ErrNotParked}},
 	{Interrupted, []error{context.Canceled}},
 }
 
@@ -77,6 +78,9 @@ var classes = []struct {
 func CodeOf(err error) Code {
 	if err == nil {
 		return Done
+	}
+	if f, ok := errors.AsType[*dispatch.Failure](err); ok {
+		return Code(f.Class.Exit())
 	}
 	for _, c := range classes {
 		for _, sentinel := range c.sentinels {

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -35,15 +37,36 @@ func (e *Error) Hint() string { return e.Fix }
 // WithHint gives an error another hint than its own.
 func WithHint(err error, hint string) error { return &Error{Text: err.Error(), Fix: hint, Cause: err} }
 
+// Interrupt returns the error of a command that its context ended, with how to go on. Where
+// the context has not ended it returns err.
+func Interrupt(ctx context.Context, err error, goOn string) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return &interruption{goOn, err}
+}
+
+type interruption struct {
+	goOn string
+	err  error
+}
+
+func (i *interruption) Error() string        { return "interrupted" }
+func (i *interruption) Unwrap() error        { return i.err }
+func (i *interruption) Hint() string         { return i.goOn }
+func (i *interruption) Is(target error) bool { return target == context.Canceled }
+
 // Failure is an error as --json prints it.
 type Failure struct {
 	Code    string              `json:"code"`
 	Message string              `json:"message"`
 	Stream  eventstore.StreamID `json:"stream,omitzero"`
 	Version eventstore.Version  `json:"version,omitempty"`
-	Size    int                 `json:"size,omitempty"`
-	Limit   int                 `json:"limit,omitempty"`
-	Hint    string              `json:"hint,omitempty"`
+	// Refusal says more of what a command or query of the service answered than Code.
+	Refusal string `json:"refusal,omitempty"`
+	Size    int    `json:"size,omitempty"`
+	Limit   int    `json:"limit,omitempty"`
+	Hint    string `json:"hint,omitempty"`
 }
 
 // Fail says on stderr what went wrong, and returns the exit code: for nil that is [Done]. Where
@@ -56,6 +79,9 @@ func (t *Terminal) Fail(ctx context.Context, err error, again string) Code {
 	f := failureOf(code, err)
 	if code == Interrupted {
 		f.Message, f.Hint = "interrupted", again
+		if i, ok := errors.AsType[*interruption](err); ok {
+			f.Hint = i.goOn
+		}
 	}
 	switch {
 	case code == Done || errors.Is(err, ErrCheck):
@@ -82,6 +108,10 @@ func failureOf(code Code, err error) Failure {
 		return f
 	}
 	f.Message, f.Hint = distinctLines(err), eventstore.Hint(err)
+	if e, ok := errors.AsType[*dispatch.Failure](err); ok {
+		f.Refusal, f.Stream = e.Code, e.Stream
+		f.Hint = cmp.Or(f.Hint, e.Hint)
+	}
 	if e, ok := errors.AsType[*eventstore.EventError](err); ok {
 		f.Stream, f.Version = e.ID.Stream, e.ID.Version
 	}

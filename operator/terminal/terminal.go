@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +31,8 @@ type Options struct {
 type Terminal struct {
 	// Settings are what the flags say.
 	Settings
-	opts Options
+	opts  Options
+	stdin *bufio.Reader
 
 	mu     sync.Mutex // for stderr, and what follows
 	status string     // the line at the bottom, which is written over
@@ -56,7 +58,7 @@ func New(o Options) *Terminal {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Terminal{opts: o, Settings: Settings{Color: "auto", Time: "utc"}}
+	return &Terminal{opts: o, stdin: bufio.NewReader(o.Stdin), Settings: Settings{Color: "auto", Time: "utc"}}
 }
 
 const plainWidth = 80

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// brokenConsumers are the projections of a program with a mistake, which shows what is done
+// about one: the code of product-stats fails on whatever concerns a product.
+func brokenConsumers(product string) []projection.Consumer {
+	events := eventstore.MustRegistry(append(eventTypes(), eventstore.WithCodec(brokenCodec{eventstore.JSON{}, product}))...)
+	return []projection.Consumer{projection.MustNew("product-stats", 1, events, projection.Follow(customerCategory), newStats()), PurchaseHistoryV1}
+}
+
+// brokenCodec can not read what concerns a product.
+type brokenCodec struct {
+	eventstore.Codec
+	product string
+}
+
+// Unmarshal implements [eventstore.Codec].
+func (c brokenCodec) Unmarshal(payload []byte, v any) error {
+	if err := c.Codec.Unmarshal(payload, v); err != nil {
+		return err
+	}
+	if l, ok := v.(interface{ line() Line }); ok && l.line().ProductID == c.product {
+		return fmt.Errorf("this program was told to fail on product %q", c.product)
+	}
+	return nil
+}
