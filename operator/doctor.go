@@ -23,18 +23,15 @@ type Finding struct {
 
 // Doctor looks at what keeps services from working: does the store answer, does this program
 // know the types of the events, are the projections those that were built, do workers
-// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it can not look at it says. It returns an error only where
-// ctx has ended. Cost: the status, and the last commits of some streams.
+// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it
+// can not look at it says. It returns an error only where ctx has ended. Cost: the status,
+// and the last commits of some streams.
 func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	d := doctor{o: o}
 	reached := d.reach(ctx)
 	d.stores(ctx)
 	if !reached {
 		return d.findings, context.Cause(ctx)
-	}
-	d.diagnose(ctx, o.service.Store)
-	if o.service.Views != nil {
-		d.diagnose(ctx, o.service.Views)
 	}
 	d.eventTypes(ctx)
 	if o.service.Views != nil && len(o.service.Consumers) > 0 {
@@ -60,20 +57,6 @@ func (d *doctor) bad(check, fix, format string, args ...any) {
 // failed notes that something could not be looked at.
 func (d *doctor) failed(check string, err error) {
 	d.bad(check, eventstore.Hint(err), "%v", err)
-}
-
-// diagnose asks a store what it stands on. Store and views may stand on the same.
-func (d *doctor) diagnose(ctx context.Context, store any) {
-	s, ok := store.(eventstore.Diagnoser)
-	if !ok {
-		return
-	}
-	for _, f := range s.Diagnose(ctx) {
-		found := Finding{Check: f.Check, OK: f.OK, Says: f.Detail, Fix: f.Hint}
-		if !slices.ContainsFunc(d.findings, func(other Finding) bool { return other.Check == found.Check }) {
-			d.findings = append(d.findings, found)
-		}
-	}
 }
 
 func (d *doctor) reach(ctx context.Context) bool {

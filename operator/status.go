@@ -75,7 +75,7 @@ type ProjectionStatus struct {
 	// LastCheck is when a sweep last ended, and Behind how many streams it found behind.
 	LastCheck time.Time `json:"last_check,omitzero"`
 	Behind    *int      `json:"behind_at_check,omitempty"`
-	// Heard is when a worker last reported, LastError what kept it from its work then.
+	// Heard is when a worker last reported that has not ended, LastError what kept it from its work then.
 	Heard     time.Time `json:"heard,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
 	// Workers are the heartbeats that were left in the last 24 hours.
@@ -172,7 +172,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 	s.Workers = beats
 	for _, b := range beats {
-		if b.At.After(s.Heard) {
+		if !b.Ended && b.At.After(s.Heard) {
 			s.Heard = b.At
 		}
 		if b.LastSweep.After(s.LastCheck) {
@@ -205,16 +205,13 @@ func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 
 // speaking are the heartbeats by which to go: those of late. Where there are none it is the
 // last one, which is the last thing that is known: what an older worker said was waiting
-// somebody else has applied since, or not, and the next check tells.
+// somebody else has applied since, or not, and the next check tells. Who has ended says
+// nothing of what waits.
 func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbeat {
-	var late []projection.Heartbeat
-	for _, b := range beats {
-		if now.Sub(b.At) <= Silence {
-			late = append(late, b)
-		}
-	}
-	if len(late) == 0 && len(beats) > 0 {
-		late = append(late, slices.MaxFunc(beats, func(a, b projection.Heartbeat) int { return a.At.Compare(b.At) }))
+	working := slices.DeleteFunc(slices.Clone(beats), func(b projection.Heartbeat) bool { return b.Ended })
+	late := slices.DeleteFunc(slices.Clone(working), func(b projection.Heartbeat) bool { return now.Sub(b.At) > Silence })
+	if len(late) == 0 && len(working) > 0 {
+		late = append(late, slices.MaxFunc(working, func(a, b projection.Heartbeat) int { return a.At.Compare(b.At) }))
 	}
 	return late
 }

@@ -115,7 +115,8 @@ func TestLagIsWhatTheWorkersOfLateSay(t *testing.T) {
 	p = s.projectionStatus()
 	assert.Equal(t, 7, *p.Waiting, "the last thing that is known")
 	assert.InDelta(t, 3600, *p.OldestSeconds, 5)
-	checked := time.Now().Add(-time.Minute).UTC().Truncate(time.Second)
+	assert.Zero(t, *p.Behind, "the sweep above")
+	checked := time.Now().Add(2 * time.Second).UTC().Truncate(time.Second) // it is newer
 	s.beat(projection.Heartbeat{Worker: "a", Waiting: 2, Oldest: time.Now().Add(-9 * time.Second), Rate: 10}, 5*time.Second)
 	s.beat(projection.Heartbeat{Worker: "b", Waiting: 1, Oldest: time.Now().Add(-4 * time.Second), Rate: 2.5, LastSweep: checked, SweepBehind: 3}, 4*time.Second)
 	p = s.projectionStatus()
@@ -124,7 +125,7 @@ func TestLagIsWhatTheWorkersOfLateSay(t *testing.T) {
 	assert.InDelta(t, 12.5, *p.Rate, 0.01)
 	assert.Equal(t, checked, p.LastCheck)
 	assert.Equal(t, 3, *p.Behind)
-	assert.Len(t, p.Workers, 3)
+	assert.Len(t, p.Workers, 4, "and the sweep")
 }
 
 func TestACheckFailsForEachThingThatIsWrong(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,6 +72,8 @@ type Engine struct {
 	// wanted asks the worker for a sweep: sent to by whoever wants one, never closed. One
 	// request waits; while it does another adds nothing.
 	wanted chan struct{}
+	// working: somebody feeds it on and on, and leaves heartbeats.
+	working atomic.Bool
 }
 
 // NewEngine returns an engine for some projections and reactions, of which no two have
@@ -166,4 +169,29 @@ func (e *Engine) Heartbeats(now time.Time) []Heartbeat {
 		beats = append(beats, f.status.beat(f, now))
 	}
 	return beats
+}
+
+// Beat leaves a heartbeat for each projection, where it has left none within
+// [Options.HeartbeatEvery]: it is for who feeds an engine from time to time, such as a
+// function. A [Worker] leaves them by itself, and a sweep does at its end. What fails is
+// logged, and keeps nobody from working.
+func (e *Engine) Beat(ctx context.Context) {
+	e.working.Store(true)
+	e.each(func(f *feeder) {
+		if f.status.due(time.Now(), e.opts.HeartbeatEvery) {
+			f.beat(ctx, e.opts.Name, false)
+		}
+	})
+}
+
+// SweepWorker is whose heartbeat a sweep leaves that no worker makes.
+const SweepWorker = "sweep"
+
+// beat leaves a heartbeat.
+func (f *feeder) beat(ctx context.Context, worker string, ended bool) {
+	b := f.status.beat(f, time.Now())
+	b.Worker, b.Ended = worker, ended
+	if err := f.views.Beat(ctx, b); err != nil && ctx.Err() == nil {
+		f.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", b.Projection, "error", err)
+	}
 }

@@ -110,6 +110,9 @@ type Heartbeat struct {
 	LastError string  `json:"last_error,omitempty"`
 	// Frozen are live generations that the worker's program does not carry.
 	Frozen []uint64 `json:"frozen,omitempty"`
+	// Ended: the worker has ended, in peace, and this is what it told last. A sweep that is
+	// no worker's leaves such a one, of [SweepWorker].
+	Ended bool `json:"ended,omitempty"`
 	// LastSweep is when a sweep of the worker last ended, zero if none has. SweepBehind is
 	// how many streams it found behind, in any of the projections that the worker feeds.
 	LastSweep   time.Time `json:"last_sweep,omitzero"`

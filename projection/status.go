@@ -88,6 +88,13 @@ func (s *status) checked(began time.Time) {
 	maps.DeleteFunc(s.streams, func(_ eventstore.StreamID, w wait) bool { return w.tried.Before(began) })
 }
 
+// due reports whether the last heartbeat is a period ago.
+func (s *status) due(now time.Time, every time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.beatAt) >= every
+}
+
 func (s *status) beat(f *feeder, now time.Time) Heartbeat {
 	s.mu.Lock()
 	defer s.mu.Unlock()

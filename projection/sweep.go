@@ -43,6 +43,8 @@ type SweepReport struct {
 // the error says so at the end. progress, if not nil, is called from time to time
 // with what was done so far.
 //
+// It ends with a heartbeat for each projection, which says when that was.
+//
 // Cost: one read of the checkpoints of each stream, one of the stream behind them.
 func (e *Engine) Sweep(ctx context.Context, progress func(SweepReport)) (SweepReport, error) {
 	return e.SweepFrom(ctx, SweepCursor{}, progress)
@@ -86,6 +88,11 @@ func (s *sweeper) end(ctx context.Context) error {
 		}
 		if next.Left == next.Damaged { // nothing more that another sweep could reach
 			f.status.swept(time.Now().UTC(), s.report.Behind)
+			if s.engine.working.Load() {
+				f.beat(ctx, s.engine.opts.Name, false)
+			} else {
+				f.beat(ctx, SweepWorker, true)
+			}
 			resumed := next.Resumed[f.projection.name]
 			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.known[f].generations), resumed), f.endPause(ctx, resumed))
 		}

@@ -41,6 +41,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	w.working.Store(true)
+	defer w.sayGoodbye(ctx)
 	w.wantSweep()
 
 	var group sync.WaitGroup
@@ -109,11 +111,7 @@ func (w *Worker) keepBeating(ctx context.Context) {
 	ticker := time.NewTicker(w.opts.HeartbeatEvery)
 	defer ticker.Stop()
 	for {
-		for _, b := range w.Heartbeats(time.Now()) {
-			if err := w.views.Beat(ctx, b); err != nil && ctx.Err() == nil {
-				w.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", b.Projection, "error", err)
-			}
-		}
+		w.each(func(f *feeder) { f.beat(ctx, w.opts.Name, false) })
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -125,4 +123,15 @@ func (w *Worker) keepBeating(ctx context.Context) {
 			}
 		})
 	}
+}
+
+// mostGoodbye bounds how long a worker that is told to end tries to say so.
+const mostGoodbye = 2 * time.Second
+
+// sayGoodbye leaves the last heartbeats, also where ctx has ended.
+func (w *Worker) sayGoodbye(ctx context.Context) {
+	w.working.Store(false)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostGoodbye)
+	defer cancel()
+	w.each(func(f *feeder) { f.beat(ctx, w.opts.Name, true) })
 }

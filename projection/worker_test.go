@@ -53,7 +53,6 @@ func TestAWorkerLeavesAHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(memviews.Options{})
 		stop := w.run(t, w.store.Feed("worker"), projection.Options{Name: "w1", Build: "shop@1"})
-		defer stop()
 		synctest.Wait() // for the first heartbeat
 		for i := range 40 {
 			w.append(t, "user-a", Counted{"x", i})
@@ -70,7 +69,63 @@ func TestAWorkerLeavesAHeartbeat(t *testing.T) {
 		require.InDelta(t, 4, beats[0].Rate, 0.1)
 		require.Zero(t, beats[0].Waiting)
 		require.False(t, beats[0].LastSweep.IsZero())
+		require.False(t, beats[0].Ended)
+
+		stop()
+		beats, err = w.views.Heartbeats(t.Context(), "counters")
+		require.NoError(t, err)
+		require.Len(t, beats, 1)
+		require.True(t, beats[0].Ended)
+		require.EqualValues(t, 40, beats[0].Applied)
 	})
+}
+
+// A sweep that no worker makes says when it was, and is not taken for a worker.
+func TestASweepLeavesAHeartbeatOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memviews.Options{})
+	w.append(t, "user-a", Counted{"x", 1})
+	e, err := projection.NewEngine(w.store, w.views, projection.Options{Name: "w1"}, w.p)
+	require.NoError(t, err)
+	require.NoError(t, e.Prepare(t.Context()))
+	_, err = e.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	beats, err := w.views.Heartbeats(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Len(t, beats, 1)
+	require.Equal(t, projection.SweepWorker, beats[0].Worker)
+	require.True(t, beats[0].Ended)
+	require.Equal(t, 1, beats[0].SweepBehind)
+	require.False(t, beats[0].LastSweep.IsZero())
+}
+
+// What feeds an engine now and then leaves heartbeats, and not more often than a worker.
+func TestAnEngineThatIsFedNowAndThenLeavesAHeartbeatEachPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		counted := &countedBeats{ViewStore: w.views}
+		e, err := projection.NewEngine(w.store, counted, projection.Options{Name: "w1"}, w.p)
+		require.NoError(t, err)
+		for range 21 {
+			e.Beat(t.Context())
+			<-time.After(time.Second) // of the bubble's own time
+		}
+		require.Equal(t, 3, counted.beats)
+		beats, err := w.views.Heartbeats(t.Context(), "counters")
+		require.NoError(t, err)
+		require.Equal(t, "w1", beats[0].Worker)
+		require.False(t, beats[0].Ended)
+	})
+}
+
+type countedBeats struct {
+	projection.ViewStore
+	beats int
+}
+
+func (v *countedBeats) Beat(ctx context.Context, b projection.Heartbeat) error {
+	v.beats++
+	return v.ViewStore.Beat(ctx, b)
 }
 
 // silent is a feed that announces nothing, and reports a loss when told to.

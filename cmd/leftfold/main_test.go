@@ -149,7 +149,7 @@ func TestAStoreInAFileIsLookedAtWithoutTheServicesCode(t *testing.T) {
 	defer func() { require.NoError(t, store.Close()) }()
 	tails(t, "sqlite:"+path, store)
 	doctor := must(t, 0, "doctor", "--store", "sqlite:"+path)
-	assert.Contains(t, doctor, "✔ "+path+" is whole: ok")
+	assert.Contains(t, doctor, "✔ store: "+path+" is whole: ok")
 	assert.Equal(t, 1, strings.Count(doctor, " is whole"), "store and views are one file")
 }
 

@@ -153,15 +153,23 @@ func (w *watched) hasEnded() bool {
 	return false
 }
 
+// due returns the shards that are to be read: not over, and following none that is not.
+func (w *watched) due() (due []*tailed) {
+	for _, s := range w.shards {
+		if parent := w.shards[s.parent]; s.over || parent != nil && !parent.over {
+			continue
+		}
+		due = append(due, s)
+	}
+	return due
+}
+
 // read returns what is new in any shard that follows none that is still read.
 func (w *watched) read(ctx context.Context) (records []record, err error) {
 	var mu sync.Mutex // guards records and err
 	var group sync.WaitGroup
 	room := make(chan struct{}, mostReads) // taken by who reads
-	for _, s := range w.shards {
-		if parent := w.shards[s.parent]; s.over || parent != nil && !parent.over {
-			continue
-		}
+	for _, s := range w.due() {
 		room <- struct{}{}
 		group.Go(func() {
 			defer func() { <-room }()

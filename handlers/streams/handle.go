@@ -50,6 +50,7 @@ func (h *Handler) Handle(ctx context.Context, event events.DynamoDBEvent) (answe
 	if err != nil {
 		return answer, err
 	}
+	defer engine.Beat(ctx)
 	if left := h.deliver(ctx, engine, records); len(left) > 0 {
 		lowest := slices.MinFunc(left, func(a, b record) int { return compareSequences(a.sequence, b.sequence) })
 		answer.BatchItemFailures = append(answer.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: lowest.sequence})

@@ -47,6 +47,8 @@ func (m *made) Prepare(context.Context) error {
 	return nil
 }
 
+func (m *made) Beat(context.Context) {}
+
 func (m *made) Deliver(ctx context.Context, b eventstore.Batch) []projection.Undone {
 	var got []string
 	for _, a := range b.Announcements {

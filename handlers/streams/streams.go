@@ -84,6 +84,7 @@ type commitStore interface {
 type feedEngine interface {
 	Prepare(context.Context) error
 	Deliver(context.Context, eventstore.Batch) []projection.Undone
+	Beat(context.Context)
 	SweepFrom(context.Context, projection.SweepCursor, func(projection.SweepReport)) (projection.SweepReport, error)
 }
 

@@ -82,7 +82,11 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 		rows = append(rows, [2]any{"skips", id.String()})
 	}
 	for _, b := range p.Workers {
-		rows = append(rows, [2]any{"worker " + b.Worker, fmt.Sprintf("%s, heard %s ago, %s events applied", b.Build, terminal.Age(now.Sub(b.At)), terminal.Thousands(b.Applied))})
+		last := "heard"
+		if b.Ended {
+			last = "ended"
+		}
+		rows = append(rows, [2]any{"worker " + b.Worker, fmt.Sprintf("%s, %s %s ago, %s events applied", b.Build, last, terminal.Age(now.Sub(b.At)), terminal.Thousands(b.Applied))})
 	}
 	for _, row := range rows {
 		if err := table.Row(row[0], row[1]); err != nil {
