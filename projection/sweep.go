@@ -60,7 +60,7 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}}
 	s.report.Next = from
 	for _, f := range e.feeders {
-		known, err := f.beginSweep(ctx)
+		known, err := f.live(ctx)
 		if err != nil {
 			return s.report, err
 		}
