@@ -269,3 +269,22 @@ func TestAWorkerSweepsAfterAPauseThatASweepOfAnotherVersionHasEnded(t *testing.T
 		require.EqualValues(t, 1, found[0].Version)
 	})
 }
+
+func TestASweepThatPassedOverAProjectionAtItsBeginningIsNoLastSweepOfIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memviews.Options{})
+	e := w.engine(t)
+	w.append(t, "user-a", Counted{"x", 1})
+	paused := projection.SweepCursor{After: streamID(t, "user-m"), Generations: map[string][]uint64{}} // interrupted in a pause, with others
+	_, err := e.SweepFrom(t.Context(), paused, nil)
+	require.NoError(t, err)
+	beats, err := w.views.Heartbeats(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Empty(t, beats, "user-a was not looked at")
+	_, err = e.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	beats, err = w.views.Heartbeats(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Len(t, beats, 1)
+	require.False(t, beats[0].LastSweep.IsZero())
+}
