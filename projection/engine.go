@@ -33,7 +33,8 @@ type Options struct {
 	// SweepEvery is how often a Worker sweeps. Defaults to 6 hours; a negative
 	// value leaves the sweeps to somebody else.
 	SweepEvery time.Duration
-	// HeartbeatEvery is how often a Worker leaves a heartbeat. Defaults to 10 seconds.
+	// HeartbeatEvery is how often a Worker leaves a heartbeat, and looks whether it was
+	// resumed while nothing is announced. Defaults to 10 seconds.
 	HeartbeatEvery time.Duration
 	// Changes, for development, is told what each event has changed, once that is stored:
 	// the events of a stream in order, several streams and projections at once. Where the

@@ -81,11 +81,16 @@ func (f *feeder) learn(s State) {
 	for _, id := range s.Skips {
 		known.skips[id] = true
 	}
+	dropping := f.known.paused.stops()
 	f.known = known
 	f.status.frozen(frozen)
-	if ended := s.Paused.resumed(); !ended.IsZero() && !ended.Equal(f.asked) {
+	ended := s.Paused.resumed()
+	switch {
+	case !ended.IsZero() && !ended.Equal(f.asked):
 		f.asked = ended
 		f.wantSweep()
+	case dropping && s.Paused == nil:
+		f.wantSweep() // the sweep that ended the pause may be of a program that does not carry our generations
 	}
 }
 
@@ -116,30 +121,17 @@ func (f *feeder) refreshIdle(ctx context.Context) error {
 	}
 }
 
-// beginSweep is live for a sweep of all, which finds what was dropped in a pause that has
-// ended.
-func (f *feeder) beginSweep(ctx context.Context) (knowledge, error) {
-	return f.read(ctx, func(s State) { f.asked = s.Paused.resumed() })
-}
-
-func (f *feeder) read(ctx context.Context, before func(State)) (knowledge, error) {
+// live reads the state and returns what it says.
+func (f *feeder) live(ctx context.Context) (knowledge, error) {
 	release, err := f.hold(ctx)
 	if err != nil {
 		return knowledge{}, err
 	}
 	defer release()
-	s, err := f.views.State(ctx, f.projection.name)
-	if err != nil {
+	if err := f.relearn(ctx); err != nil {
 		return knowledge{}, err
 	}
-	before(s)
-	f.learn(s)
 	return f.known, nil
-}
-
-// live reads the state and returns what it says.
-func (f *feeder) live(ctx context.Context) (knowledge, error) {
-	return f.read(ctx, func(State) {})
 }
 
 func (f *feeder) checkKnown(ctx context.Context, s State) error {

@@ -212,3 +212,79 @@ func TestAWorkerThatIsHandedSomethingAfterALongTimeLearnsOfAPauseFirst(t *testin
 		require.Empty(t, w.rows(t))
 	})
 }
+
+func TestAWorkerSweepsAfterAPauseThoughAnotherSweepOfThisEngineHasLearnedOfItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		feed := make(handed)
+		worker, stop := w.start(t, feed, projection.Options{})
+		defer stop()
+		synctest.Wait()
+		w.pause(t)
+		<-time.After(11 * time.Second)
+		feed <- w.append(t, "user-a", Counted{"x", 1})
+		synctest.Wait()
+		require.Empty(t, w.rows(t), "it is dropped")
+
+		w.resume(t)
+		behind := projection.SweepCursor{After: streamID(t, "user-z"), Generations: map[string][]uint64{"counters": {1}}}
+		_, err := worker.SweepFrom(t.Context(), behind, nil) // as an operator does in the service, from where another was interrupted
+		require.NoError(t, err)
+		<-time.After(11 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"x=1"}, w.rows(t))
+		require.Nil(t, w.state(t).Paused)
+	})
+}
+
+func TestAWorkerSweepsAfterAPauseThatASweepOfAnotherVersionHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(memviews.Options{})
+		first := w.engine(t)
+		next := projection.MustNew("counters", 2, registry, projection.Follow("user"), newCounters(func(projection.Event[Counted]) error { return nil }))
+		s := w.state(t)
+		g := s.Generations[0]
+		s.Counter, g.Number, g.Version, g.Fingerprint, g.Role = 2, 2, 2, next.Fingerprint(), projection.Building
+		s.Generations = append(s.Generations, g)
+		_, err := w.views.PutState(t.Context(), s)
+		require.NoError(t, err)
+		feed := make(handed)
+		second := &world{store: w.store, views: w.views, p: next}
+		_, stop := second.start(t, feed, projection.Options{})
+		defer stop()
+		synctest.Wait()
+
+		w.pause(t)
+		<-time.After(11 * time.Second)
+		feed <- w.append(t, "user-a", Counted{"x", 1})
+		synctest.Wait()
+		w.resume(t)
+		_, err = first.Sweep(t.Context(), nil)
+		require.NoError(t, err)
+		require.Nil(t, w.state(t).Paused)
+		<-time.After(11 * time.Second)
+		synctest.Wait()
+		found, err := w.views.Checkpoints(t.Context(), projection.GenerationID{Projection: "counters", Number: 2}, []eventstore.StreamID{streamID(t, "user-a")})
+		require.NoError(t, err)
+		require.EqualValues(t, 1, found[0].Version)
+	})
+}
+
+func TestASweepThatPassedOverAProjectionAtItsBeginningIsNoLastSweepOfIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memviews.Options{})
+	e := w.engine(t)
+	w.append(t, "user-a", Counted{"x", 1})
+	paused := projection.SweepCursor{After: streamID(t, "user-m"), Generations: map[string][]uint64{}} // interrupted in a pause, with others
+	_, err := e.SweepFrom(t.Context(), paused, nil)
+	require.NoError(t, err)
+	beats, err := w.views.Heartbeats(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Empty(t, beats, "user-a was not looked at")
+	_, err = e.Sweep(t.Context(), nil)
+	require.NoError(t, err)
+	beats, err = w.views.Heartbeats(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Len(t, beats, 1)
+	require.False(t, beats[0].LastSweep.IsZero())
+}

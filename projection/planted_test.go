@@ -8,8 +8,9 @@ import (
 
 const awaitFile = "projection/await.go"
 
-// faults let a reader miss its own write, or wait for what does not come, and operators stand
-// in each other's way. Those of what keeps the views stand in projectiontest.
+// faults let a reader miss its own write, or wait for what does not come, operators stand in
+// each other's way, and lose what was dropped in a pause. Those of what keeps the views stand
+// in projectiontest.
 var faults = []planted.Fault{
 	{
 		Name:  "a worker wakes nobody",
@@ -66,6 +67,11 @@ var faults = []planted.Fault{
 		Name:  "a commit is waited for whose events nobody handles",
 		Edits: []planted.Edit{{File: "projection/token.go", Old: "_, handled := p.handlers[name]; handled {", New: "_, handled := p.handlers[name]; handled || len(name) > 0 {"}},
 		Test:  "^TestACommitThatAProjectionPassesOverIsNotWaitedFor$",
+	},
+	{
+		Name:  "what a worker dropped in a pause is left to the sweep of a program that does not carry its generations",
+		Edits: []planted.Edit{{File: "projection/generations.go", Old: "case dropping && s.Paused == nil:", New: "case dropping && s.Paused == nil && s.Revision == 0:"}},
+		Test:  "^TestAWorkerSweepsAfterAPauseThatASweepOfAnotherVersionHasEnded$",
 	},
 }
 

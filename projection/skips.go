@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +12,7 @@ import (
 )
 
 // MaxSkips is how many events a projection can pass over, and MaxSkipBytes how long their
-// IDs are together: they are kept in its state.
+// IDs are together, as JSON: they are kept in its state.
 const (
 	MaxSkips     = 1000
 	MaxSkipBytes = 200_000
@@ -69,9 +70,9 @@ func (s State) checkRoom(id eventstore.EventID) error {
 	if _, found := s.findSkip(id); found {
 		return nil
 	}
-	size := len(id.String())
+	size := storedBytes(id)
 	for _, other := range s.Skips {
-		size += len(other.String())
+		size += storedBytes(other)
 	}
 	switch {
 	case len(s.Skips) >= MaxSkips:
@@ -80,6 +81,12 @@ func (s State) checkRoom(id eventstore.EventID) error {
 		return fmt.Errorf("projection %q: %w", s.Projection, &LimitError{What: "bytes of the IDs of skipped events", Size: size, Limit: MaxSkipBytes})
 	}
 	return nil
+}
+
+// storedBytes is how long an ID is in a state, where JSON may need six bytes for one.
+func storedBytes(id eventstore.EventID) int {
+	text, _ := json.Marshal(id) // a text
+	return len(text)
 }
 
 // marks reports whether the stream is parked at an event that an operator has decided to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -359,6 +360,21 @@ func TestASkipMoreThanTheStateCanHoldIsRefusedBeforeAnythingIsMarked(t *testing.
 	_, err = w.views.PutState(t.Context(), s)
 	require.NoError(t, err)
 	require.NoError(t, e.Skip(t.Context(), "counters", eventID(t, "user-bad@2")))
+}
+
+func TestSkipsThatTheStateCanNotHoldAsJSONAreRefusedBeforeAnythingIsMarked(t *testing.T) {
+	t.Parallel()
+	w, e := parkedWorld(t)
+	s, err := w.views.State(t.Context(), "counters")
+	require.NoError(t, err)
+	for i := range 200 {
+		s.Skips = append(s.Skips, eventstore.EventID{Stream: streamID(t, "user-"+strings.Repeat("<", 200)), Version: eventstore.Version(i + 1)})
+	}
+	_, err = w.views.PutState(t.Context(), s)
+	require.NoError(t, err)
+	err = e.Skip(t.Context(), "counters", eventID(t, "user-bad@2"))
+	require.ErrorIs(t, err, eventstore.ErrTooLarge, "a < is six bytes of JSON")
+	require.False(t, w.checkpoint(t, "user-bad").Parked.Skip)
 }
 
 func TestAReactionPassesOverAnEventThatIsSkipped(t *testing.T) {

@@ -43,7 +43,8 @@ type SweepReport struct {
 // the error says so at the end. progress, if not nil, is called from time to time
 // with what was done so far.
 //
-// It ends with a heartbeat for each projection, which says when that was.
+// It ends with a heartbeat for each projection that it has not passed over, which says
+// when that was.
 //
 // Cost: one read of the checkpoints of each stream, one of the stream behind them.
 func (e *Engine) Sweep(ctx context.Context, progress func(SweepReport)) (SweepReport, error) {
@@ -60,7 +61,7 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}}
 	s.report.Next = from
 	for _, f := range e.feeders {
-		known, err := f.beginSweep(ctx)
+		known, err := f.live(ctx)
 		if err != nil {
 			return s.report, err
 		}
@@ -80,8 +81,9 @@ func (s *sweeper) end(ctx context.Context) error {
 	next := s.report.Next
 	var err error
 	for _, f := range s.engine.feeders {
-		if s.known[f].paused.stops() {
-			continue // it was passed over
+		swept := next.of(f.projection.name, s.known[f].generations)
+		if s.known[f].paused.stops() || len(swept) == 0 && len(s.known[f].generations) > 0 {
+			continue // it was passed over, now or at the beginning
 		}
 		if s.from.IsZero() {
 			f.status.checked(s.began)
@@ -94,7 +96,7 @@ func (s *sweeper) end(ctx context.Context) error {
 				f.beat(ctx, SweepWorker, true)
 			}
 			resumed := next.Resumed[f.projection.name]
-			err = errors.Join(err, f.built(ctx, next.of(f.projection.name, s.known[f].generations), resumed), f.endPause(ctx, resumed))
+			err = errors.Join(err, f.built(ctx, swept, resumed), f.endPause(ctx, resumed))
 		}
 	}
 	if err == nil {

@@ -21,12 +21,18 @@ import (
 // run starts a worker and returns a function that stops it and waits.
 func (w *world) run(t *testing.T, feed eventstore.Feed, opts projection.Options) (stop func()) {
 	t.Helper()
+	_, stop = w.start(t, feed, opts)
+	return stop
+}
+
+func (w *world) start(t *testing.T, feed eventstore.Feed, opts projection.Options) (worker *projection.Worker, stop func()) {
+	t.Helper()
 	worker, err := projection.NewWorker(w.store, w.views, feed, opts, w.p)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(ctx) }()
-	return func() {
+	return worker, func() {
 		cancel()
 		require.NoError(t, <-ended)
 	}

@@ -192,8 +192,8 @@ func (c *conn) mark(ctx context.Context) error {
 // pages instead of 1000: it is written over from its start sooner, instead of growing,
 // and what a file grows by is dear to make durable.
 func (c *conn) useWAL(ctx context.Context) error {
-	_, err := c.sql.ExecContext(ctx, `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1;
-		PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=500`)
+	_, err := c.sql.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1;
+		PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=500`, longLog))
 	return err
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// longLog is from when on a log is no more written over from its start, as it should be.
+	// longLog is what is left of a log, at the most, when it is written over from its start,
+	// as it should be.
 	longLog = 64 << 20
 	// littleSpace is what a log, and what is copied from it, soon needs.
 	littleSpace = 256 << 20
@@ -80,7 +81,7 @@ func (f *File) diagnoseLog() eventstore.Finding {
 	case err != nil:
 		return failed(found, translate("look at", f.path+"-wal", err))
 	default:
-		found.OK, found.Detail = info.Size() < longLog, size(info.Size())
+		found.OK, found.Detail = info.Size() <= longLog, size(info.Size())
 	}
 	if !found.OK {
 		found.Hint = "a reader keeps it from being copied back into the file: find the process that reads for so long, for example with fuser"
