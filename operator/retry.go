@@ -84,12 +84,15 @@ func (o *Operator) retryOne(ctx context.Context, engine retrier, name string, st
 	if errors.Is(failure, projection.ErrPaused) {
 		return failure
 	}
-	if failure != nil {
+	waits, after, err := o.place(ctx, name, stream)
+	switch {
+	case failure != nil:
 		report.Failed = append(report.Failed, FailedRetry{stream, failure.Error()})
-	} else {
+	case err == nil && waits:
+		report.Failed = append(report.Failed, FailedRetry{stream, "it is parked again, or in a generation that this program does not feed"})
+	default:
 		report.Retried = append(report.Retried, stream)
 	}
-	_, after, err := o.place(ctx, name, stream)
 	if err == nil && after > before { // a generation may have been retired meanwhile
 		report.Events += after - before
 	}

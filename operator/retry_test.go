@@ -258,3 +258,29 @@ func TestARetryOfWhatIsPausedIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, page.Actions[0].Error, "paused")
 }
+
+func TestARetryDoesNotSayThatAStreamGoesOnWhichIsStillParked(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.order("1", "tea", 0)
+	s.sweep()
+	state, err := s.views.State(t.Context(), "totals")
+	require.NoError(t, err)
+	other := state.Generations[0]
+	state.Counter++
+	other.Number, other.Version, other.Role = state.Counter, 2, projection.Building // of a program that runs elsewhere
+	state.Generations = append(state.Generations, other)
+	_, err = s.views.PutState(t.Context(), state)
+	require.NoError(t, err)
+	g := projection.GenerationID{Projection: "totals", Number: other.Number}
+	require.NoError(t, s.views.Park(t.Context(), g, c.Stream, 0, &projection.Parked{Version: 1}))
+	s.mend()
+	report, err := s.operator().Retry(t.Context(), anna, "totals", []eventstore.StreamID{c.Stream}, nil)
+	require.NoError(t, err)
+	tried, _, err := s.operator().Try(t.Context(), operator.Selection{Projection: "totals"})
+	require.NoError(t, err)
+	assert.Equal(t, []operator.Tried{{Projection: "totals", Generation: 2, Stream: c.Stream, Version: 1, Error: "this program does not feed the generation"}}, tried)
+	assert.Empty(t, report.Retried)
+	require.Len(t, report.Failed, 1)
+	assert.Contains(t, report.Failed[0].Error, "does not feed")
+}
