@@ -284,3 +284,32 @@ func TestARetryDoesNotSayThatAStreamGoesOnWhichIsStillParked(t *testing.T) {
 	require.Len(t, report.Failed, 1)
 	assert.Contains(t, report.Failed[0].Error, "does not feed")
 }
+
+func TestASweepOfOneProjectionFeedsNoOther(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.order("1", "tea", 1)
+	told := s.told()
+	other := projection.MustNew("others", 1, registry, projection.Follow("order"), projection.Fold("others",
+		projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) }, func(t *total, _ projection.Event[ordered]) error {
+			t.Count++
+			return nil
+		})))
+	told.Consumers = []projection.Consumer{s.totals, other}
+	o, err := operator.New(told)
+	require.NoError(t, err)
+	report, err := o.Sweep(t.Context(), anna, operator.SweepOptions{Projection: "totals"})
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Behind)
+	state, err := s.views.State(t.Context(), "others")
+	require.NoError(t, err)
+	assert.Zero(t, state.Revision)
+	_, err = o.Sweep(t.Context(), anna, operator.SweepOptions{Projection: "nobody"})
+	require.ErrorIs(t, err, operator.ErrNotFound)
+	report, err = o.Sweep(t.Context(), anna, operator.SweepOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Behind, "the other one is behind")
+	state, err = s.views.State(t.Context(), "others")
+	require.NoError(t, err)
+	assert.NotZero(t, state.Revision)
+}

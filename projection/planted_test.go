@@ -8,8 +8,8 @@ import (
 
 const awaitFile = "projection/await.go"
 
-// faults let a reader miss its own write, or wait for what does not come. Those of what keeps
-// the views stand in projectiontest.
+// faults let a reader miss its own write, or wait for what does not come, and operators stand
+// in each other's way. Those of what keeps the views stand in projectiontest.
 var faults = []planted.Fault{
 	{
 		Name:  "a worker wakes nobody",
@@ -56,6 +56,11 @@ var faults = []planted.Fault{
 		Name:  "a reader that waits is not told that its write was parked",
 		Edits: []planted.Edit{{File: awaitFile, Old: "\tdefer n.notify(stream)\n", New: ""}},
 		Test:  "^TestAReaderThatWaitsHearsWhenItsWriteIsParked$",
+	},
+	{
+		Name:  "a skip that ended between two looks is refused",
+		Edits: []planted.Edit{{File: "projection/skips.go", Old: "\tif s, err = f.views.State(ctx, f.projection.name); err != nil {\n\t\treturn nil, err\n\t}\n\tif _, done", New: "\tif _, done"}},
+		Test:  "^TestASkipThatSomebodyElseEndsMeanwhileIsTheSameSkip$",
 	},
 	{
 		Name:  "a commit is waited for whose events nobody handles",

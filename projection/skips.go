@@ -158,10 +158,17 @@ func (f *feeder) markAll(ctx context.Context, id eventstore.EventID) (marked []G
 			refusal.Have = at
 		}
 	}
-	if _, done := s.findSkip(id); len(marked) == 0 && !done {
+	if len(marked) > 0 {
+		return marked, nil
+	}
+	// Behind the checkpoints: somebody else may have ended the same skip meanwhile.
+	if s, err = f.views.State(ctx, f.projection.name); err != nil {
+		return nil, err
+	}
+	if _, done := s.findSkip(id); !done {
 		return nil, refusal
 	}
-	return marked, nil
+	return nil, nil
 }
 
 // mark marks the park record of one generation, and returns where the stream is parked, or

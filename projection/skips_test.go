@@ -58,6 +58,33 @@ func TestASkipPassesOverOneEventAndAppliesTheRestOfItsCommitAndOfTheStream(t *te
 	require.Equal(t, []string{"x=1101"}, w.rows(t), "fixed code does not bring it back")
 }
 
+// interposing lets something happen before the first look at a checkpoint.
+type interposing struct {
+	projection.ViewStore
+	happens func()
+}
+
+func (i *interposing) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
+	if happens := i.happens; happens != nil {
+		i.happens = nil
+		happens()
+	}
+	return i.ViewStore.Checkpoints(ctx, g, streams)
+}
+
+func TestASkipThatSomebodyElseEndsMeanwhileIsTheSameSkip(t *testing.T) {
+	t.Parallel()
+	w, other := parkedWorld(t)
+	id := eventID(t, "user-bad@2")
+	views := &interposing{w.views, func() { require.NoError(t, other.Skip(t.Context(), "counters", id)) }}
+	e, err := projection.NewEngine(w.store, views, w.opts, w.p)
+	require.NoError(t, err)
+	require.NoError(t, e.Skip(t.Context(), "counters", id))
+	require.Nil(t, views.happens, "and it did happen")
+	require.Equal(t, []string{"user-bad@2"}, w.skips(t))
+	require.Equal(t, []string{"x=1101"}, w.rows(t))
+}
+
 func TestASkipIsRefusedWhereTheStreamIsParkedElsewhereOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	w, e := parkedWorld(t)

@@ -64,7 +64,7 @@ func TestEveryCommandPrintsJSONWithItsFieldsInOrder(t *testing.T) {
 		{"dump purchases", purchase},
 		{"streams", "schema stream"},
 		{"events user-" + user, "schema id stream version type schema_version time commit payload"},
-		{"verify", "schema streams commits events faults parked"},
+		{"verify", "schema streams commits events faults parked skipped"},
 	} {
 		out := s.must(append(strings.Fields(test.command), "--json")...)
 		require.NotEmpty(t, out, test.command)

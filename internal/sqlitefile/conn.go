@@ -59,6 +59,9 @@ func openWriter(ctx context.Context, path, name string, busy time.Duration) (*co
 	db.SetMaxOpenConns(1)
 	c := &conn{path: path, db: db, queries: map[string]*sql.Stmt{}, writes: map[string]driver.Stmt{}, busy: busy}
 	if err := c.setUp(ctx); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = context.Cause(ctx) // the driver knows only that it has ended
+		}
 		return nil, translate("open", path, errors.Join(err, c.close()))
 	}
 	return c, nil
