@@ -23,8 +23,9 @@ type Finding struct {
 
 // Doctor looks at what keeps services from working: does the store answer, does this program
 // know the types of the events, are the projections those that were built, do workers
-// report, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it
-// can not look at it says. It returns an error only where ctx has ended. Cost: the status,
+// report, is one paused or parked, do clocks agree; and what the stores stand on, see [eventstore.Diagnoser]. What it
+// fails to look at it says; without [Service.Events] it does not look at types, and without a
+// projection's code not at the version. It returns an error only where ctx has ended. Cost: the status,
 // and the last commits of some streams.
 func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 	d := doctor{o: o}
@@ -34,7 +35,7 @@ func (o *Operator) Doctor(ctx context.Context) ([]Finding, error) {
 		return d.findings, context.Cause(ctx)
 	}
 	d.eventTypes(ctx)
-	if o.service.Views != nil && len(o.service.Consumers) > 0 {
+	if o.service.Views != nil {
 		d.projections(ctx)
 	}
 	return d.findings, context.Cause(ctx)
@@ -161,28 +162,38 @@ func (d *doctor) projections(ctx context.Context) {
 		d.failed("the views answer", err)
 		return
 	}
-	for i, c := range d.o.service.Consumers {
-		d.generations(c, &status.Projections[i])
-		d.parked(&status.Projections[i])
+	if len(status.Projections) == 0 {
+		return
+	}
+	for i := range status.Projections {
+		p := &status.Projections[i]
+		d.generations(p)
+		d.paused(p)
+		d.parked(p)
 	}
 	d.workers(status)
 	d.clocks(status)
 }
 
-// generations looks whether what was built is what this program would build.
-func (d *doctor) generations(c projection.Consumer, s *ProjectionStatus) {
+// generations looks whether what was built is what this program would build, where it has
+// the code.
+func (d *doctor) generations(s *ProjectionStatus) {
+	c, err := d.o.consumer(s.Projection)
 	check := s.Projection + " is built by this program's code"
+	if err != nil {
+		check = s.Projection + " is built"
+	}
 	g, built := s.Active()
 	p, isProjection := c.(*projection.Projection)
 	switch {
 	case s.Condition == NotStarted:
 	case !built:
 		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
-	case !isProjection:
-	case g.Version != p.Version():
+	case s.Reaction:
+	case isProjection && g.Version != p.Version():
 		d.bad(check, "deploy one version everywhere; a changed projection needs a new name, under which its views are made anew",
 			"generation %d is of version %d, this program has version %d", g.Number, g.Version, p.Version())
-	case g.Fingerprint != p.Fingerprint():
+	case isProjection && g.Fingerprint != p.Fingerprint():
 		d.bad(check, "give the changed projection a new version and a new name, under which its views are made anew",
 			"generation %d of version %d was built with other categories, event types or views", g.Number, g.Version)
 	case g.Role == projection.Building:
@@ -192,6 +203,12 @@ func (d *doctor) generations(c projection.Consumer, s *ProjectionStatus) {
 	}
 	if len(s.Frozen) > 0 {
 		d.bad(s.Projection+" has no frozen generation", "deploy a program that carries it, or let it go", "no worker carries %v", s.Frozen)
+	}
+}
+
+func (d *doctor) paused(s *ProjectionStatus) {
+	if s.Paused != nil {
+		d.bad(s.Projection+" is fed", "resume it, with: resume "+s.Projection, "it is paused since %s", s.Paused.Since.Format(time.RFC3339))
 	}
 }
 
@@ -211,7 +228,7 @@ func (d *doctor) workers(status Status) {
 		}
 		heard := false
 		for _, b := range p.Workers {
-			if status.At.Sub(b.At) <= Silence {
+			if !b.Ended && status.At.Sub(b.At) <= Silence {
 				heard, builds[b.Build] = true, true
 			}
 		}

@@ -78,3 +78,31 @@ func TestADoctorStopsWhereTheStoreDoesNotAnswer(t *testing.T) {
 	told.Store = mute{}
 	assert.Contains(t, s.bad(told)["the store answers"], "no route to host")
 }
+
+func TestADoctorWithoutTheServicesCodeLooksAtWhatIsThere(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	told := operator.Service{Store: s.store, Views: s.views}
+	assert.Empty(t, s.bad(told), "there is no projection")
+	s.order("1", "tea", 0)
+	s.sweep()
+	s.beat(projection.Heartbeat{Worker: "a", Build: "orders@1"}, time.Second)
+	found := s.bad(told)
+	assert.Len(t, found, 1)
+	assert.Contains(t, found["totals has no parked stream"], "1 streams wait since")
+}
+
+func TestADoctorSaysWhatIsPausedAndTakesNoWorkerThatHasEndedForOne(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.order("1", "tea", 1)
+	s.sweep()
+	s.beat(projection.Heartbeat{Worker: "a", Build: "orders@1"}, time.Second)
+	s.beat(projection.Heartbeat{Worker: "b", Build: "orders@0", Ended: true}, time.Second)
+	assert.Empty(t, s.bad(s.told()), "one build was deployed after the other")
+	s.beat(projection.Heartbeat{Worker: "a", Build: "orders@1", Ended: true}, time.Second)
+	assert.Contains(t, s.bad(s.told()), "workers report")
+	_, err := s.operator().Pause(t.Context(), anna, "totals")
+	require.NoError(t, err)
+	assert.Contains(t, s.bad(s.told())["totals is fed"], "it is paused since")
+}

@@ -66,6 +66,7 @@ func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, erro
 		return nil, err
 	}
 	var groups []ParkedGroup
+	places := map[groupKey]int{}
 	for _, k := range all {
 		_, live, err := o.live(ctx, k.name)
 		if err != nil {
@@ -76,7 +77,7 @@ func (o *Operator) Parked(ctx context.Context, name string) ([]ParkedGroup, erro
 				if err != nil {
 					return nil, err
 				}
-				groups = group(groups, p)
+				groups = group(groups, places, p)
 			}
 		}
 	}
@@ -135,23 +136,33 @@ func parkedOf(name string, g projection.Generation, c projection.Checkpoint) Par
 		Error: p.Error, Unknown: p.Unknown, Skipping: p.Skip, Build: p.Build, Attempts: p.Attempts, Since: p.Since}
 }
 
-func group(groups []ParkedGroup, p Parked) []ParkedGroup {
+// groupKey is what parked streams of one group have in common.
+type groupKey struct {
+	projection string
+	generation uint64
+	typ        string
+	schema     int
+	build      string
+	class      string // of the error
+}
+
+// group adds a stream to its group; places says where each group is.
+func group(groups []ParkedGroup, places map[groupKey]int, p Parked) []ParkedGroup {
 	own := withoutEvent(p)
-	class := errorClass(own)
-	for i := range groups {
-		g := &groups[i]
-		if g.Projection == p.Projection && g.Generation == p.Generation && g.Type == p.Type && g.SchemaVersion == p.SchemaVersion &&
-			g.Build == p.Build && errorClass(g.Error) == class {
-			if g.Error != own {
-				g.Error = class
-			}
-			g.Streams = append(g.Streams, p)
-			g.Since = earlier(g.Since, p.Since)
-			return groups
-		}
+	key := groupKey{p.Projection, p.Generation, p.Type, p.SchemaVersion, p.Build, errorClass(own)}
+	i, there := places[key]
+	if !there {
+		places[key] = len(groups)
+		return append(groups, ParkedGroup{Projection: p.Projection, Generation: p.Generation, Error: own, Type: p.Type,
+			SchemaVersion: p.SchemaVersion, Build: p.Build, Since: p.Since, Streams: []Parked{p}})
 	}
-	return append(groups, ParkedGroup{Projection: p.Projection, Generation: p.Generation, Error: own, Type: p.Type,
-		SchemaVersion: p.SchemaVersion, Build: p.Build, Since: p.Since, Streams: []Parked{p}})
+	g := &groups[i]
+	if g.Error != own {
+		g.Error = key.class
+	}
+	g.Streams = append(g.Streams, p)
+	g.Since = earlier(g.Since, p.Since)
+	return groups
 }
 
 // withoutEvent is the error without the event that it begins with.

@@ -2,9 +2,11 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // By is who does something, and why.
@@ -79,13 +81,21 @@ func (o *Operator) retryOne(ctx context.Context, engine retrier, name string, st
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if failure != nil {
+	if errors.Is(failure, projection.ErrPaused) {
+		return failure
+	}
+	waits, after, err := o.place(ctx, name, stream)
+	switch {
+	case failure != nil:
 		report.Failed = append(report.Failed, FailedRetry{stream, failure.Error()})
-	} else {
+	case err == nil && waits:
+		report.Failed = append(report.Failed, FailedRetry{stream, "it is parked again, or in a generation that this program does not feed"})
+	default:
 		report.Retried = append(report.Retried, stream)
 	}
-	_, after, err := o.place(ctx, name, stream)
-	report.Events += after - before
+	if err == nil && after > before { // a generation may have been retired meanwhile
+		report.Events += after - before
+	}
 	return err
 }
 

@@ -210,6 +210,81 @@ func TestWhatThisProgramDoesNotRunIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	assert.Zero(t, head.Version())
 }
 
+// hiding are views that fail to answer, or no longer show a checkpoint, from some read on.
+type hiding struct {
+	projection.ViewStore
+	from int
+	err  error
+}
+
+func (h *hiding) Checkpoints(ctx context.Context, g projection.GenerationID, streams []eventstore.StreamID) ([]projection.Checkpoint, error) {
+	if h.from--; h.from < 0 {
+		return make([]projection.Checkpoint, len(streams)), h.err
+	}
+	return h.ViewStore.Checkpoints(ctx, g, streams)
+}
+
+func TestARetryCountsNoEventsBackwards(t *testing.T) {
+	t.Parallel()
+	for _, failed := range []error{nil, errReadOnly} {
+		s := newService(t)
+		s.order("1", "tea", 1)
+		s.order("1", "tea", 0)
+		s.sweep()
+		told := s.told()
+		told.Views = &hiding{s.views, 1, failed} // what the operator reads; the engine has the views themselves
+		told.Engine = func(context.Context) (*projection.Engine, error) { return s.engine, s.engine.Prepare(t.Context()) }
+		o, err := operator.New(told)
+		require.NoError(t, err)
+		report, err := o.Retry(t.Context(), anna, "totals", []eventstore.StreamID{s.stream("1")}, nil)
+		require.ErrorIs(t, err, failed)
+		assert.Zero(t, report.Events)
+	}
+}
+
+func TestARetryOfWhatIsPausedIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.order("1", "tea", 0)
+	s.order("2", "tea", 0)
+	s.sweep()
+	o := s.operator()
+	_, err := o.Pause(t.Context(), anna, "totals")
+	require.NoError(t, err)
+	report, err := o.Retry(t.Context(), anna, "totals", []eventstore.StreamID{s.stream("1"), s.stream("2")}, nil)
+	require.ErrorIs(t, err, projection.ErrPaused)
+	assert.Empty(t, report.Failed)
+	page, err := o.Activity(t.Context(), operator.ActivityQuery{Limit: 1})
+	require.NoError(t, err)
+	assert.Contains(t, page.Actions[0].Error, "paused")
+}
+
+func TestARetryDoesNotSayThatAStreamGoesOnWhichIsStillParked(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := s.order("1", "tea", 0)
+	s.sweep()
+	state, err := s.views.State(t.Context(), "totals")
+	require.NoError(t, err)
+	other := state.Generations[0]
+	state.Counter++
+	other.Number, other.Version, other.Role = state.Counter, 2, projection.Building // of a program that runs elsewhere
+	state.Generations = append(state.Generations, other)
+	_, err = s.views.PutState(t.Context(), state)
+	require.NoError(t, err)
+	g := projection.GenerationID{Projection: "totals", Number: other.Number}
+	require.NoError(t, s.views.Park(t.Context(), g, c.Stream, 0, &projection.Parked{Version: 1}))
+	s.mend()
+	report, err := s.operator().Retry(t.Context(), anna, "totals", []eventstore.StreamID{c.Stream}, nil)
+	require.NoError(t, err)
+	tried, _, err := s.operator().Try(t.Context(), operator.Selection{Projection: "totals"})
+	require.NoError(t, err)
+	assert.Equal(t, []operator.Tried{{Projection: "totals", Generation: 2, Stream: c.Stream, Version: 1, Error: "this program does not feed the generation"}}, tried)
+	assert.Empty(t, report.Retried)
+	require.Len(t, report.Failed, 1)
+	assert.Contains(t, report.Failed[0].Error, "does not feed")
+}
+
 func TestASweepOfOneProjectionFeedsNoOther(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

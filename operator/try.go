@@ -51,7 +51,9 @@ func (o *Operator) Try(ctx context.Context, s Selection) (tried []Tried, more in
 	for _, p := range parked {
 		trials, err := engine.Try(ctx, s.Projection, p.Stream)
 		if errors.Is(err, projection.ErrNotParked) {
-			continue
+			var unfed []Tried
+			unfed, err = o.untried(ctx, s.Projection, p.Stream)
+			tried = append(tried, unfed...)
 		}
 		if err != nil {
 			return tried, more, err
@@ -61,6 +63,20 @@ func (o *Operator) Try(ctx context.Context, s Selection) (tried []Tried, more in
 		}
 	}
 	return tried, more, nil
+}
+
+// untried are where a stream is parked and this program can not try it, none where it is
+// parked no more.
+func (o *Operator) untried(ctx context.Context, name string, stream eventstore.StreamID) (tried []Tried, err error) {
+	parked, err := o.ParkedIn(ctx, name, stream)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	for _, p := range parked {
+		tried = append(tried, Tried{Projection: name, Generation: p.Generation, Stream: stream, Version: p.Version,
+			Error: "this program does not feed the generation"})
+	}
+	return tried, err
 }
 
 func triedOf(name string, stream eventstore.StreamID, t projection.Trial) Tried {

@@ -47,11 +47,15 @@ func (v Verified) OK() bool { return len(v.Faults) == 0 }
 // Verify reads everything: no version is missing or doubled, every event can be decoded,
 // each claim is held once and by whom the commits say, and, if asked for, every row is what
 // a plain fold of the events makes of it. A damaged stream is noted and left; damage that
-// belongs to no stream is noted and ends it. Cost: a scan of the store, and a strongly
-// consistent read of each claim that is held.
+// belongs to no stream is noted and ends it. To compare views without having the code of any
+// is an [ErrUnsupported]. Cost: a scan of the store, and a strongly consistent read of each
+// claim that is held.
 func (o *Operator) Verify(ctx context.Context, opts VerifyOptions) (Verified, error) {
 	v := verifier{o: o, opts: opts, held: map[eventstore.Claim]eventstore.EventID{}}
 	v.report.Faults = []Fault{}
+	if opts.Views && !v.canCompare() {
+		return v.report, unsupported("compare the views", "the program has no views, or the code of none")
+	}
 	if err := v.events(ctx); err != nil {
 		return v.report, err
 	}
@@ -89,9 +93,16 @@ type verifier struct {
 	report Verified
 
 	held   map[eventstore.Claim]eventstore.EventID // at the end of the stream that took it
+	twice  []heldTwice
 	stream eventstore.StreamID
 	last   eventstore.Version
 	holds  map[eventstore.Claim]eventstore.EventID // of the stream
+}
+
+// heldTwice is a claim that another stream took before, as far as was read.
+type heldTwice struct {
+	claim         eventstore.Claim
+	first, second eventstore.EventID
 }
 
 func (v *verifier) fault(stream eventstore.StreamID, format string, args ...any) {
@@ -185,15 +196,23 @@ func (v *verifier) follow(c *eventstore.Commit) {
 func (v *verifier) leave() {
 	for claim, id := range v.holds {
 		if other, taken := v.held[claim]; taken {
-			v.fault(id.Stream, "the claim %s is held by %s and by %s", claim, other, id)
+			v.twice = append(v.twice, heldTwice{claim, other, id})
 		}
 		v.held[claim] = id
 	}
 	v.holds = nil
 }
 
-// claims compares who holds a claim by the commits with who does by the store.
+// claims looks whether a claim is held twice, and compares who holds it by the commits with
+// who does by the store.
 func (v *verifier) claims(ctx context.Context) error {
+	for _, t := range v.twice {
+		if still, err := v.stillHeld(ctx, t.claim, t.first, t.second); err != nil {
+			return err
+		} else if still {
+			v.fault(t.second.Stream, "the claim %s is held by %s and by %s", t.claim, t.first, t.second)
+		}
+	}
 	store, ok := v.o.service.Store.(eventstore.Transactor)
 	if !ok {
 		return nil
@@ -203,11 +222,35 @@ func (v *verifier) claims(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if holder != v.held[c] {
+		if holder == v.held[c] {
+			continue
+		}
+		if still, err := v.stillHeld(ctx, c, v.held[c]); err != nil {
+			return err
+		} else if still {
 			v.fault(v.held[c].Stream, "the claim %s is held by %s, and was taken by %s", c, orNobody(holder), v.held[c])
 		}
 	}
 	return nil
+}
+
+// stillHeld reports whether streams hold a claim as they did when they were read: who goes on
+// meanwhile may have given it up.
+func (v *verifier) stillHeld(ctx context.Context, claim eventstore.Claim, takers ...eventstore.EventID) (bool, error) {
+	for _, taker := range takers {
+		for c, err := range v.o.service.Store.Read(ctx, taker.Stream, taker.Version) {
+			if errors.Is(err, eventstore.ErrCorrupt) {
+				break // nobody can say that it was given up
+			}
+			if err != nil {
+				return false, err
+			}
+			if slices.Contains(c.Releases, claim) && c.EventID(0) != taker {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 func orNobody(id eventstore.EventID) string {

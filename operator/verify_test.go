@@ -204,3 +204,72 @@ func TestVerifyDoesNotAskWhatADamagedStreamHolds(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"order-1@2: store is corrupt: a gap"}, faults(report))
 }
+
+// busy is a store whose service goes on when everything was read but one stream.
+type busy struct {
+	memory
+	meanwhile func()
+	last      eventstore.StreamID
+}
+
+func (b busy) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[eventstore.ScannedCommit, error] {
+	return func(yield func(eventstore.ScannedCommit, error) bool) {
+		for scanned, err := range b.memory.ReadAll(ctx, from) {
+			if !yield(scanned, err) {
+				return
+			}
+		}
+		b.meanwhile()
+		for c, err := range b.Read(ctx, b.last, 0) {
+			if !yield(eventstore.ScannedCommit{Commit: c}, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestAClaimThatChangesHandsWhileEverythingIsReadIsNoFault(t *testing.T) {
+	t.Parallel()
+	claim := eventstore.Claim{Scope: "email", Key: "ada@example.com"}
+	event := []eventstore.Event{{Type: "ORDERED", Schema: 1, Payload: []byte(`{}`)}}
+	for _, taker := range []string{"", "2"} {
+		s := newService(t)
+		first, err := s.store.Append(t.Context(), eventstore.Write{Stream: s.stream("1"), Claims: []eventstore.Claim{claim}, Events: event})
+		require.NoError(t, err)
+		told := s.told()
+		told.Store = busy{s.store, func() {
+			_, err := s.store.Append(t.Context(), eventstore.Write{Stream: s.stream("1"), Revision: first.Revision, Releases: []eventstore.Claim{claim}, Events: event})
+			assert.NoError(t, err)
+			if taker != "" {
+				_, err = s.store.Append(t.Context(), eventstore.Write{Stream: s.stream(taker), Claims: []eventstore.Claim{claim}, Events: event})
+				assert.NoError(t, err)
+			}
+		}, s.stream("2")}
+		o, err := operator.New(told)
+		require.NoError(t, err)
+		report, err := o.Verify(t.Context(), operator.VerifyOptions{})
+		require.NoError(t, err)
+		assert.Empty(t, faults(report))
+	}
+}
+
+func TestViewsThatCanNotBeComparedAreNotTakenForRight(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.order("1", "tea", 1)
+	s.sweep()
+	o, err := operator.New(operator.Service{Store: s.store, Views: s.views})
+	require.NoError(t, err)
+	_, err = o.Verify(t.Context(), operator.VerifyOptions{Views: true})
+	require.ErrorIs(t, err, operator.ErrUnsupported)
+
+	told := s.told()
+	told.Consumers = []projection.Consumer{projection.MustNew("totals", 2, registry, projection.Follow("order"),
+		projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
+			func(t *total, e projection.Event[ordered]) error { t.Count++; return nil })))}
+	o, err = operator.New(told)
+	require.NoError(t, err)
+	report, err := o.Verify(t.Context(), operator.VerifyOptions{Views: true})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"totals#1 can not be compared: it was built by other code than this program's"}, faults(report))
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -28,6 +29,14 @@ type ComparedView struct {
 // mostDifferent is how many rows that differ are named for each projection.
 const mostDifferent = 5
 
+// canCompare reports whether there is anything to compare, and something to do it by.
+func (v *verifier) canCompare() bool {
+	return v.o.service.Views != nil && slices.ContainsFunc(v.o.service.Consumers, func(c projection.Consumer) bool {
+		_, ok := c.(*projection.Projection)
+		return ok
+	})
+}
+
 // views compares the rows of each projection.
 func (v *verifier) views(ctx context.Context) error {
 	for _, c := range v.o.service.Consumers {
@@ -40,7 +49,11 @@ func (v *verifier) views(ctx context.Context) error {
 			return err
 		}
 		for _, g := range s.Generations {
-			if g.Role == projection.Active && g.Version == p.Version() && g.Fingerprint == p.Fingerprint() {
+			switch {
+			case g.Role != projection.Active:
+			case g.Version != p.Version() || g.Fingerprint != p.Fingerprint():
+				v.fault(eventstore.StreamID{}, "%s can not be compared: it was built by other code than this program's", projection.GenerationID{Projection: p.Name(), Number: g.Number})
+			default:
 				if err := v.compare(ctx, p, g.Number, s.Skips); err != nil {
 					return err
 				}
@@ -137,11 +150,11 @@ func (l *appliedLog) read(ctx context.Context) iter.Seq2[eventstore.Commit, erro
 	}
 }
 
-// judge tells rows that differ from rows that moved while they were compared: since then
-// the checkpoint of the stream that was last folded into them has moved. A row of which it
-// is not known which stream that was has moved if any has.
+// judge tells rows that differ from rows that moved while they were compared. Any stream may
+// be folded into a row, so where the checkpoint of one has moved since, nothing is said of
+// the rows.
 func (v *verifier) judge(ctx context.Context, id projection.GenerationID, before map[eventstore.StreamID]eventstore.Version, suspects []projection.Row, view ComparedView) error {
-	moved := 0
+	moved := false
 	if len(suspects) > 0 {
 		now, err := v.checkpoints(ctx, id)
 		if err != nil {
@@ -149,12 +162,12 @@ func (v *verifier) judge(ctx context.Context, id projection.GenerationID, before
 		}
 		for stream, version := range now {
 			if before[stream] != version {
-				moved++
+				moved = true
 			}
 		}
 	}
 	for _, row := range suspects {
-		if moved > 0 {
+		if moved {
 			view.Moved++
 			continue
 		}

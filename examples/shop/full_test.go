@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
@@ -114,6 +115,17 @@ func TestHintsAreAboutCommandsOfTheShop(t *testing.T) {
 		"shop project builds the views, shop worker keeps them up to date":            &projection.NotBuiltError{},
 	} {
 		assert.Equal(t, hint, a.hintFor(fmt.Errorf("load sales.csv: %w", err)))
+	}
+}
+
+// A command that was sent without an ID has one of its own: under another it takes effect twice.
+func TestTheHintOfAnUnknownOutcomeOfASendNamesItsID(t *testing.T) {
+	t.Parallel()
+	a := &app{store: defaultStore, out: terminal.New(terminal.Options{})}
+	const again = "shop send purchase '{}' --id 4711 sends the same again: it takes effect once"
+	for _, cause := range []error{errors.New("killed"), fullError{}} {
+		failure := dispatch.Explain(&eventstore.OutcomeUnknownError{Err: cause})
+		assert.Equal(t, again, eventstore.Hint(a.explained(terminal.WithHint(failure, again))))
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
+	"github.com/leftfold/leftfold/handlers/dispatch"
 	"github.com/leftfold/leftfold/handlers/eventbridge"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/commands"
@@ -66,12 +67,20 @@ func (a *app) hintFor(err error) string {
 		return fmt.Sprintf("%s builds the views, %s keeps them up to date", a.command("project"), a.command("worker"))
 	case errors.Is(err, dynamostore.ErrMissing):
 		return a.command("provision") + " makes the tables, in this account and Region; or correct the prefix"
+	case unknownOutcomeOfSend(err): // its own hint names the ID, without which it would take effect twice
+		return eventstore.Hint(err)
 	case isFull(err):
 		return "free some space and give the command again; what was done is not done twice"
 	case errors.Is(err, eventstore.ErrOutcomeUnknown):
 		return "give the command again; what was done is not done twice"
 	}
 	return eventstore.Hint(err)
+}
+
+// unknownOutcomeOfSend reports whether nobody knows what became of a command of a bus.
+func unknownOutcomeOfSend(err error) bool {
+	f, ok := errors.AsType[*dispatch.Failure](err)
+	return ok && f.Class == dispatch.OutcomeUnknown
 }
 
 // app is what the commands share.

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -42,8 +45,9 @@ func wrongJSON(err error) error {
 	return fmt.Errorf("%w: %w", eventstore.ErrInvalid, err)
 }
 
-// checkNames refuses an object in which a name stands twice, at any depth. The text was
-// decoded before, so it is JSON, and not too deep.
+// checkNames refuses an object in which a name stands twice, at any depth; at the top, where
+// names are fields, also in another case, which the decoder takes for the same. The text
+// was decoded before, so it is JSON, not too deep, and with few names at the top.
 func checkNames(raw []byte) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -65,7 +69,8 @@ func checkNames(raw []byte) error {
 			in = open[len(open)-1]
 		}
 		if name, ok := token.(string); ok && in != nil && in.names != nil && !in.value {
-			if in.names[name] {
+			same := func(other string) bool { return strings.EqualFold(other, name) }
+			if in.names[name] || len(open) == 1 && slices.ContainsFunc(slices.Collect(maps.Keys(in.names)), same) {
 				return fmt.Errorf("%w: field %q stands twice", eventstore.ErrInvalid, name)
 			}
 			in.names[name], in.value = true, true

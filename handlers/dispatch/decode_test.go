@@ -50,6 +50,7 @@ func TestOnlyOneObjectOfTheTypeIsDecoded(t *testing.T) {
 		`{"lines":[{"units":"6"}]}`:    `can not be a string`,
 		`{"user":"a","user":"b"}`:      `field "user" stands twice`,
 		`{"user":"a","\u0075ser":"b"}`: `field "user" stands twice`,
+		`{"user":"a","USER":"b"}`:      `field "USER" stands twice`,
 		`{"stream":"user"}`:            "no hyphen",
 		`{"lines":[{},{"product":"a","units":1,"product":"b"}]}`: `field "product" stands twice`,
 		`{"lines":[{"notes":{"a":"a","b":"x","a":"c"}}]}`:        `field "a" stands twice`,

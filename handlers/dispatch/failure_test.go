@@ -89,6 +89,16 @@ func TestAFailureSaysWhatItsCallerMayKnow(t *testing.T) {
 }
 
 // Nobody may take a command whose outcome is unknown for one that was refused.
+func TestAFailureOfAHandlersOwnIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	closed := &dispatch.Failure{Class: dispatch.Refused, Code: "closed", Text: "it is closed"}
+	_, err := ask(t.Context(), dispatch.Options{}, func(context.Context, *dispatch.Request) (any, error) { return nil, closed }, `{"text":"a"}`)
+	told, ok := errors.AsType[*dispatch.Failure](err)
+	require.True(t, ok)
+	assert.Equal(t, []string{"closed", "say"}, []string{told.Code, told.Name})
+	assert.Empty(t, closed.Name, "other requests share it")
+}
+
 func TestNoRefusalHidesAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	soldOut := errors.New("sold out")

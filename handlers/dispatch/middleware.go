@@ -21,6 +21,7 @@ func (t *Table) report(next Handler) Handler {
 		class := OK
 		if failure != nil {
 			class = failure.Class
+			failure = new(*failure) // it may be the handler's, and of all its requests
 			failure.Kind, failure.Name, failure.ID = r.Kind, clip(r.Name), r.ID
 		}
 		level := manners[class].level

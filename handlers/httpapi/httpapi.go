@@ -67,7 +67,8 @@ type Options struct {
 	// CrossOrigin says which other origins a browser's request may come from. Defaults to
 	// none. Programs that are no browsers are not concerned.
 	CrossOrigin *http.CrossOriginProtection
-	// Logger gets what is refused before it reaches a bus. Defaults to discarding it.
+	// Logger gets what is refused before it reaches a bus, without what was sent in it but for the
+	// path. Defaults to discarding it.
 	Logger *slog.Logger
 }
 
@@ -167,5 +168,9 @@ func (a *api) logRefused(ctx context.Context, r *http.Request, f *dispatch.Failu
 	if len(path) > 80 {
 		path = path[:80]
 	}
-	a.opts.Logger.WarnContext(ctx, "refused a request", "method", r.Method, "path", strings.ToValidUTF8(path, ""), "class", string(f.Class), "error", f.Err)
+	attrs := []any{"method", r.Method, "path", strings.ToValidUTF8(path, ""), "class", string(f.Class)}
+	if f.Class != dispatch.Invalid { // whose error speaks of what was sent
+		attrs = append(attrs, "error", f.Err)
+	}
+	a.opts.Logger.WarnContext(ctx, "refused a request", attrs...)
 }

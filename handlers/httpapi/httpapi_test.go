@@ -1,8 +1,10 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,6 +111,17 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 	assert.Equal(t, "POST", wrong.header.Get("Allow"))
 	assert.Equal(t, "application/problem+json", wrong.header.Get("Content-Type"))
 	o.requireProblem(400, "invalid", o.ask("POST", "/commands/book", `{"guest":"Ada","seats":1,"concert":"\n"}`, key))
+}
+
+func TestWhatIsRefusedIsLoggedWithoutWhatItSays(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	o := newOffice(t, memstore.New(), httpapi.Options{Logger: slog.New(slog.NewTextHandler(&text, nil))}, dispatch.Options{})
+	o.requireProblem(400, "invalid", o.ask("POST", "/commands/book?seats=secret4711", `{}`, key))
+	o.requireProblem(400, "invalid", o.ask("POST", "/commands/book?seats=1", `{"guest":4711}`, key))
+	o.requireProblem(400, "invalid", o.ask("GET", "/queries/guest?guest=Ada", "", "Leftfold-Token: 4711"))
+	assert.Equal(t, 3, strings.Count(text.String(), "class=invalid"))
+	assert.NotContains(t, text.String(), "4711")
 }
 
 func TestAnErrorIsToldAsFarAsItIsTheCallers(t *testing.T) {

@@ -148,7 +148,8 @@ func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting, name stri
 	return nil
 }
 
-// carryOut does what was confirmed. What was done until an error is said, too.
+// carryOut does what was confirmed. Where it is recorded is said of what failed, too: the
+// record says what was done until then.
 func (m *mounted) carryOut(ctx context.Context, p planned, by operator.By) error {
 	result, err := p.do(ctx, by)
 	if err != nil && result.recorded.Record.Version == 0 {

@@ -192,3 +192,14 @@ func TestStreamsOfTheServiceAreThoseOfItsCategories(t *testing.T) {
 		p.compare("own")
 	})
 }
+
+// A script whose variable is not set must not mean all.
+func TestAnEmptyChoiceOfParkedStreamsIsNotAllOfThem(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		for _, line := range []string{"parked retry totals --all --error= --yes --reason 'it is mended'", "parked retry totals --all --type= --yes --reason 'it is mended'", "parked try totals --error="} {
+			require.Equal(t, terminal.WrongUse, p.types(line), line)
+		}
+		require.Contains(t, p.text.String(), "--error is empty; without it all streams are meant")
+	})
+}

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +55,7 @@ func (m *mounted) pauseText(name string, p projection.Paused) string {
 		text += " by " + p.By
 	}
 	if p.Reason != "" {
-		text += ": " + p.Reason
+		text += ": " + strings.ReplaceAll(p.Reason, "\n", " ") // it stands within lines
 	}
 	return text
 }

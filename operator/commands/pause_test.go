@@ -49,3 +49,17 @@ func TestWorkersSweepWhatIsResumedWhereThereAreSome(t *testing.T) {
 		p.compare("resume")
 	})
 }
+
+func TestAReasonDoesNothingToTheTerminalOfWhoLooks(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.fill()
+		p.types("pause totals --yes --reason 'it is\x1b[2J late\n● everything is live'")
+		for _, line := range []string{"status", "projections totals", "activity", "status --json"} {
+			p.text.Reset()
+			p.types(line)
+			require.NotContains(t, p.text.String(), "ESC", line)
+			require.NotContains(t, p.text.String(), "out: ● everything", line)
+			require.Contains(t, p.text.String(), `\u001b[2J`, line)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -195,12 +196,17 @@ func (m *mounted) asked(ctx context.Context, bus *query.Bus, r query.Request) er
 // printAnswer prints what the service has answered as it is: on one line with --json, else
 // for people to read.
 func (m *mounted) printAnswer(v any) error {
-	encoder := json.NewEncoder(m.Terminal.Stdout())
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if !m.Terminal.JSON {
 		encoder.SetIndent("", "  ")
 	}
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(m.Terminal.Stdout(), terminal.Clean(text.String()))
+	return err
 }
 
 // explained says what to do about a failure, in terms of the command line.

@@ -121,7 +121,7 @@ func (m *mounted) verdict(s operator.Status) error {
 			idle++
 			continue
 		}
-		if _, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s: %s\n", m.paint(marks[p.Condition].Color, marks[p.Condition].Text), p.Projection, m.trouble(p, s.At)); err != nil {
+		if _, err := fmt.Fprintf(m.Terminal.Stdout(), "%s %s: %s\n", m.paint(marks[p.Condition].Color, marks[p.Condition].Text), p.Projection, terminal.Clean(m.trouble(p, s.At))); err != nil {
 			return err
 		}
 	}

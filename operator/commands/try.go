@@ -24,6 +24,11 @@ func (f *groupFlags) selection(cmd *cobra.Command, args []string) (operator.Sele
 	if err == nil && !stream.IsZero() && (f.error != "" || f.typ != "") {
 		err = Wrong(cmd, "--error and --type choose among all streams, and one is named")
 	}
+	for _, name := range []string{"error", "type"} {
+		if err == nil && cmd.Flags().Changed(name) && cmd.Flags().Lookup(name).Value.String() == "" {
+			err = Wrong(cmd, "--%s is empty; without it all streams are meant", name) // as of a script whose variable is not set
+		}
+	}
 	return operator.Selection{Projection: args[0], Stream: stream, Error: f.error, Type: f.typ}, err
 }
 

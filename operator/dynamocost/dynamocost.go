@@ -2,6 +2,7 @@
 package dynamocost
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -39,10 +40,7 @@ alone is none, and takes one. A stream's own row lies in the item of its checkpo
 
 // Prices implements [operator.CostModel].
 func (m Model) Prices() operator.Prices {
-	if m == (Model{}) {
-		m = Model{Of: "us-east-1, since 2024-11-01", Write: 0.625, Read: 0.125}
-	}
-	return operator.Prices{Of: m.Of, Write: m.Write, Read: m.Read, Notes: notes}
+	return operator.Prices{Of: cmp.Or(m.Of, "us-east-1, since 2024-11-01"), Write: cmp.Or(m.Write, 0.625), Read: cmp.Or(m.Read, 0.125), Notes: notes}
 }
 
 type estimator struct{ *dynamoviews.Estimator }

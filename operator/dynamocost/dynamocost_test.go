@@ -147,3 +147,9 @@ func TestPricesCanBeThoseOfAnotherRegion(t *testing.T) {
 	p := dynamocost.Model{Of: "eu-central-1", Write: 0.7625, Read: 0.1525}.Prices()
 	assert.Equal(t, []any{"eu-central-1", 0.7625, 0.1525}, []any{p.Of, p.Write, p.Read})
 }
+
+func TestEachPriceHasItsDefault(t *testing.T) {
+	t.Parallel()
+	p := dynamocost.Model{Of: "eu-central-1", Write: 0.7}.Prices()
+	assert.Equal(t, []any{"eu-central-1", 0.7, 0.125}, []any{p.Of, p.Write, p.Read})
+}

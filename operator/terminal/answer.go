@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // schema is the version of the names in JSON.
@@ -71,11 +72,30 @@ func (t *Terminal) byTemplate(v any) error {
 	if err := d.Decode(&fields); err != nil {
 		return err
 	}
-	if err := t.template.Execute(t.opts.Stdout, fields); err != nil {
+	if err := t.template.Execute(t.opts.Stdout, cleaned(fields)); err != nil {
 		return &Error{Class: ErrUsage, Text: err.Error(), Fix: "the fields are those that --json prints"}
 	}
 	_, err = fmt.Fprintln(t.opts.Stdout)
 	return err
+}
+
+// cleaned makes the texts in a decoded object harmless to a terminal, as [Clean] does.
+func cleaned(value any) any {
+	switch v := value.(type) {
+	case string:
+		return Clean(v)
+	case []any:
+		for i := range v {
+			v[i] = cleaned(v[i])
+		}
+	case map[string]any:
+		clean := make(map[string]any, len(v))
+		for name, member := range v {
+			clean[Clean(name)] = cleaned(member)
+		}
+		return clean
+	}
+	return value
 }
 
 // WriteJSON prints an object on one line, without escaping for HTML, and with the version
@@ -96,7 +116,7 @@ func object(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	text := []byte(Clean(strings.TrimSuffix(b.String(), "\n"))) // JSON lets some control characters stand as they are
 	rest, ok := bytes.CutPrefix(text, []byte("{"))
 	if !ok {
 		return nil, fmt.Errorf("terminal: %T is no object in JSON", v)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Color is what a text means: it is never told by colour alone.
@@ -46,9 +47,10 @@ func (t *Terminal) colored(stream io.Writer) bool {
 }
 
 // Clean makes control characters of a stored text visible, so that they can do nothing to a
-// terminal. A line break is kept.
+// terminal. A line break is kept. What is no UTF-8, in which some terminals find control
+// characters too, becomes U+FFFD. Of JSON it makes JSON that says the same.
 func Clean(text string) string {
-	if strings.IndexFunc(text, controls) < 0 {
+	if strings.IndexFunc(text, controls) < 0 && utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder

@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +11,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -231,4 +234,33 @@ func TestJSONBeginsWithTheVersionOfItsNames(t *testing.T) {
 	require.NoError(t, terminal.WriteJSON(&b, struct{}{}))
 	assert.Equal(t, `{"schema":1,"a":"<b>"}`+"\n"+`{"schema":1}`+"\n", b.String())
 	assert.Error(t, terminal.WriteJSON(&b, []int{1}))
+}
+
+func TestNothingThatIsStoredControlsATerminal(t *testing.T) {
+	t.Parallel()
+	const evil = "a\x1b[31m\u009b31m\u202eb" // what JSON escapes, and what it lets stand
+	stored := map[string]any{"text": evil, "list": []string{evil}, "payload": json.RawMessage("\"c\u009b\x9b31m\"")}
+	harmless := func(text string) {
+		t.Helper()
+		assert.Contains(t, text, "a")
+		assert.NotContains(t, text, "\x1b")
+		assert.NotContains(t, text, "\u009b")
+		assert.NotContains(t, text, "\u202e")
+		assert.True(t, utf8.ValidString(text), "%q", text)
+	}
+	harmless(terminal.Clean(evil))
+	harmless(terminal.Clean("a\x9b31m"))
+	s := newScreen(0)
+	require.NoError(t, terminal.WriteJSON(&s.out, stored))
+	harmless(s.out.String())
+	var back map[string]any
+	require.NoError(t, json.Unmarshal(s.out.Bytes(), &back))
+	assert.Equal(t, evil, back["text"], "JSON says the same")
+
+	s = newScreen(0)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.AddFlags(flags)
+	require.NoError(t, flags.Parse([]string{"--template", "{{.text}} {{index .list 0}} {{.payload}}"}))
+	require.NoError(t, s.Object(stored, "", nil))
+	harmless(s.out.String())
 }
