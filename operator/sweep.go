@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/leftfold/leftfold/projection"
 )
@@ -13,6 +14,8 @@ type Swept struct {
 	Behind  int `json:"behind"`
 	Events  int `json:"events"`
 	Parked  int `json:"parked"`
+	// Paused are the projections that were passed over.
+	Paused []string `json:"paused,omitempty"`
 	// Next is where to go on, where it was interrupted.
 	Next projection.SweepCursor `json:"next,omitzero"`
 	Recorded
@@ -29,8 +32,9 @@ type SweepOptions struct {
 	Progress func(projection.SweepReport)
 }
 
-// Sweep brings every stream of what this program feeds to its head, but for what is paused. What was applied stays
-// applied where it is interrupted. Cost: a read of each stream, and of its checkpoints.
+// Sweep brings every stream of what this program feeds to its head, but for what is paused.
+// What was applied stays applied where it is interrupted. Cost: a read of each stream, and
+// of its checkpoints.
 func (o *Operator) Sweep(ctx context.Context, by By, opts SweepOptions) (Swept, error) {
 	if err := o.CanSweep(ctx, opts.Projection); err != nil {
 		return Swept{}, err
@@ -51,8 +55,12 @@ func (s *Swept) from(ctx context.Context, engine *projection.Engine, opts SweepO
 		return "", err
 	}
 	r, err := engine.SweepFrom(ctx, opts.From, opts.Progress)
-	s.Streams, s.Behind, s.Events, s.Parked, s.Next = r.Streams, r.Behind, r.Events, r.Parked, r.Next
-	return fmt.Sprintf("%d of %d streams were behind, %d events", r.Behind, r.Streams, r.Events), err
+	s.Streams, s.Behind, s.Events, s.Parked, s.Paused, s.Next = r.Streams, r.Behind, r.Events, r.Parked, r.Paused, r.Next
+	text := fmt.Sprintf("%d of %d streams were behind, %d events", r.Behind, r.Streams, r.Events)
+	if len(r.Paused) > 0 {
+		text += ", passed over what is paused: " + strings.Join(r.Paused, ", ")
+	}
+	return text, err
 }
 
 // CanSweep returns why this program can not sweep one now, or nil; "" is all that it feeds.

@@ -27,6 +27,8 @@ type SweepReport struct {
 	Left, Damaged int
 	// Ahead are checkpoints beyond their stream's head. Nothing was done about them.
 	Ahead []*AheadError
+	// Paused are the projections that were passed over, since they are paused.
+	Paused []string
 	// Took is how long it took.
 	Took time.Duration
 	// Next is where [Engine.SweepFrom] goes on where the sweep was interrupted; else it
@@ -66,6 +68,9 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 			return s.report, err
 		}
 		s.known[f] = known
+		if known.paused.stops() {
+			s.report.Paused = append(s.report.Paused, f.projection.name)
+		}
 	}
 	s.report.Next = from.begun(s.known)
 	if err := s.run(ctx); err != nil {

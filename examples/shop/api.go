@@ -156,7 +156,7 @@ var refusals = []dispatch.Refusal{
 	{Err: ErrUnknownPurchase, Code: "unknown-purchase"},
 	{Err: ErrTooManyReturned, Code: "too-many-returned"},
 	{Err: ErrMerged, Code: "merged"},
-	{Err: eventstore.ErrClaimTaken, Code: "email-taken", Text: "another customer has this address"},
+	{Err: eventstore.ErrClaimTaken, Class: dispatch.ClaimTaken, Code: "email-taken", Text: "another customer has this address"},
 	{Err: operator.ErrNotFound, Class: dispatch.NotFound},
 }
 

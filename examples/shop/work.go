@@ -54,6 +54,9 @@ func (a *app) project(ctx context.Context, consumers []projection.Consumer) erro
 		if err := a.printProject(report); err != nil {
 			return err
 		}
+		for _, name := range report.Paused {
+			a.out.Warn("%s is paused, and was passed over; %s lets it go on", name, a.command("resume", name))
+		}
 		return a.hintParked(ctx, s)
 	})
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
 // example returns a JSON object of a struct type, to be changed into a request. A field
-// has the value of its tag example, or one that shows what it takes. Panics if a tag
+// has the value of its tag example, or one that shows what it takes; one that may be left
+// out and has no example is. Panics if a tag
 // does not fit.
 func example(t reflect.Type) json.RawMessage {
 	p := reflect.New(t)
@@ -85,7 +87,9 @@ func exemplifyFields(v reflect.Value, within []reflect.Type) {
 		}
 		tag, tagged := field.Tag.Lookup("example")
 		if !tagged {
-			exemplify(v.Field(i), within)
+			if _, options, _ := strings.Cut(field.Tag.Get("json"), ","); !strings.Contains(options, "omit") { // what may be left out is
+				exemplify(v.Field(i), within)
+			}
 			continue
 		}
 		p := v.Field(i).Addr().Interface()

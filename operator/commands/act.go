@@ -134,16 +134,19 @@ func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting, name stri
 		m.Terminal.Say("%s", line)
 	}
 	if flags.by.Reason == "" && m.Terminal.CanAsk() {
-		flags.by.Reason = m.Terminal.Ask("Why? (recorded)")
+		var err error
+		if flags.by.Reason, err = m.Terminal.Ask(cmd.Context(), "Why? (recorded)"); err != nil {
+			return err
+		}
 	}
 	if err := (operator.Action{Action: p.Action, Target: p.Target, Reason: flags.by.Reason, Actor: flags.by.Actor}).Check(); err != nil {
 		return terminal.WithHint(err, fmt.Sprintf("%s … --reason \"…\"", cmd.CommandPath()))
 	}
 	switch {
 	case flags.how == byName && flags.name == "":
-		return m.Terminal.ConfirmName(name, string(byName))
+		return m.Terminal.ConfirmName(cmd.Context(), name, string(byName))
 	case flags.how == byYes && !flags.yes:
-		return m.Terminal.Confirm("Continue?")
+		return m.Terminal.Confirm(cmd.Context(), "Continue?")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -19,24 +20,39 @@ func (t *Terminal) CanAsk() bool {
 func (t *Terminal) Stdin() io.Reader { return t.stdin }
 
 // Ask asks a question and returns the answer, without spaces around it: "" where there is
-// none. Only where [Terminal.CanAsk] is true.
-func (t *Terminal) Ask(question string) string {
+// none. Only where [Terminal.CanAsk] is true. Where ctx ends first the error is its cause,
+// and what is typed later is lost: nothing else can end a read from a terminal.
+func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	fmt.Fprintf(t.Stderr(), "%s ", Clean(question))
-	answer, err := t.stdin.ReadString('\n')
-	if err != nil {
-		return "" // a line that was not ended is no answer
+	answers := make(chan string, 1) // from the read, once, also where nobody waits for it any more
+	go func() {
+		answer, err := t.stdin.ReadString('\n')
+		if err != nil {
+			answer = "" // a line that was not ended is no answer
+		}
+		answers <- strings.TrimSpace(answer)
+	}()
+	select {
+	case answer := <-answers:
+		return answer, nil
+	case <-ctx.Done():
+		fmt.Fprintln(t.Stderr())
+		return "", context.Cause(ctx)
 	}
-	return strings.TrimSpace(answer)
 }
 
 // Confirm asks a question that is answered by y or n; anything else is n. Where nobody can
 // answer, since stdin is no terminal or the answer is to be JSON, it is an
 // [operator.ErrRefused].
-func (t *Terminal) Confirm(question string) error {
+func (t *Terminal) Confirm(ctx context.Context, question string) error {
 	if !t.CanAsk() {
 		return nobody("--yes confirms it")
 	}
-	if word := strings.ToLower(t.Ask(question + " [y/N]")); word == "y" || word == "yes" {
+	word, err := t.Ask(ctx, question+" [y/N]")
+	if err != nil {
+		return err
+	}
+	if word = strings.ToLower(word); word == "y" || word == "yes" {
 		return nil
 	}
 	return notConfirmed()
@@ -44,11 +60,15 @@ func (t *Terminal) Confirm(question string) error {
 
 // ConfirmName asks for a name to be typed: for what can not be put right. Where nobody can
 // answer it is an [operator.ErrRefused], whose hint names the flag that confirms it.
-func (t *Terminal) ConfirmName(name, flag string) error {
+func (t *Terminal) ConfirmName(ctx context.Context, name, flag string) error {
 	if !t.CanAsk() {
 		return nobody(flag + " " + Word(name) + " confirms it")
 	}
-	if t.Ask("Type "+name+" to go on:") == name {
+	typed, err := t.Ask(ctx, "Type "+name+" to go on:")
+	if err != nil {
+		return err
+	}
+	if typed == name {
 		return nil
 	}
 	return notConfirmed()
