@@ -9,11 +9,11 @@ import (
 	"github.com/leftfold/leftfold/operator"
 )
 
-// CanAsk reports whether somebody is there to answer a question: stdin is a terminal, and the
-// answer is not to be JSON.
+// CanAsk reports whether somebody is there to answer a question: stdin is a terminal, the
+// answer is not to be JSON, and --no-input is not given.
 func (t *Terminal) CanAsk() bool {
 	_, terminal := t.opts.Width(t.opts.Stdin)
-	return terminal && !t.JSON
+	return terminal && !t.JSON && !t.NoInput
 }
 
 // Stdin is what is typed, or sent, to a command.

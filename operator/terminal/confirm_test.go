@@ -4,12 +4,25 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
 )
+
+func TestNobodyIsAskedWhereThatIsNotWanted(t *testing.T) {
+	t.Parallel()
+	for _, s := range []terminal.Settings{{JSON: true}, {NoInput: true}} {
+		out := terminal.New(terminal.Options{Stdin: strings.NewReader("y\n"), Stdout: io.Discard, Stderr: io.Discard,
+			Width: func(any) (int, bool) { return 80, true }})
+		require.NoError(t, out.Confirm(t.Context(), "Continue?"))
+		out.Settings = s
+		require.ErrorIs(t, out.Confirm(t.Context(), "Continue?"), operator.ErrRefused)
+	}
+}
 
 // Somebody who thinks better of it presses Ctrl-C, not Enter.
 func TestAQuestionEndsWithItsContext(t *testing.T) {

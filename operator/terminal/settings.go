@@ -12,6 +12,8 @@ import (
 // Settings are what flags say about the output.
 type Settings struct {
 	JSON, Quiet, Wide, Verbose bool
+	// NoInput asks nothing: what needs an answer is refused.
+	NoInput bool
 	// Template is a Go template for each answer, in place of a table.
 	Template string
 	// Color is auto, always or never, Time relative, utc or local.
@@ -26,6 +28,7 @@ func (t *Terminal) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&t.Quiet, "quiet", "q", false, "print names only, and no talk")
 	flags.BoolVar(&t.Wide, "wide", false, "print every column, and cut nothing")
 	flags.BoolVarP(&t.Verbose, "verbose", "v", false, "say where settings come from")
+	flags.BoolVar(&t.NoInput, "no-input", false, "ask nothing; what is not confirmed by flags is refused")
 	flags.Var(&templateValue{t}, "template", "print each answer by this Go template, of the fields that --json has")
 	flags.Var(&choice{&t.Color, []string{"auto", "always", "never"}}, "color", "auto, always or never")
 	flags.Var(&choice{&t.Time, []string{"relative", "utc", "local"}}, "time", "how times are shown: relative, utc or local")
