@@ -160,8 +160,9 @@ func checkFingerprint(p *Projection, g Generation) error {
 		p.name, p.version, ErrFingerprint, g.Number)
 }
 
-// built makes a generation active that is the only one that is live, after a sweep that began when it was
-// already there, and in no pause since. A generation of a rebuild is not switched here.
+// built makes a generation active that is the only one that is live, after a sweep that
+// began when it was already there, and in no pause since. A generation of a rebuild is not
+// switched here.
 func (f *feeder) built(ctx context.Context, began []Generation, resumed time.Time) error {
 	s, err := f.views.State(ctx, f.projection.name)
 	if err != nil {
