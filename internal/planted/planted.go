@@ -37,7 +37,7 @@ const (
 	// one that never ends is not left behind.
 	timeout = 5 * time.Minute
 	// turns is in how many days each fault has its turn.
-	turns = 4
+	turns = 12
 )
 
 // MustBeFound fails t unless the fault makes its test fail. Env is added to the
@@ -65,7 +65,7 @@ func MustBeFound(t *testing.T, f Fault, env ...string) {
 	}
 }
 
-// MustBeFoundInTurn is MustBeFound for one in four faults, others each day, and for all
+// MustBeFoundInTurn is MustBeFound for one in twelve faults, others each day, and for all
 // where LEFTFOLD_SOAK is set. For each of the rest it makes sure that it could be planted.
 func MustBeFoundInTurn(t *testing.T, f Fault, env ...string) {
 	t.Helper()
