@@ -37,7 +37,7 @@ func crowdCommands() int {
 	if soak() {
 		return 640
 	}
-	return 160
+	return 60
 }
 
 // runCrowd sends commands at random, the same for the same seed, and prints the ID of each

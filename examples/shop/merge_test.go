@@ -87,7 +87,7 @@ func TestEmailSaysWhoHasAnAddress(t *testing.T) {
 	require.Len(t, wrote(t, s.email("20001", "ada@example.com")), 1)
 	assert.Empty(t, wrote(t, s.email("20001", "ada@example.com")), "it is the customer's already")
 	a := s.email("20002", "ADA@example.com")
-	assert.Equal(t, int(terminal.Refused), a.code)
+	assert.Equal(t, int(terminal.Changed), a.code)
 	assert.Contains(t, a.stderr, `claim \"email:ada@example.com\" is taken by user-20001@`)
 	assert.Contains(t, a.stderr, `"refusal":"email-taken"`)
 	assert.Equal(t, "ada@example.com", parse[stateAnswer](t, s.must("state", "user-20001", "--json")).Email)

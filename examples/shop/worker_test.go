@@ -112,7 +112,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 
 		<-time.After(time.Minute + time.Second) // of the bubble's own time
 		synctest.Wait()
-		require.EqualValues(t, 2*(1+6), views.beats.Load(), "at its start and every 10 seconds, while nothing happens")
+		require.EqualValues(t, 2*(1+1+6), views.beats.Load(), "at its start, at the end of its sweep, and every 10 seconds, while nothing happens")
 		buy("a")
 		<-time.After(10 * time.Second)
 		synctest.Wait()
