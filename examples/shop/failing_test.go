@@ -65,7 +65,7 @@ func parkedYear(t *testing.T) (*Service, past, *fragile) {
 	t.Helper()
 	data, rate := retailtest.Open(t), uint64(10_000)
 	if !soak() || !data.Whole {
-		data, rate = data.First(t, 300), 300
+		data, rate = data.First(t, 60), 60
 	}
 	loaded := newShop(t)
 	loaded.must("load", data.Path)

@@ -44,7 +44,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a record is removed that somebody else has put",
-		Edits: []planted.Edit{{File: sliceFile, Old: " OR pv <= :at)", New: " OR pv >= :at)"}},
+		Edits: []planted.Edit{{File: sliceFile, Old: "(parked) OR pv <= :at)", New: "(parked) OR pv >= :at)"}},
 		Test:  "^TestViews$/^Park$/^removes_no_record",
 	},
 	{
