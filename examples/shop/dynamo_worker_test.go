@@ -20,7 +20,7 @@ import (
 // requireSoon waits until the views are what they should be, and then looks closely.
 func (s *shop) requireSoon(want expected) {
 	s.Helper()
-	within := 2 * time.Minute
+	within := 8 * time.Minute
 	if soak() {
 		within = 20 * time.Minute
 	}

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	}
 	// Many tests wait for processes, and those for leases and pauses: more of them than
 	// there are processors fit beside each other.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	server.Main(m)
