@@ -9,15 +9,15 @@ import (
 )
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatRepeatsAndReorders(t *testing.T) {
-	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(2000)})
+	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(1000)})
 }
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
-	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(1000), Lossy: true})
+	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(500), Lossy: true})
 }
 
 func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) {
-	projectiontest.Run(t, projectiontest.Options{Projection: newShelves(), Events: registry, History: history, Schedules: schedules(1000), Lossy: true,
+	projectiontest.Run(t, projectiontest.Options{Projection: newShelves(), Events: registry, History: history, Schedules: schedules(500), Lossy: true,
 		Views: func(_ testing.TB, limits projection.Limits) projection.ViewStore {
 			limits.Apart = true
 			return memviews.New(memviews.Options{Limits: limits})
