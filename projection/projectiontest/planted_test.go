@@ -51,7 +51,7 @@ var faults = []planted.Fault{
 		Name: "a worker remembers which streams are parked",
 		Edits: []planted.Edit{{
 			File: "projection/round.go",
-			Old:  "if c.Waits() && !t.retry && !r.canRetry(c.Parked) {",
+			Old:  "if c.Waits() && !t.retry && !canRetry(c, r.projection, r.skips) {",
 			New: `if r.opts.Build == "" {
 		r.opts.Build = ":"
 	}
