@@ -69,6 +69,8 @@ type Row struct {
 	Rev eventstore.EventID
 	// Content is JSON.
 	Content []byte
+	// Origin: a rebuild has put the row, and somebody may still be about to put it again.
+	Origin bool
 }
 
 // GenerationID names a generation for ever: its number is never used again.

@@ -19,6 +19,7 @@ type ViewStore interface {
 	SliceStore
 	RowReader
 	StateStore
+	RebuildStore
 }
 
 // SliceStore is what the engine writes through.
@@ -50,6 +51,49 @@ type SliceStore interface {
 
 	// Limits returns what one slice may hold.
 	Limits() Limits
+}
+
+// RebuildStore is what a rebuild writes through before workers feed its generation, and
+// what removes a generation that is retired.
+type RebuildStore interface {
+	// PutManifest keeps a part of the manifest of an attempt. The same part again replaces
+	// it, so no two attempts have the same name. A part has [MaxManifestBytes] at the most.
+	PutManifest(ctx context.Context, g GenerationID, attempt string, part int, heads []Head) error
+
+	// Manifest returns a part as it was put, strongly consistent; an [ErrNotFound] where it
+	// was not.
+	Manifest(ctx context.Context, g GenerationID, attempt string, part int) ([]Head, error)
+
+	// Fill puts the checkpoints and rows of f that are absent, each with [Row.Origin] set;
+	// what is there stays as it is, a tombstone too. Each is put by itself and in no order,
+	// but for a row of a [PerStream] view: it is put together with its stream's checkpoint,
+	// and f has both. After an error some may have been put, and the same again is right.
+	Fill(ctx context.Context, g GenerationID, f Filling) error
+
+	// Clear removes everything of a generation: checkpoints, park records, manifests, and
+	// the rows of these views, tombstones too. It may end in the middle, and be repeated.
+	// What is written to the generation meanwhile may stay.
+	Clear(ctx context.Context, g GenerationID, views []string) error
+}
+
+// Head is how far a stream had come: its last version.
+type Head struct {
+	Stream  eventstore.StreamID `json:"stream"`
+	Version eventstore.Version  `json:"version"`
+}
+
+// MaxManifestBytes is how large a part of a manifest may be: the names of its streams and
+// [HeadBytes] for each.
+const MaxManifestBytes = 200_000
+
+// HeadBytes is what a head counts for beside the name of its stream.
+const HeadBytes = 48
+
+// Filling is what is put where it is absent. No stream and no row is named twice.
+type Filling struct {
+	// Checkpoints are above 0 and have no park record.
+	Checkpoints []Checkpoint
+	Rows        []Row
 }
 
 // RowReader is what the engine and queries read through.
@@ -188,7 +232,9 @@ type Move struct {
 	Skip     bool // only with Parked
 }
 
-// RowWrite puts or deletes a row.
+// RowWrite puts or deletes a row. A put keeps the [Row.Origin] that the row has. A deletion
+// leaves a tombstone where Origin is set in Row, as it was read: no reader sees it, and to a
+// slice the row is absent, but [RebuildStore.Fill] finds it present.
 type RowWrite struct {
 	Row    Row
 	Delete bool

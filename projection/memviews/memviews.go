@@ -8,7 +8,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -35,7 +34,9 @@ var _ projection.ViewStore = (*Views)(nil)
 
 type generation struct {
 	checkpoints map[eventstore.StreamID]projection.Checkpoint
-	rows        map[projection.RowID]projection.Row
+	// rows have tombstones among them: origin rows without a revision.
+	rows      map[projection.RowID]projection.Row
+	manifests map[manifestPart][]projection.Head
 }
 
 // New returns an empty store.
@@ -55,7 +56,8 @@ func (v *Views) of(g projection.GenerationID) *generation {
 	if found := v.generations[g]; found != nil {
 		return found
 	}
-	return &generation{checkpoints: map[eventstore.StreamID]projection.Checkpoint{}, rows: map[projection.RowID]projection.Row{}}
+	return &generation{checkpoints: map[eventstore.StreamID]projection.Checkpoint{}, rows: map[projection.RowID]projection.Row{},
+		manifests: map[manifestPart][]projection.Head{}}
 }
 
 // Checkpoints implements [projection.SliceStore].
@@ -123,10 +125,10 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	}
 	for _, w := range s.Writes {
 		if w.Delete {
-			delete(g.rows, w.Row.ID)
-			continue
+			g.remove(w)
+		} else {
+			g.put(w.Row)
 		}
-		g.put(w.Row)
 	}
 	return nil
 }
@@ -135,9 +137,22 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 func marked(c projection.Checkpoint) bool { return c.Waits() && c.Parked.Skip }
 
 func (g *generation) put(row projection.Row) {
-	row.Content = slices.Clone(row.Content)
+	row.Content, row.Origin = slices.Clone(row.Content), g.rows[row.ID].Origin
 	g.rows[row.ID] = row
 }
+
+// remove believes what the write says of the row's origin, as stores do that would have to
+// read the row for it.
+func (g *generation) remove(w projection.RowWrite) {
+	switch absent := w.Conditional && w.Expect == (eventstore.EventID{}); {
+	case w.Row.Origin:
+		g.rows[w.Row.ID] = projection.Row{ID: w.Row.ID, Origin: true}
+	case !absent: // else a tombstone stays
+		delete(g.rows, w.Row.ID)
+	}
+}
+
+func isTombstone(row projection.Row) bool { return row.Rev == (eventstore.EventID{}) }
 
 // Park implements [projection.SliceStore].
 func (v *Views) Park(ctx context.Context, id projection.GenerationID, stream eventstore.StreamID, at eventstore.Version, p *projection.Parked) error {
@@ -198,7 +213,7 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 	var rows []projection.Row
 	seen := make(map[projection.RowID]bool, len(ids))
 	for _, id := range ids {
-		if row, ok := v.of(g).rows[id]; ok && !seen[id] {
+		if row, ok := v.of(g).rows[id]; ok && !isTombstone(row) && !seen[id] {
 			seen[id] = true
 			row.Content = slices.Clone(row.Content)
 			rows = append(rows, row)
@@ -213,7 +228,7 @@ func (v *Views) sorted(g projection.GenerationID, want func(projection.RowID) bo
 	defer v.mu.RUnlock()
 	var rows []projection.Row
 	for id, row := range v.of(g).rows {
-		if want(id) {
+		if want(id) && !isTombstone(row) {
 			row.Content = slices.Clone(row.Content)
 			rows = append(rows, row)
 		}
@@ -256,90 +271,4 @@ func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view st
 			}
 		}
 	}
-}
-
-// State implements [projection.StateStore].
-func (v *Views) State(ctx context.Context, name string) (projection.State, error) {
-	if ctx.Err() != nil {
-		return projection.State{}, context.Cause(ctx)
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	s := v.states[name]
-	s = cloned(s)
-	s.Projection = name
-	return s, nil
-}
-
-// States implements [projection.StateLister].
-func (v *Views) States(ctx context.Context) iter.Seq2[projection.State, error] {
-	return func(yield func(projection.State, error) bool) {
-		v.mu.RLock()
-		names := slices.Sorted(maps.Keys(v.states))
-		v.mu.RUnlock()
-		for i := 0; i < len(names) || ctx.Err() != nil; i++ {
-			if ctx.Err() != nil {
-				yield(projection.State{}, context.Cause(ctx))
-				return
-			}
-			if s, err := v.State(ctx, names[i]); !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// PutState implements [projection.StateStore].
-func (v *Views) PutState(ctx context.Context, s projection.State) (projection.State, error) {
-	if ctx.Err() != nil {
-		return projection.State{}, context.Cause(ctx)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if stored := v.states[s.Projection].Revision; stored != s.Revision {
-		return projection.State{}, fmt.Errorf("%w: state of projection %q is at revision %d, not %d", projection.ErrChanged, s.Projection, stored, s.Revision)
-	}
-	s.Revision++
-	v.states[s.Projection] = cloned(s)
-	return s, nil
-}
-
-func cloned(s projection.State) projection.State {
-	s.Generations, s.Skips = slices.Clone(s.Generations), slices.Clone(s.Skips)
-	if s.Paused != nil {
-		s.Paused = new(*s.Paused)
-	}
-	return s
-}
-
-// Beat implements [projection.StateStore].
-func (v *Views) Beat(ctx context.Context, b projection.Heartbeat) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.beats[b.Projection] == nil {
-		v.beats[b.Projection] = map[string]projection.Heartbeat{}
-	}
-	maps.DeleteFunc(v.beats[b.Projection], func(_ string, old projection.Heartbeat) bool {
-		return old.At.Before(b.At.Add(-projection.HeartbeatsKept))
-	})
-	b.Frozen = slices.Clone(b.Frozen)
-	v.beats[b.Projection][b.Worker] = b
-	return nil
-}
-
-// Heartbeats implements [projection.StateStore].
-func (v *Views) Heartbeats(ctx context.Context, name string) ([]projection.Heartbeat, error) {
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	beats := slices.SortedFunc(maps.Values(v.beats[name]), func(a, b projection.Heartbeat) int { return strings.Compare(a.Worker, b.Worker) })
-	for i := range beats {
-		beats[i].Frozen = slices.Clone(beats[i].Frozen)
-	}
-	return beats, nil
 }
