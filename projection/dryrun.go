@@ -1,0 +1,78 @@
+package projection
+
+import (
+	"context"
+	"errors"
+)
+
+// Plan is what a rebuild would do.
+type Plan struct {
+	Projection string
+	Version    int
+	// Against is the generation that readers use now, of version From; 0 for none.
+	Against uint64
+	From    int
+	// Streams, Events and Bytes are what is read once.
+	Streams int
+	Events  uint64
+	Bytes   uint64
+	// Passes is how often the log is folded, since not all rows fit into memory, or since
+	// that is asked for.
+	Passes int
+	// Rows and Checkpoints are what is written.
+	Rows        int
+	Checkpoints int
+	// Units are those that the rebuild would use, without a comparison.
+	Units Units
+	// Failure is the event that the fold would fail on, or nil.
+	Failure *FoldError
+}
+
+// Plan folds the whole log in memory, as a rebuild would, writes nothing, and says what would
+// be written and whether an event would fail. It may be called at any time. Cost: a read of
+// the log for the heads, and one for each pass.
+func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
+	plan := Plan{Projection: r.p.name, Version: r.p.version}
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return plan, err
+	}
+	if g := s.With(Active); g != nil {
+		plan.Against, plan.From = g.Number, g.Version
+	}
+	before := r.meter.progress().Units.Read
+	h, err := r.list(ctx, r.p)
+	if err != nil {
+		return plan, err
+	}
+	plan.Streams, plan.Events = len(h.all), h.events
+	once := r.meter.progress().Units.Read - before
+	plan.Bytes = uint64(once * readBytes)
+	take := func(_ context.Context, f Filling) error {
+		plan.Rows += len(f.Rows)
+		plan.Checkpoints += len(f.Checkpoints)
+		plan.Units.Write += unitsOf(f).Write
+		return nil
+	}
+	id := GenerationID{r.p.name, s.Counter + 1}
+	r.meter.note(func(p *RebuildProgress) { p.StreamsOf, p.EventsOf = plan.Streams, plan.Events })
+	for keys := (KeyRange{0, allKeys}); keys.From < keys.To; plan.Passes++ {
+		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
+		if failed, ok := errors.AsType[*FoldError](err); ok {
+			plan.Failure = failed
+			break
+		}
+		if err != nil {
+			return plan, err
+		}
+		keys.From = done.To
+	}
+	manifest := 0
+	for _, head := range h.all {
+		manifest += len(head.Stream.String()) + HeadBytes
+	}
+	plan.Units.Write += writeUnits(manifest)
+	// The heads, each pass and the sweep read the log; the sweep reads the checkpoints, too.
+	plan.Units.Read = once*float64(2+plan.Passes) + float64(plan.Checkpoints)*itemOverhead/readBytes
+	return plan, nil
+}

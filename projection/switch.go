@@ -1,0 +1,236 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// sweptFor is how long a sweep is good for a switch.
+	sweptFor = time.Hour
+	// comparedFor is how long a comparison is.
+	comparedFor = 24 * time.Hour
+	// silentFor is how long a worker may be silent that is taken to be there.
+	silentFor = time.Minute
+)
+
+// SwitchOptions says what a switch passes by.
+type SwitchOptions struct {
+	// Force switches although streams are parked, nothing was compared, a comparison found
+	// the rows wrong, or no worker feeds the generation.
+	Force bool
+}
+
+// Switch makes readers use the newest generation behind the active one: that of the rebuild,
+// or the one that was rolled back from. They follow at their next read. The active one becomes
+// the previous one, which workers feed on. For a moment a reader may step back by commits in
+// flight; [AtLeast] hides that.
+//
+// What keeps it from that is a [NotReadyError]; if the state has changed since it was read,
+// an [ErrChanged], and nothing was done. Cost: a read and a write of the state, one of what is
+// parked and of the heartbeats; a sweep where the last one is over an hour old.
+func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, error) {
+	s, target, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active })
+	if err != nil {
+		return GenerationID{}, err
+	}
+	id := GenerationID{r.p.name, target.Number}
+	refusal := &NotReadyError{Generation: id}
+	if b := target.Rebuild; target.Role == Building && (b == nil || !b.finished()) {
+		refusal.Obstacles, refusal.Firm = []string{"it is still being built"}, true
+		return id, refusal
+	}
+	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
+		return id, err
+	}
+	if len(refusal.Obstacles) > 0 && !o.Force {
+		return id, refusal
+	}
+	if target.Rebuild != nil && time.Since(target.Rebuild.Swept) > sweptFor {
+		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
+			return id, err
+		}
+	}
+	return id, r.makeActive(ctx, s, target.Number)
+}
+
+// Rollback makes readers use the newest generation before the active one again: the write of
+// a switch back. One that no worker has fed is swept first; one whose version the program
+// does not carry is then a [NotReadyError].
+func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
+	s, target, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Role == Previous && g.Number < active })
+	if err != nil {
+		return GenerationID{}, err
+	}
+	id := GenerationID{r.p.name, target.Number}
+	fed, err := r.isFed(ctx, target)
+	if err != nil {
+		return id, err
+	}
+	if !fed {
+		if r.p.code(target.Version) == nil {
+			return id, &NotReadyError{Generation: id, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
+		}
+		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
+			return id, err
+		}
+	}
+	return id, r.makeActive(ctx, s, target.Number)
+}
+
+// target returns the newest generation that is not retired and fits, and the state.
+func (r *Rebuilder) target(ctx context.Context, fits func(g Generation, active uint64) bool) (State, Generation, error) {
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return s, Generation{}, err
+	}
+	active := uint64(0)
+	if g := s.With(Active); g != nil {
+		active = g.Number
+	}
+	for _, g := range slices.Backward(s.Generations) {
+		if g.Role != Retired && g.Role != Active && fits(g, active) {
+			return s, g, nil
+		}
+	}
+	return s, Generation{}, fmt.Errorf("projection %q: %w; its active one is %d", r.p.name, ErrNoGeneration, active)
+}
+
+// obstacles returns what speaks against a switch.
+func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found []string, err error) {
+	if s.Paused != nil {
+		found = append(found, "the projection is paused, or was and is not swept yet")
+	}
+	parked, skipped := 0, 0
+	for c, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
+		if err != nil {
+			return nil, err
+		}
+		if parked++; c.Parked.Skip {
+			skipped++
+		}
+	}
+	if parked > 0 {
+		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))
+	}
+	if b := g.Rebuild; g.Role == Building {
+		switch {
+		case b.Compared == nil:
+			found = append(found, "it was not compared")
+		case b.Compared.Wrong > 0:
+			found = append(found, fmt.Sprintf("%d of %d rows are not what a fold of the events says", b.Compared.Wrong, b.Compared.Checked))
+		case time.Since(b.Compared.At) > comparedFor:
+			found = append(found, fmt.Sprintf("it was compared at %s, which is long ago", b.Compared.At.Format(time.RFC3339)))
+		}
+	}
+	frozen, err := r.isFrozen(ctx, g)
+	if frozen {
+		found = append(found, fmt.Sprintf("no worker carries version %d: deploy it", g.Version))
+	}
+	return found, err
+}
+
+// beats returns those of the workers that seem to be there.
+func (r *Rebuilder) beats(ctx context.Context) ([]Heartbeat, error) {
+	beats, err := r.views.Heartbeats(ctx, r.p.name)
+	return slices.DeleteFunc(beats, func(b Heartbeat) bool {
+		return b.Rebuild != nil || b.Ended || time.Since(b.At) > silentFor
+	}), err
+}
+
+// isFrozen: there are workers, and none of them carries the generation's version.
+func (r *Rebuilder) isFrozen(ctx context.Context, g Generation) (bool, error) {
+	beats, err := r.beats(ctx)
+	feeds := func(b Heartbeat) bool { return !slices.Contains(b.Frozen, g.Number) }
+	return len(beats) > 0 && !slices.ContainsFunc(beats, feeds), err
+}
+
+// isFed: there are workers, and each carries the generation's version.
+func (r *Rebuilder) isFed(ctx context.Context, g Generation) (bool, error) {
+	beats, err := r.beats(ctx)
+	frozen := func(b Heartbeat) bool { return slices.Contains(b.Frozen, g.Number) }
+	return len(beats) > 0 && !slices.ContainsFunc(beats, frozen), err
+}
+
+// makeActive is one write, on condition that the state is as it was read.
+func (r *Rebuilder) makeActive(ctx context.Context, s State, number uint64) error {
+	s = s.Clone()
+	now := time.Now().UTC()
+	for i := range s.Generations {
+		switch g := &s.Generations[i]; {
+		case g.Number == number:
+			g.Role, g.Since = Active, now
+		case g.Role == Active:
+			g.Role, g.Since = Previous, now
+		}
+	}
+	_, err := r.views.PutState(ctx, s)
+	if errors.Is(err, ErrChanged) {
+		return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", r.p.name, err)
+	}
+	return err
+}
+
+// Retire gives a previous generation up: nobody can go back to it, and workers feed it no
+// more. Number 0 is the newest of them. Its items are removed later, by [Engine.Sweep].
+func Retire(ctx context.Context, views StateStore, projection string, number uint64) (GenerationID, error) {
+	var id GenerationID
+	_, err := changeState(ctx, views, projection, func(s *State) error {
+		g := s.With(Previous)
+		if number > 0 {
+			g = s.Find(number)
+		}
+		if g == nil || g.Role != Previous {
+			return fmt.Errorf("projection %q: %w that is a previous one", projection, ErrNoGeneration)
+		}
+		id = GenerationID{projection, g.Number}
+		g.retire()
+		return nil
+	})
+	return id, err
+}
+
+// RetiredFor is how long the items of a generation stay once it is retired: longer than any
+// batch or reader may hold an old state. They are removed then, and once more as long
+// afterwards, since a slow worker may still have written some.
+const RetiredFor = 30 * time.Minute
+
+// clearRetired removes the items of generations that are retired long enough.
+func (f *feeder) clearRetired(ctx context.Context) error {
+	s, err := f.views.State(ctx, f.projection.name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, g := range s.Generations {
+		if g.Role != Retired || time.Since(g.Since) < RetiredFor {
+			continue
+		}
+		if err := f.clear(ctx, g); err != nil {
+			errs = append(errs, fmt.Errorf("removing %s: %w", GenerationID{f.projection.name, g.Number}, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f *feeder) clear(ctx context.Context, g Generation) error {
+	if err := f.views.Clear(ctx, GenerationID{f.projection.name, g.Number}, g.Views); err != nil {
+		return err
+	}
+	_, err := changeState(ctx, f.views, f.projection.name, func(s *State) error {
+		i := slices.IndexFunc(s.Generations, func(o Generation) bool { return o.Number == g.Number && o.Cleared == g.Cleared })
+		if i < 0 {
+			return errAsIs // another sweep was here
+		}
+		if g.Cleared > 0 {
+			s.Generations = slices.Delete(s.Generations, i, i+1)
+			return nil
+		}
+		s.Generations[i].Cleared, s.Generations[i].Since = 1, time.Now().UTC()
+		return nil
+	})
+	return err
+}
