@@ -44,10 +44,10 @@ type knowledge struct {
 	// that the program carries.
 	generations []Generation
 	// coming: there is one of such a version that is not to be fed yet.
-	coming bool
-	skips       skips
-	paused      *Paused // nil where nobody has paused it
-	learned     time.Time
+	coming  bool
+	skips   skips
+	paused  *Paused // nil where nobody has paused it
+	learned time.Time
 }
 
 // mostStale is how old knowledge may be where something is fed.

@@ -166,7 +166,9 @@ func (r *Rebuilder) list(ctx context.Context, code *Projection) (*heads, error) 
 // another attempt was faster.
 func (r *Rebuilder) seal(ctx context.Context, g Generation) error {
 	id := GenerationID{r.p.name, g.Number}
-	r.meter.note(func(p *RebuildProgress) { *p = RebuildProgress{Generation: g.Number, Phase: PhaseHeads, Units: p.Units} })
+	r.meter.note(func(p *RebuildProgress) {
+		*p = RebuildProgress{Generation: g.Number, Phase: PhaseHeads, Units: p.Units}
+	})
 	h, err := r.list(ctx, r.p) // begun after the state was read that has the generation
 	if err != nil {
 		return err

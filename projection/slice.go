@@ -80,7 +80,9 @@ func (a *applier) mustRead(e effect) bool {
 }
 
 // removes: the row is deleted in a generation that a rebuild has filled.
-func (a *applier) removes(e effect) bool { return a.entry.Rebuild != nil && e.folder == nil && e.content == nil }
+func (a *applier) removes(e effect) bool {
+	return a.entry.Rebuild != nil && e.folder == nil && e.content == nil
+}
 
 // cut returns how many steps fit into one slice, at least one.
 func (a *applier) cut(steps []*step, most int) int {

@@ -120,7 +120,6 @@ type Generation struct {
 // Folding reports whether a rebuild folds the generation: workers leave it alone.
 func (g Generation) Folding() bool { return g.Rebuild != nil && g.Rebuild.Phase != PhaseCatchUp }
 
-
 // HeartbeatsKept is how long the heartbeat of a worker is kept that leaves no more.
 const HeartbeatsKept = 24 * time.Hour
 
