@@ -2,7 +2,7 @@ package projectiontest
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -42,10 +42,11 @@ func (w *world) repair(ctx context.Context, a *actor) {
 		return
 	}
 	for _, p := range w.scene.programs() {
-		engine := w.engine(a, p, true)
-		if err := engine.Prepare(ctx); errors.Is(err, projection.ErrNotBuilt) && len(w.scene.programs()) > 1 {
+		if !slices.ContainsFunc(w.live(), func(g projection.Generation) bool { return carries(p, g.Version) }) && w.scene.Next != nil {
 			continue
-		} else if err != nil {
+		}
+		engine := w.engine(a, p, true)
+		if err := engine.Prepare(ctx); err != nil {
 			w.fail("prepare: %v", err)
 			return
 		}
@@ -74,9 +75,19 @@ func (w *world) repair(ctx context.Context, a *actor) {
 	w.lossy = false
 }
 
-// bringToItsEnd: a rebuild that is begun and left alone ends, and is right.
+// bringToItsEnd: a rebuild that is begun and left alone ends, and is right. One is begun
+// where there is nothing to read.
 func (w *world) bringToItsEnd(ctx context.Context, a *actor) {
 	name := w.scene.Projection.Name()
+	if len(w.live()) == 0 && w.state().Rebuilding() == nil {
+		r, err := w.rebuilder(a, w.scene.Next, true)
+		if err == nil {
+			_, err = r.Start(ctx, projection.StartOptions{})
+		}
+		if err != nil {
+			w.fail("no rebuild can be started where there is no generation: %v", err)
+		}
+	}
 	g := w.state().Rebuilding()
 	if g == nil {
 		return

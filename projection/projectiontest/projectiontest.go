@@ -113,7 +113,7 @@ func (o *Options) settleSeed() error {
 // scene is what a schedule is made of.
 type scene struct {
 	*Options
-	writes  []eventstore.Write // the history, or a part of it
+	writes  []eventstore.Write  // the history, or a part of it
 	commits []eventstore.Commit // the same as it will be stored, but for IDs and times
 	workers int
 	// coordinators is how many there are, 0 without a Next.
