@@ -113,6 +113,7 @@ func (w *world) run(ctx context.Context) {
 		w.turn()
 	}
 	w.settle(ctx)
+	if onPlayed != nil { onPlayed(w) }
 }
 
 // begin brings everybody on the stage.
@@ -259,3 +260,4 @@ func (w *world) finishActor(a *actor) {
 		a.run(goOn)
 	}
 }
+var onPlayed func(*world)
