@@ -181,13 +181,15 @@ func writeOwn(u *types.Update, w *projection.RowWrite) {
 		*u.ConditionExpression += " AND " + asRead
 		u.ExpressionAttributeValues[":rev"] = dynamotable.S(w.Expect.String())
 	}
+	if isCheck(w) {
+		return
+	}
 	u.ExpressionAttributeNames = map[string]string{"#row": attrRow} // a word of DynamoDB's own
 	switch {
 	case !w.Delete:
 		*u.UpdateExpression += ", " + setRow
 		u.ExpressionAttributeValues[":new"] = dynamotable.S(w.Row.Rev.String())
 		u.ExpressionAttributeValues[":row"] = dynamotable.S(string(w.Row.Content))
-	case isCheck(w):
 	case w.Row.Origin:
 		*u.UpdateExpression += ", o = :origin REMOVE rev, #row"
 		u.ExpressionAttributeValues[":origin"] = isOrigin
