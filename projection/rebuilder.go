@@ -212,11 +212,16 @@ func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
 	if g == nil {
 		return s, Generation{}, &NoRebuildError{Projection: r.p.name}
 	}
+	return s, *g, r.checkCode(*g)
+}
+
+// checkCode refuses a generation that other code has built.
+func (r *Rebuilder) checkCode(g Generation) error {
 	if g.Version != r.p.version {
-		return s, *g, fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
+		return fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
 			eventstore.ErrInvalid, g.Number, r.p.name, g.Version, r.p.version)
 	}
-	return s, *g, checkFingerprint(r.p, *g)
+	return checkFingerprint(r.p, g)
 }
 
 // change changes the rebuild of a generation, unless somebody has cancelled or switched it

@@ -75,9 +75,6 @@ func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
 		return id, err
 	}
 	if !fed.surely {
-		if r.p.code(target.Version) == nil {
-			return id, &NotReadyError{Generation: id, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
-		}
 		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
 			return id, err
 		}
