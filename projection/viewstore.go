@@ -57,22 +57,25 @@ type SliceStore interface {
 // what removes a generation that is retired.
 type RebuildStore interface {
 	// PutManifest keeps a part of the manifest of an attempt. The same part again replaces
-	// it, so no two attempts have the same name. A part has [MaxManifestBytes] at the most.
+	// it, so no two attempts have the same name. A part has [MaxManifestBytes] at the most;
+	// it may be empty.
 	PutManifest(ctx context.Context, g GenerationID, attempt string, part int, heads []Head) error
 
 	// Manifest returns a part as it was put, strongly consistent; an [ErrNotFound] where it
 	// was not.
 	Manifest(ctx context.Context, g GenerationID, attempt string, part int) ([]Head, error)
 
-	// Fill puts the checkpoints and rows of f that are absent, each with [Row.Origin] set;
-	// what is there stays as it is, a tombstone too. Each is put by itself and in no order,
-	// but for a row of a [PerStream] view: it is put together with its stream's checkpoint,
-	// and f has both. After an error some may have been put, and the same again is right.
+	// Fill puts the checkpoints and rows of f that are absent, each row with [Row.Origin]
+	// set. What is there stays as it is: also a tombstone, and a checkpoint at 0 with a park
+	// record. Each is put by itself and in no order, but for a row of a [PerStream] view: it
+	// is put with its stream's checkpoint, or not if that is there, and f has both. After an
+	// error some may have been put, and the same again is right.
 	Fill(ctx context.Context, g GenerationID, f Filling) error
 
 	// Clear removes everything of a generation: checkpoints, park records, manifests, and
-	// the rows of these views, tombstones too. It may end in the middle, and be repeated.
-	// What is written to the generation meanwhile may stay.
+	// the rows of these views, tombstones too. Rows of a [PerStream] view that is not among
+	// them may go with the checkpoints. It may end in the middle, and be repeated. What is
+	// written to the generation meanwhile may stay.
 	Clear(ctx context.Context, g GenerationID, views []string) error
 }
 
@@ -232,15 +235,19 @@ type Move struct {
 	Skip     bool // only with Parked
 }
 
-// RowWrite puts or deletes a row. A put keeps the [Row.Origin] that the row has. A deletion
-// leaves a tombstone where Origin is set in Row, as it was read: no reader sees it, and to a
-// slice the row is absent, but [RebuildStore.Fill] finds it present.
+// RowWrite puts or deletes a row.
+//
+// A put keeps the [Row.Origin] that the row has, or its tombstone, whatever Row says. A
+// deletion leaves a tombstone where Origin is set in Row, as it was read, and else nothing: no
+// reader sees a tombstone, and to a slice the row is absent, but [RebuildStore.Fill] finds it
+// present. A deletion on condition that the row is absent is only a check, and a tombstone
+// stays.
 type RowWrite struct {
 	Row    Row
 	Delete bool
 	// Insert: no other write ever has this row, except that this one may come again.
 	// So it has no condition, counts in no limit, and may be written although the
-	// slice is not applied.
+	// slice is not applied. Nobody asks for the Origin of such a row, since nobody deletes it.
 	Insert bool
 	// Conditional: the row was read, and must still be what was read: Expect is
 	// its revision, zero if it was absent.

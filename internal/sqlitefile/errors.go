@@ -26,6 +26,8 @@ var (
 	ErrReadOnly = errors.New("database is read-only")
 	// ErrIncomplete: a file that is only to be looked at lacks tables.
 	ErrIncomplete = errors.New("the file lacks tables")
+	// ErrOlder: a file that is only to be looked at was made by a program that knew less.
+	ErrOlder = errors.New("the file was made by an older program")
 	// ErrMoved: a process began to write to a file that is read without locks.
 	ErrMoved = errors.New("another process has begun to write")
 )

@@ -1,6 +1,9 @@
 package sqlitefile
 
 import (
+	"maps"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +62,46 @@ func TestWhatAFileLacksIsWritten(t *testing.T) {
 	for _, statements := range [][]string{schema, more, more} {
 		require.NoError(t, f.SetUp(t.Context(), statements))
 	}
-	there, err := f.objects(t.Context(), "look")
+	assert.ElementsMatch(t, []string{"numbers", "numbers.n", "large", "twice", "words", "words.w"}, slices.Collect(maps.Keys(objectsOf(t, f))))
+}
+
+func objectsOf(t *testing.T, f *File) (there objects) {
+	t.Helper()
+	require.NoError(t, f.ScanRow(t.Context(), "look", []any{&there}, listObjects))
+	return there
+}
+
+func TestAFileOfAnOlderProgramIsBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	newer := append(slices.Clone(schema),
+		"ALTER TABLE numbers ADD COLUMN word TEXT NOT NULL DEFAULT 'none'",
+		"CREATE VIEW IF NOT EXISTS twice AS SELECT n, 2 * n, word FROM numbers")
+	newer = slices.Delete(newer, 2, 3) // the old text of the view
+	path := newPath(t)
+	f := openAt(t, path)
+	require.NoError(t, f.SetUp(t.Context(), schema))
+	require.NoError(t, f.Do(t.Context(), "write", insert(7)))
+	reading, err := Open(t.Context(), path, Options{ReadOnly: true})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"numbers", "large", "twice", "words"}, there)
+	defer func() { assert.NoError(t, reading.Close()) }()
+	assert.ErrorIs(t, reading.SetUp(t.Context(), newer), ErrOlder)
+	assert.ErrorIs(t, reading.SetUp(t.Context(), newer[3:4]), ErrIncomplete)
+
+	var group sync.WaitGroup // the second to come finds it done, inside its transaction
+	for range 4 {
+		group.Go(func() { assert.NoError(t, f.SetUp(t.Context(), newer)) })
+	}
+	group.Wait()
+	var n int
+	var word string
+	require.NoError(t, f.ScanRow(t.Context(), "look", []any{&n, new(int), &word}, "SELECT * FROM twice"))
+	assert.Equal(t, []any{7, "none"}, []any{n, word})
+	changed := f.Changed()
+	require.NoError(t, f.SetUp(t.Context(), newer))
+	require.NoError(t, reading.SetUp(t.Context(), newer))
+	select {
+	case <-changed:
+		assert.Fail(t, "what is up to date was written to")
+	default:
+	}
 }

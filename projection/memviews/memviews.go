@@ -145,9 +145,10 @@ func (g *generation) put(row projection.Row) {
 // read the row for it.
 func (g *generation) remove(w projection.RowWrite) {
 	switch absent := w.Conditional && w.Expect == (eventstore.EventID{}); {
+	case absent: // only a check
 	case w.Row.Origin:
 		g.rows[w.Row.ID] = projection.Row{ID: w.Row.ID, Origin: true}
-	case !absent: // else a tombstone stays
+	default:
 		delete(g.rows, w.Row.ID)
 	}
 }

@@ -56,22 +56,26 @@ func (v *Views) Fill(ctx context.Context, id projection.GenerationID, f projecti
 	defer v.mu.Unlock()
 	g := v.of(id)
 	v.generations[id] = g
-	owned := map[string]bool{} // streams whose checkpoint was there, and so their own row
-	for _, c := range f.Checkpoints {
-		if _, there := g.checkpoints[c.Stream]; there {
-			owned[c.Stream.String()] = true
-			continue
+	for _, part := range f.Parts() {
+		if c := part.Checkpoint; c != nil {
+			if _, there := g.checkpoints[c.Stream]; there {
+				continue // and so is its row
+			}
+			g.checkpoints[c.Stream] = *c
 		}
-		g.checkpoints[c.Stream] = c
-	}
-	for _, row := range f.Rows {
-		if _, there := g.rows[row.ID]; there || projection.IsPerStream(row.ID.View) && owned[row.ID.Key.Partition] {
-			continue
+		if part.Row != nil {
+			g.fill(*part.Row)
 		}
-		row.Content, row.Origin = slices.Clone(row.Content), true
-		g.rows[row.ID] = row
 	}
 	return nil
+}
+
+func (g *generation) fill(row projection.Row) {
+	if _, there := g.rows[row.ID]; there {
+		return
+	}
+	row.Content, row.Origin = slices.Clone(row.Content), true
+	g.rows[row.ID] = row
 }
 
 // Clear implements [projection.RebuildStore].

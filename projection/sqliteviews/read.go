@@ -101,6 +101,9 @@ func placeholders(n, width int) string {
 	return "(VALUES " + strings.TrimSuffix(strings.Repeat("("+key+"),", n), ",") + ")"
 }
 
+// selectRows passes tombstones over.
+const selectRows = "SELECT partition, sort, rev, content, origin FROM rows WHERE place = ? AND rev <> ''"
+
 // Rows implements [projection.RowReader].
 func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) ([]projection.Row, error) {
 	keys := map[string][]any{}
@@ -120,7 +123,7 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 		if place == 0 {
 			continue
 		}
-		err = v.lookUp(ctx, g, "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND (partition, sort) IN ", 2, place, keys, func(rows *sql.Rows) error {
+		err = v.lookUp(ctx, g, selectRows+" AND (partition, sort) IN ", 2, place, keys, func(rows *sql.Rows) error {
 			row, err := scanRow(rows, view)
 			found = append(found, row)
 			return err
@@ -135,7 +138,7 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 func scanRow(rows *sql.Rows, view string) (projection.Row, error) {
 	row := projection.Row{ID: projection.RowID{View: view}}
 	var rev string
-	err := rows.Scan(&row.ID.Key.Partition, &row.ID.Key.Sort, &rev, &row.Content)
+	err := rows.Scan(&row.ID.Key.Partition, &row.ID.Key.Sort, &rev, &row.Content, &row.Origin)
 	if err == nil {
 		row.Rev, err = eventstore.ParseEventID(rev)
 	}
@@ -147,7 +150,7 @@ func scanRow(rows *sql.Rows, view string) (projection.Row, error) {
 
 // Page implements [projection.RowReader].
 func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projection.PageQuery) ([]projection.Row, error) {
-	query := "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND partition = ?"
+	query := selectRows + " AND partition = ?"
 	args := []any{q.Partition}
 	compare, order := " AND sort > ?", " ORDER BY sort"
 	if q.Backward {
@@ -176,7 +179,7 @@ func (v *Views) rows(ctx context.Context, g projection.GenerationID, view, query
 
 // ScanRows implements [projection.RowReader].
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
-	const query = "SELECT partition, sort, rev, content FROM rows WHERE place = ? AND (partition, sort) > (?, ?) ORDER BY partition, sort LIMIT ?"
+	const query = selectRows + " AND (partition, sort) > (?, ?) ORDER BY partition, sort LIMIT ?"
 	return func(yield func(projection.Row, error) bool) {
 		limit := pageRows / 16 // until the size of the rows is known
 		for last := (projection.Key{}); ; {

@@ -18,12 +18,17 @@ const (
 	// marked, with a version behind it: the record is above it and marked to skip its event.
 	marked = `(coalesce(parked ->> 'skip', 0) AND parked ->> 'version' > `
 
-	putRow     = `INSERT OR REPLACE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
-	putNewRow  = `INSERT OR IGNORE INTO rows(place, partition, sort, rev, content) VALUES (?, ?, ?, ?, ?)`
+	// A put keeps the origin of what is there. A row without rev is a tombstone: absent.
+	putRow = `INSERT INTO rows(place, partition, sort, rev, content) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT DO UPDATE SET rev = ?4, content = ?5`
+	putNewRow  = putRow + ` WHERE rev = ''`
 	changeRow  = `UPDATE rows SET rev = ?4, content = ?5 WHERE place = ?1 AND partition = ?2 AND sort = ?3 AND rev = ?6`
 	deleteRow  = `DELETE FROM rows WHERE place = ?1 AND partition = ?2 AND sort = ?3`
 	removeRead = deleteRow + ` AND rev = ?4`
-	rowExists  = `SELECT EXISTS (SELECT 1 FROM rows WHERE place = ?1 AND partition = ?2 AND sort = ?3)`
+	buryRow    = `INSERT INTO rows(place, partition, sort, rev, content, origin) VALUES (?1, ?2, ?3, '', '', 1)
+		ON CONFLICT DO UPDATE SET rev = '', content = '', origin = 1`
+	buryRead  = `UPDATE rows SET rev = '', content = '', origin = 1 WHERE place = ?1 AND partition = ?2 AND sort = ?3 AND rev = ?4`
+	rowExists = `SELECT EXISTS (SELECT 1 FROM rows WHERE place = ?1 AND partition = ?2 AND sort = ?3 AND rev <> '')`
 
 	setParked = `INSERT INTO checkpoints(place, stream, version, parked) SELECT ?1, ?2, 0, ?3
 		WHERE ?4 = 0 AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE place = ?1 AND stream = ?2)`
@@ -40,13 +45,9 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if err := s.Check(limits); err != nil {
 		return err
 	}
-	places := map[string]int64{}
-	for _, view := range viewsOf(s) {
-		id, err := v.makePlace(ctx, s.Generation, view)
-		if err != nil {
-			return err
-		}
-		places[view] = id
+	places, err := v.makePlaces(ctx, s.Generation, viewsOf(s))
+	if err != nil {
+		return err
 	}
 	return v.file.Do(ctx, "write to", func(tx *sqlitefile.Tx) error {
 		return tx.Conditionally(func() error {
@@ -90,39 +91,48 @@ func applyMove(tx *sqlitefile.Tx, place int64, m projection.Move) (err error) {
 	return err
 }
 
-func applyWrite(tx *sqlitefile.Tx, place int64, w projection.RowWrite) (err error) {
+func applyWrite(tx *sqlitefile.Tx, place int64, w projection.RowWrite) error {
 	k := w.Row.ID.Key
+	rev, content := w.Row.Rev.String(), string(w.Row.Content)
 	var n int64
+	var err error
 	switch absent := w.Expect == (eventstore.EventID{}); {
-	case !w.Conditional && w.Delete:
+	case w.Delete && w.Conditional && absent:
+		n, err = isAbsent(tx, place, k)
+	case w.Delete && w.Conditional && w.Row.Origin:
+		n, err = tx.Exec(buryRead, place, k.Partition, k.Sort, w.Expect.String())
+	case w.Delete && w.Conditional:
+		n, err = tx.Exec(removeRead, place, k.Partition, k.Sort, w.Expect.String())
+	case w.Delete && w.Row.Origin:
+		_, err = tx.Exec(buryRow, place, k.Partition, k.Sort)
+		return err
+	case w.Delete:
 		_, err = tx.Exec(deleteRow, place, k.Partition, k.Sort)
 		return err
 	case !w.Conditional:
-		_, err = tx.Exec(putRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content))
-		return err
-	case w.Delete && absent:
-		var exists bool
-		row, err := tx.QueryRow(rowExists, place, k.Partition, k.Sort)
-		if err == nil {
-			err = row.Scan(&exists)
-		}
-		if err != nil {
-			return err
-		}
-		if !exists {
-			n = 1
-		}
-	case w.Delete:
-		n, err = tx.Exec(removeRead, place, k.Partition, k.Sort, w.Expect.String())
+		n, err = tx.Exec(putRow, place, k.Partition, k.Sort, rev, content)
 	case absent:
-		n, err = tx.Exec(putNewRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content))
+		n, err = tx.Exec(putNewRow, place, k.Partition, k.Sort, rev, content)
 	default:
-		n, err = tx.Exec(changeRow, place, k.Partition, k.Sort, w.Row.Rev.String(), string(w.Row.Content), w.Expect.String())
+		n, err = tx.Exec(changeRow, place, k.Partition, k.Sort, rev, content, w.Expect.String())
 	}
 	if err == nil && n == 0 {
 		return changed("row %q of view %q", k.Partition, w.Row.ID.View)
 	}
 	return err
+}
+
+// isAbsent returns 1 where there is no such row.
+func isAbsent(tx *sqlitefile.Tx, place int64, k projection.Key) (n int64, err error) {
+	row, err := tx.QueryRow(rowExists, place, k.Partition, k.Sort)
+	if err != nil {
+		return 0, err
+	}
+	var exists bool
+	if err := row.Scan(&exists); err != nil || exists {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // Park implements [projection.SliceStore].

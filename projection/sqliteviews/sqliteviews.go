@@ -70,9 +70,14 @@ var schema = []string{
 	`CREATE TABLE IF NOT EXISTS heartbeats(
 		projection TEXT NOT NULL, worker TEXT NOT NULL, at INTEGER NOT NULL, beat TEXT NOT NULL,
 		PRIMARY KEY(projection, worker)) WITHOUT ROWID`, // at is in microseconds since 1970
+	// What came later. origin is 1 where a rebuild has put the row; a tombstone has an empty rev.
+	`ALTER TABLE rows ADD COLUMN origin INTEGER NOT NULL DEFAULT 0`,
+	`CREATE TABLE IF NOT EXISTS manifests(
+		place INTEGER NOT NULL, attempt TEXT NOT NULL, part INTEGER NOT NULL, heads TEXT NOT NULL,
+		PRIMARY KEY(place, attempt, part))`,
 	`CREATE VIEW IF NOT EXISTS rows_readable AS
 		SELECT p.projection, p.generation, p.view, r.partition, r.sort, r.rev, r.content
-		FROM rows r JOIN places p ON p.id = r.place`,
+		FROM rows r JOIN places p ON p.id = r.place WHERE r.rev <> ''`,
 }
 
 // Open opens views in the file at path, and creates what does not exist. Errors
@@ -144,6 +149,19 @@ func (v *Views) makePlace(ctx context.Context, g projection.GenerationID, view s
 		return 0, err
 	}
 	return v.place(ctx, g, view)
+}
+
+// makePlaces returns the numbers of views of a generation.
+func (v *Views) makePlaces(ctx context.Context, g projection.GenerationID, views []string) (map[string]int64, error) {
+	places := map[string]int64{}
+	for _, view := range views {
+		id, err := v.makePlace(ctx, g, view)
+		if err != nil {
+			return nil, err
+		}
+		places[view] = id
+	}
+	return places, nil
 }
 
 // State implements [projection.StateStore].

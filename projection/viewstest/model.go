@@ -14,7 +14,7 @@ import (
 )
 
 var modelClauses = []clause{
-	{"is matched by any sequence of slices, parkings and reads", matchesModel},
+	{"is matched by any sequence of slices, parkings, fillings and reads", matchesModel},
 }
 
 // matchesModel runs random calls, right ones and wrong ones, against the store and
@@ -29,10 +29,12 @@ func matchesModel(t *testing.T, f *fixture) {
 			t:           t,
 			checkpoints: map[eventstore.StreamID]projection.Checkpoint{},
 			rows:        map[projection.RowID]projection.Row{},
+			tombstones:  map[projection.RowID]bool{},
 		}
 		r.Repeat(map[string]func(*rapid.T){
 			"apply":       m.apply,
 			"park":        m.park,
+			"fill":        m.fillIn,
 			"checkpoints": m.readCheckpoints,
 			"rows":        m.readRows,
 			"page":        m.readPage,
@@ -48,6 +50,7 @@ type model struct {
 	t           *testing.T // for its context only: a failure is rapid's
 	checkpoints map[eventstore.StreamID]projection.Checkpoint
 	rows        map[projection.RowID]projection.Row
+	tombstones  map[projection.RowID]bool
 }
 
 // A few names, so that calls meet each other.
@@ -106,10 +109,58 @@ func (m *model) apply(r *rapid.T) {
 		m.checkpoints[move.Stream] = projection.Checkpoint{Stream: move.Stream, Version: move.To, Parked: m.checkpoints[move.Stream].Parked}
 	}
 	for _, w := range s.Writes {
-		if m.rows[w.Row.ID] = w.Row; w.Delete {
-			delete(m.rows, w.Row.ID)
+		m.write(w)
+	}
+}
+
+// write carries out a write that nothing speaks against.
+func (m *model) write(w projection.RowWrite) {
+	id := w.Row.ID
+	if !w.Delete {
+		w.Row.Origin = m.rows[id].Origin || m.tombstones[id]
+		m.rows[id] = w.Row
+		delete(m.tombstones, id)
+		return
+	}
+	delete(m.rows, id)
+	if check := w.Conditional && w.Expect == absent; !check {
+		delete(m.tombstones, id)
+	}
+	if w.Row.Origin {
+		m.tombstones[id] = true
+	}
+}
+
+// fillIn puts what is absent, and nothing else.
+func (m *model) fillIn(r *rapid.T) {
+	var f projection.Filling
+	for _, s := range some(r, modelStreams, 2, "streams") {
+		c := projection.Checkpoint{Stream: s, Version: eventstore.Version(rapid.IntRange(1, 4).Draw(r, "at"))}
+		f.Checkpoints = append(f.Checkpoints, c)
+		own := rapid.Bool().Draw(r, "own row")
+		if own {
+			f.Rows = append(f.Rows, m.row(ownRow(s), `"own"`))
+		}
+		if _, there := m.checkpoints[s]; there {
+			continue
+		}
+		if m.checkpoints[s] = c; own {
+			m.fillRow(f.Rows[len(f.Rows)-1])
 		}
 	}
+	for _, id := range some(r, modelRows, 4, "rows") {
+		row := m.row(id, `"filled"`)
+		f.Rows = append(f.Rows, row)
+		if _, there := m.rows[id]; !there && !m.tombstones[id] {
+			m.fillRow(row)
+		}
+	}
+	require.NoError(r, m.views.Fill(m.t.Context(), m.generation, f))
+}
+
+func (m *model) fillRow(row projection.Row) {
+	row.Origin = true
+	m.rows[row.ID] = row
 }
 
 // marked reports whether an event of the stream is still to be skipped.
@@ -122,6 +173,7 @@ func (m *model) marked(s eventstore.StreamID) bool {
 func (m *model) draw(r *rapid.T, writes []projection.RowWrite, id projection.RowID, holds bool) ([]projection.RowWrite, bool) {
 	w := m.put(id, rapid.SampledFrom([]string{`1`, `1.10`, `{"a":"é"}`}).Draw(r, "content"))
 	w.Delete = rapid.Bool().Draw(r, "delete")
+	w.Row.Origin = w.Delete && m.rows[id].Origin // as it was read
 	if rapid.IntRange(0, 2).Draw(r, "conditional") > 0 {
 		w = expecting(m.expect(r, id), w)
 		holds = holds && w.Expect == m.rows[id].Rev
