@@ -143,8 +143,9 @@ func TestACommitThatIsAppliedBetweenTheHeadsAndTheCatchUpIsFoundByTheSweep(t *te
 	v := newVersions()
 	e := v.engine(t)
 	handle(t.Context(), e, v.append(t, "user-a", Counted{"x", 1}))
-	views := beforeFill{v.views, func() {
-		handle(t.Context(), v.both(t), v.append(t, "user-a", Counted{"x", 2}), v.append(t, "user-b", Counted{"x", 4}))
+	views := beforeFill{v.views, func(ctx context.Context) error {
+		handle(ctx, v.both(t), v.append(t, "user-a", Counted{"x", 2}), v.append(t, "user-b", Counted{"x", 4}))
+		return nil
 	}}
 	r, err := projection.NewRebuilder(v.store, views, v.p2, projection.RebuildOptions{})
 	require.NoError(t, err)
@@ -208,11 +209,13 @@ func TestASecondRebuildNeverSeesTheRowsOfOneThatWasCancelledOrRolledBack(t *test
 // beforeFill calls at before each filling.
 type beforeFill struct {
 	projection.ViewStore
-	at func()
+	at func(ctx context.Context) error
 }
 
 func (v beforeFill) Fill(ctx context.Context, g projection.GenerationID, f projection.Filling) error {
-	v.at()
+	if err := v.at(ctx); err != nil {
+		return err
+	}
 	return v.ViewStore.Fill(ctx, g, f)
 }
 

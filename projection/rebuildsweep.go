@@ -43,7 +43,7 @@ func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) 
 	if err != nil {
 		return 0, err
 	}
-	late, err := r.late(ctx, g, code, h)
+	late, err := r.late(ctx, GenerationID{r.p.name, g.Number}, code, h, skipsOf(s.Skips))
 	if err != nil {
 		return 0, err
 	}
@@ -66,16 +66,12 @@ func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) 
 
 // late returns deliveries for the streams whose checkpoints are not at their heads, or have a
 // left-over park record. What is parked stays.
-func (r *Rebuilder) late(ctx context.Context, g Generation, code *Projection, h *heads) ([]*delivery, error) {
+func (r *Rebuilder) late(ctx context.Context, g GenerationID, code *Projection, h *heads, skips skips) ([]*delivery, error) {
 	waits := make([]bool, len(h.all))
 	leftover := make([]bool, len(h.all))
 	at := make([]eventstore.Version, len(h.all))
-	skips := skipsOf(nil)
-	if s, err := r.views.State(ctx, r.p.name); err == nil {
-		skips = skipsOf(s.Skips)
-	}
 	checkpoints := 0
-	for c, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, false) {
+	for c, err := range r.views.AllCheckpoints(ctx, g, false) {
 		if err != nil {
 			return nil, err
 		}

@@ -49,7 +49,11 @@ func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, 
 	if len(refusal.Obstacles) > 0 && !o.Force {
 		return id, refusal
 	}
-	if target.Rebuild != nil && time.Since(target.Rebuild.Swept) > sweptFor {
+	fed, err := r.feeding(ctx, target)
+	if err != nil {
+		return id, err
+	}
+	if !fed.surely && target.Role == Previous || target.unswept(fed.missed) {
 		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
 			return id, err
 		}
@@ -66,11 +70,11 @@ func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
 		return GenerationID{}, err
 	}
 	id := GenerationID{r.p.name, target.Number}
-	fed, err := r.isFed(ctx, target)
+	fed, err := r.feeding(ctx, target)
 	if err != nil {
 		return id, err
 	}
-	if !fed {
+	if !fed.surely {
 		if r.p.code(target.Version) == nil {
 			return id, &NotReadyError{Generation: id, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
 		}
@@ -126,33 +130,53 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 			found = append(found, fmt.Sprintf("it was compared at %s, which is long ago", b.Compared.At.Format(time.RFC3339)))
 		}
 	}
-	frozen, err := r.isFrozen(ctx, g)
-	if frozen {
-		found = append(found, fmt.Sprintf("no worker carries version %d: deploy it", g.Version))
+	fed, err := r.feeding(ctx, g)
+	if fed.frozen != "" {
+		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", fed.frozen, g.Version))
 	}
 	return found, err
 }
 
-// beats returns those of the workers that seem to be there.
-func (r *Rebuilder) beats(ctx context.Context) ([]Heartbeat, error) {
+// feeding is what is known of the workers that feed a generation.
+type feeding struct {
+	// surely: there are workers, and for a day each one has carried the generation's version.
+	surely bool
+	// frozen is a worker that is there and does not, empty for none.
+	frozen string
+	// missed is when a worker was last there that did not: it may have acknowledged commits
+	// that the generation does not show.
+	missed time.Time
+}
+
+// clockSkew is how far the clocks of two processes may be apart.
+const clockSkew = time.Minute
+
+// unswept: the last sweep of a rebuild was before commits may have been missed, or long ago.
+func (g Generation) unswept(missed time.Time) bool {
+	b := g.Rebuild
+	return b == nil || time.Since(b.Swept) > sweptFor || !missed.IsZero() && b.Swept.Before(missed.Add(clockSkew))
+}
+
+// feeding asks the heartbeats, which are kept for a day.
+func (r *Rebuilder) feeding(ctx context.Context, g Generation) (f feeding, err error) {
 	beats, err := r.views.Heartbeats(ctx, r.p.name)
-	return slices.DeleteFunc(beats, func(b Heartbeat) bool {
-		return b.Rebuild != nil || b.Ended || time.Since(b.At) > silentFor
-	}), err
-}
-
-// isFrozen: there are workers, and none of them carries the generation's version.
-func (r *Rebuilder) isFrozen(ctx context.Context, g Generation) (bool, error) {
-	beats, err := r.beats(ctx)
-	feeds := func(b Heartbeat) bool { return !slices.Contains(b.Frozen, g.Number) }
-	return len(beats) > 0 && !slices.ContainsFunc(beats, feeds), err
-}
-
-// isFed: there are workers, and each carries the generation's version.
-func (r *Rebuilder) isFed(ctx context.Context, g Generation) (bool, error) {
-	beats, err := r.beats(ctx)
-	frozen := func(b Heartbeat) bool { return slices.Contains(b.Frozen, g.Number) }
-	return len(beats) > 0 && !slices.ContainsFunc(beats, frozen), err
+	for _, b := range beats {
+		there := !b.Ended && time.Since(b.At) < silentFor
+		switch {
+		case b.Rebuild != nil:
+			continue
+		case !slices.Contains(b.Frozen, g.Number):
+			f.surely = f.surely || there
+			continue
+		case there:
+			f.frozen = b.Worker
+		}
+		if b.At.After(f.missed) {
+			f.missed = b.At
+		}
+	}
+	f.surely = f.surely && f.missed.IsZero()
+	return f, err
 }
 
 // makeActive is one write, on condition that the state is as it was read.
