@@ -76,6 +76,10 @@ func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID
 	if err != nil {
 		return keys, nil, err
 	}
+	c.meter.note(func(p *RebuildProgress) {
+		*p = RebuildProgress{Generation: c.generation.Number, Phase: PhaseCompare, StreamsOf: len(at.heads.all), EventsOf: at.heads.events,
+			Share: KeyRange{0, keys.From}.share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units, Behind: p.Behind}
+	})
 	folded := map[RowID]Row{}
 	take := func(_ context.Context, f Filling) error {
 		for _, row := range f.Rows {
