@@ -22,8 +22,15 @@ type RebuildDiff struct {
 
 // RowDiff is a row that differs, field by field.
 type RowDiff struct {
-	projection.RowDiff
-	Changes []Change `json:"changes"`
+	View      string `json:"view"`
+	Partition string `json:"partition"`
+	Sort      string `json:"sort,omitempty"`
+	// Old and New are absent where there is no such row.
+	Old json.RawMessage `json:"old,omitempty"`
+	New json.RawMessage `json:"new,omitempty"`
+	// Changes are the fields that differ, Because the events that made them.
+	Changes []Change             `json:"changes"`
+	Because []projection.Concern `json:"because,omitempty"`
 }
 
 // DiffRebuild compares the generation of a rebuild, or the newest one behind the active one,
@@ -57,7 +64,7 @@ func rowDiffs(rows []projection.RowDiff) (diffs []RowDiff, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("row %s of view %q: %w", keyText(row.Key), row.View, err)
 		}
-		diffs = append(diffs, RowDiff{row, changes})
+		diffs = append(diffs, RowDiff{row.View, row.Key.Partition, row.Key.Sort, row.Old, row.New, changes, row.Because})
 	}
 	return diffs, nil
 }

@@ -197,7 +197,7 @@ func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondi
 		return RebuildReady
 	case b.Coordinator == "":
 		return RebuildIdle
-	case !s.Heard.IsZero() && now.Sub(s.Heard) > RebuildSilence:
+	case now.Sub(s.Heard) > RebuildSilence && now.Sub(s.Began) > RebuildSilence:
 		return RebuildSilent
 	}
 	return RebuildRuns

@@ -73,8 +73,10 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
 	}
-	if n := len(b.done.Phases); n > 0 && p.Phase == projection.PhaseFold {
-		b.done.Phases[n-1].Rows, b.done.Phases[n-1].Checkpoints = p.Rows, p.Checkpoints
+	for i := range b.done.Phases { // what a phase came to is told with the next one, at the latest
+		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold {
+			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
+		}
 	}
 	b.last = p
 }

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // CompareOptions says how a generation is compared. The zero value works.
@@ -68,8 +70,10 @@ type Concern struct {
 	// Old and New count the events that each version folds into the row.
 	Old int `json:"old"`
 	New int `json:"new"`
-	// Events are the first of them.
+	// Events are the first of them by their names.
 	Events []string `json:"events,omitempty"`
+
+	examples []eventstore.EventID
 }
 
 // Compare compares the generation of the rebuild, or the newest one behind the active one,

@@ -92,7 +92,7 @@ func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
 func (r *Rebuilder) thawed(ctx context.Context, target Generation) (sweep bool, err error) {
 	fed, err := r.feeding(ctx, target)
 	if err == nil && !fed.surely && r.p.code(target.Version) == nil {
-		err = &NotReadyError{Generation: GenerationID{r.p.name, target.Number}, Firm: true,
+		err = &NotReadyError{Generation: GenerationID{r.p.name, target.Number}, Firm: true, Frozen: true,
 			Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
 	}
 	return !fed.surely, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) rebuild() *cobra.Command {
@@ -178,16 +179,17 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 	if plan.Failure != "" {
 		return []string{head, read, "  fails     " + plan.Failure}
 	}
-	estimate := "  estimate  "
+	lines := []string{"  effect    none for readers until the switch; live traffic goes on"}
 	if u := plan.Units; u != nil {
 		read += fmt.Sprintf("; %s read units", terminal.Thousands(int64(u.Read+0.5)))
 		write += fmt.Sprintf("; %s write units", terminal.Thousands(int64(u.Write+0.5)))
-		estimate += terminal.Dollars(*plan.Dollars) + "; "
+		estimate := "  estimate  " + terminal.Dollars(*plan.Dollars)
 		if opts.Rate > 0 {
-			estimate += fmt.Sprintf("%s at %s units/s; ", terminal.Age(secondsOf((u.Read+u.Write)/opts.Rate)), terminal.Thousands(int64(opts.Rate)))
+			estimate += fmt.Sprintf("; %s at %s units/s", terminal.Age(secondsOf((u.Read+u.Write)/opts.Rate)), terminal.Thousands(int64(opts.Rate)))
 		}
+		lines = append([]string{estimate}, lines...)
 	}
-	return []string{head, read, write, estimate + "live traffic goes on, and nothing changes for readers until the switch"}
+	return append([]string{head, read, write}, lines...)
 }
 
 // rebuildHint says what to do about an error of a rebuild.
@@ -219,9 +221,15 @@ func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by opera
 ) (done, error) {
 	show := m.newRebuildShow(o, "^C pauses")
 	opts.Progress, opts.Logger = show.progress, m.logger()
-	stop := context.AfterFunc(ctx, func() { m.Terminal.Say("pausing; once more ends it at once") })
+	said := make(chan struct{}) // closed when it was said
+	stop := context.AfterFunc(ctx, func() {
+		defer close(said)
+		m.Terminal.Say("stopping; once more ends it at once")
+	})
 	report, err := run(ctx, by, name, opts)
-	stop()
+	if !stop() {
+		<-said
+	}
 	show.end()
 	d := done{answer: report, recorded: report.Recorded, show: func() error { return m.showRebuilt(o, report) }}
 	if report.Diff != nil {
@@ -241,7 +249,9 @@ func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, re
 	case ctx.Err() != nil && report.Generation > 0 && report.Diff == nil:
 		return terminal.Interrupt(ctx, err, "the rebuild is not paused: "+m.Line("rebuild", "status", name)+" shows how it is")
 	case terminal.CodeOf(err) == terminal.Interrupted && ctx.Err() == nil:
-		return terminal.Paused(err.Error(), err, "somebody has paused it; go on: "+goOn)
+		return terminal.Paused("the rebuild of "+name+" is paused", err, "somebody has paused it; go on: "+goOn)
+	case errors.Is(err, projection.ErrNoRebuild):
+		return terminal.WithHint(err, "somebody has cancelled it")
 	case isFold(err):
 		return terminal.WithHint(err, strings.Join([]string{"readers notice nothing; mend the code and go on: " + goOn, "or give it up: " + m.Line("rebuild", "cancel", name)}, "; "))
 	}

@@ -79,11 +79,7 @@ func countsText(c projection.Compared, generation uint64) string {
 }
 
 func rowName(row operator.RowDiff) string {
-	name := row.Key.Partition
-	if row.Key.Sort != "" {
-		name += " " + row.Key.Sort
-	}
-	return terminal.Clean(row.View + " " + name)
+	return terminal.Clean(strings.TrimSpace(row.View + " " + row.Partition + " " + row.Sort))
 }
 
 // mostChanges is how many fields of a row are shown.

@@ -82,16 +82,16 @@ func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
 		}
 		parts = append(parts, fmt.Sprintf("%3.0f%%", done*100))
 	}
-	switch took := now.Sub(s.entered.at); {
+	switch {
 	case p.PutOf > 0:
 		parts = append(parts, fmt.Sprintf("%s/%s rows and checkpoints", terminal.Thousands(p.Put), terminal.Thousands(p.PutOf)))
 	case p.EventsOf > 0:
 		parts = append(parts, fmt.Sprintf("%s/%s events", terminal.Thousands(p.Events), terminal.Thousands(p.EventsOf)))
 	default:
-		parts = append(parts, terminal.Counted(p.Streams, "stream"))
-		fallthrough
-	case took > 0 && p.PutOf == 0:
-		parts = append(parts, terminal.PerSecond(int(p.Events-min(p.Events, s.entered.events)), took))
+		parts = append(parts, terminal.Counted(p.Streams, "stream"), terminal.Counted(int(p.Events), "event"))
+	}
+	if took := now.Sub(s.entered.at); took > 0 && p.PutOf == 0 {
+		parts = append(parts, terminal.PerSecond(int(p.Events-s.entered.events), took))
 	}
 	if p.Left != (projection.Span{}) {
 		parts = append(parts, "left "+terminal.Between(p.Left.Least, p.Left.Most))
@@ -121,7 +121,7 @@ func (m *mounted) showRebuilt(o *operator.Operator, r operator.Rebuilt) error {
 		case projection.PhaseFold:
 			line = fmt.Sprintf("%s, %s; %s applied", terminal.Counted(phase.Rows, "row"), terminal.Counted(phase.Checkpoints, "checkpoint"), terminal.Counted(int(r.Applied), "event"))
 		case projection.PhaseCatchUp:
-			line = fmt.Sprintf("%s behind → 0", terminal.Counted(r.Behind, "stream"))
+			line = terminal.Counted(r.Behind, "stream was behind", "streams were behind")
 		case projection.PhaseCompare:
 			line = checkedText(r.Diff)
 		}
