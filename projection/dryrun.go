@@ -40,6 +40,7 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 	if g := s.With(Active); g != nil {
 		plan.Against, plan.From = g.Number, g.Version
 	}
+	r.meter.note(func(p *RebuildProgress) { *p = RebuildProgress{Phase: PhaseHeads, Units: p.Units} })
 	before := r.meter.progress().Units.Read
 	h, err := r.list(ctx, r.p)
 	if err != nil {
@@ -55,8 +56,11 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		return nil
 	}
 	id := GenerationID{r.p.name, s.Counter + 1}
-	r.meter.note(func(p *RebuildProgress) { p.StreamsOf, p.EventsOf = plan.Streams, plan.Events })
 	for keys := (KeyRange{0, allKeys}); keys.From < keys.To; plan.Passes++ {
+		r.meter.note(func(p *RebuildProgress) {
+			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
+				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
+		})
 		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
 		if failed, ok := errors.AsType[*FoldError](err); ok {
 			plan.Failure = failed

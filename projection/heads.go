@@ -145,7 +145,10 @@ func (r *Rebuilder) list(ctx context.Context, code *Projection) (*heads, error) 
 				odd[i] = true
 			}
 		}
-		r.meter.note(func(p *RebuildProgress) { p.Streams = len(h.all) })
+		r.meter.note(func(p *RebuildProgress) {
+			p.Streams = len(h.all)
+			p.Events += eventsIn(chunk)
+		})
 		return nil
 	})
 	if err != nil {

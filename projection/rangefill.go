@@ -76,8 +76,9 @@ func (f *rangeFold) measure(w *working) {
 }
 
 // shrink leaves the upper half of the range to another one, until the rows fit into memory.
-func (f *rangeFold) shrink() {
+func (f *rangeFold) shrink() (shrunk bool) {
 	for f.size > f.r.opts.Memory && f.keys.To-f.keys.From > 1 {
+		shrunk = true
 		f.keys.To = f.keys.From + (f.keys.To-f.keys.From)/2
 		f.size = 0
 		maps.DeleteFunc(f.rows, func(id RowID, w *working) bool {
@@ -88,6 +89,7 @@ func (f *rangeFold) shrink() {
 			return false
 		})
 	}
+	return shrunk
 }
 
 // fillAtOnce is how many rows and checkpoints are filled together.
@@ -111,6 +113,7 @@ func (f *rangeFold) put(ctx context.Context, filling Filling) error {
 		f.r.meter.note(func(p *RebuildProgress) {
 			p.Rows += len(filling.Rows)
 			p.Checkpoints += len(filling.Checkpoints)
+			p.Put += len(filling.Rows) + len(filling.Checkpoints)
 		})
 	}
 	return err
@@ -121,6 +124,7 @@ func (f *rangeFold) finish(ctx context.Context) error {
 	if err := f.putInserts(ctx, 1); err != nil {
 		return err
 	}
+	f.r.meter.note(func(p *RebuildProgress) { p.Put, p.PutOf = 0, len(f.rows)+f.checkpoints() })
 	own := "" // the view with a row for each stream
 	for _, v := range f.p.views {
 		if IsPerStream(v.storedName()) {
@@ -161,6 +165,16 @@ func (f *rangeFold) finish(ctx context.Context) error {
 		}
 	}
 	return flush(1)
+}
+
+// checkpoints counts those of the range.
+func (f *rangeFold) checkpoints() (n int) {
+	for _, head := range f.heads.all {
+		if f.keys.holdsStream(head.Stream) {
+			n++
+		}
+	}
+	return n
 }
 
 // add encodes a row, if it exists.

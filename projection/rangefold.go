@@ -21,7 +21,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 	b := g.Rebuild
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseFold, StreamsOf: b.Manifest.Streams, EventsOf: b.Manifest.Events,
-			Share: b.Share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
+			Share: b.Share(), Part: r.part(b.next()).share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
 	})
 	fill := func(ctx context.Context, f Filling) error {
 		if err := r.views.Fill(ctx, id, f); err != nil {
@@ -92,7 +92,9 @@ func (r *Rebuilder) foldRange(ctx context.Context, id GenerationID, s *sealed, k
 			}
 		}
 		r.meter.note(func(p *RebuildProgress) { p.Events += eventsIn(chunk) })
-		f.shrink()
+		if f.shrink() {
+			r.meter.note(func(p *RebuildProgress) { p.Part = f.keys.share() })
+		}
 		return f.putInserts(ctx, fillAtOnce)
 	})
 	if err == nil {
