@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 // CompareOptions says how a generation is compared. The zero value works.
@@ -70,8 +72,10 @@ type Concern struct {
 	// Old and New count the events that each version folds into the row.
 	Old int `json:"old"`
 	New int `json:"new"`
-	// Events are the first of them.
+	// Events are the first of them by their names.
 	Events []string `json:"events,omitempty"`
+
+	examples []eventstore.EventID
 }
 
 // Compare compares the generation of the rebuild, or the newest one behind the active one,
@@ -92,6 +96,7 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if err != nil {
 		return Comparison{}, err
 	}
+	r.meter.note(func(p *RebuildProgress) { p.Generation, p.Phase = g.Number, PhaseCompare })
 	c := &comparer{Rebuilder: r, opts: o, state: s, generation: g}
 	c.result = Comparison{Generation: c.id(g), Compared: Compared{At: time.Now().UTC(), Full: o.Full}}
 	if old := s.With(Active); old != nil {

@@ -77,6 +77,10 @@ func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID
 	if err != nil {
 		return keys, err
 	}
+	c.meter.note(func(p *RebuildProgress) {
+		*p = RebuildProgress{Generation: c.generation.Number, Phase: PhaseCompare, StreamsOf: len(at.heads.all), EventsOf: at.heads.events,
+			Share: KeyRange{0, keys.From}.share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units, Behind: p.Behind}
+	})
 	folded := map[RowID][]byte{}
 	take := func(_ context.Context, f Filling) error {
 		for _, row := range f.Rows {
@@ -234,15 +238,25 @@ func (d *RowDiff) concern(typ string) *Concern {
 // mostExamples is how many events a Concern names.
 const mostExamples = 3
 
+// example takes note of an event: the first ones by their names are kept, in whatever order
+// they come.
 func (c *Concern) example(id eventstore.EventID) {
-	if text := id.String(); len(c.Events) < mostExamples && !slices.Contains(c.Events, text) {
-		c.Events = append(c.Events, text)
+	i, known := slices.BinarySearchFunc(c.examples, id, eventstore.EventID.Compare)
+	if known || i == mostExamples {
+		return
 	}
+	c.examples = slices.Insert(c.examples, i, id)
+	c.examples = c.examples[:min(len(c.examples), mostExamples)]
 }
 
 // keepReasons leaves the types that only one version folds, or not as often; where there are
 // none, all.
 func (d *RowDiff) keepReasons() {
+	for i := range d.Because {
+		for _, id := range d.Because[i].examples {
+			d.Because[i].Events = append(d.Because[i].Events, id.String())
+		}
+	}
 	slices.SortFunc(d.Because, func(a, b Concern) int { return strings.Compare(a.Type, b.Type) })
 	other := slices.DeleteFunc(slices.Clone(d.Because), func(c Concern) bool { return c.Old == c.New })
 	if len(other) > 0 {

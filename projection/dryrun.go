@@ -40,14 +40,14 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 	if g := s.With(Active); g != nil {
 		plan.Against, plan.From = g.Number, g.Version
 	}
+	r.meter.note(func(p *RebuildProgress) { *p = RebuildProgress{Phase: PhaseHeads, Units: p.Units} })
 	before := r.meter.progress().Units.Read
 	h, err := r.list(ctx, r.p)
 	if err != nil {
 		return plan, err
 	}
 	plan.Streams, plan.Events = len(h.all), h.events
-	once := r.meter.progress().Units.Read - before
-	plan.Bytes = uint64(once * readBytes)
+	listed := r.meter.progress().Units.Read
 	take := func(_ context.Context, f Filling) error {
 		plan.Rows += len(f.Rows)
 		plan.Checkpoints += len(f.Checkpoints)
@@ -55,8 +55,11 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		return nil
 	}
 	id := GenerationID{r.p.name, s.Counter + 1}
-	r.meter.note(func(p *RebuildProgress) { p.StreamsOf, p.EventsOf = plan.Streams, plan.Events })
 	for keys := (KeyRange{0, allKeys}); keys.From < keys.To; plan.Passes++ {
+		r.meter.note(func(p *RebuildProgress) {
+			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
+				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
+		})
 		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
 		if failed, ok := errors.AsType[*FoldError](err); ok {
 			plan.Failure = failed
@@ -72,7 +75,9 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		manifest += len(head.Stream.String()) + HeadBytes
 	}
 	plan.Units.Write += writeUnits(manifest)
-	// The heads, each pass and the sweep read the log; the sweep reads the checkpoints, too.
-	plan.Units.Read = once*float64(2+plan.Passes) + float64(plan.Checkpoints)*itemOverhead/readBytes
+	folded := r.meter.progress().Units.Read
+	plan.Bytes = uint64((folded - listed) * readBytes / float64(max(1, plan.Passes)))
+	// The sweep lists the heads once more, and reads the checkpoints.
+	plan.Units.Read = folded - before + listed - before + float64(plan.Checkpoints)*itemOverhead/readBytes
 	return plan, nil
 }

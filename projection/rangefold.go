@@ -21,7 +21,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 	b := g.Rebuild
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseFold, StreamsOf: b.Manifest.Streams, EventsOf: b.Manifest.Events,
-			Share: b.Share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
+			Share: b.Share(), Part: r.part(b.next()).share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
 	})
 	fill := func(ctx context.Context, f Filling) error {
 		if err := r.views.Fill(ctx, id, f); err != nil {
@@ -74,9 +74,11 @@ type rangeFold struct {
 	fill  sink
 	only  map[RowID]bool // nil: all rows of the range
 
-	inserts []Row // not filled yet
-	size    int   // of the rows, about
-	touched bool  // by the event that is folded
+	inserts []Row      // not filled yet
+	size    int        // of the rows, about
+	usual   int        // the size of the row that was measured last
+	filled  chan error // the answer to the filling that is on its way, or nil
+	touched bool       // by the event that is folded
 	applied uint64
 }
 
@@ -92,7 +94,9 @@ func (r *Rebuilder) foldRange(ctx context.Context, id GenerationID, s *sealed, k
 			}
 		}
 		r.meter.note(func(p *RebuildProgress) { p.Events += eventsIn(chunk) })
-		f.shrink()
+		if f.shrink() {
+			r.meter.note(func(p *RebuildProgress) { p.Part = f.keys.share() })
+		}
 		return f.putInserts(ctx, fillAtOnce)
 	})
 	if err == nil {

@@ -94,6 +94,8 @@ type NotReadyError struct {
 	Obstacles []string
 	// Firm: one of them is such that nobody can pass it by.
 	Firm bool
+	// Frozen: nobody carries its version.
+	Frozen bool
 }
 
 func (e *NotReadyError) Error() string {
@@ -105,7 +107,10 @@ func (e *NotReadyError) Is(target error) bool { return target == ErrNotReady }
 
 // Hint says what to do.
 func (e *NotReadyError) Hint() string {
-	if e.Firm {
+	switch {
+	case e.Frozen:
+		return "run a program that carries that version, by projection.Replaces"
+	case e.Firm:
 		return "let the rebuild run to its end"
 	}
 	return "see to it, or force the switch"

@@ -17,8 +17,12 @@ type RebuildProgress struct {
 	StreamsOf int    `json:"streams_of,omitempty"`
 	Events    uint64 `json:"events"`
 	EventsOf  uint64 `json:"events_of,omitempty"`
-	// Share is how much of the rows is filled, from 0 to 1.
+	// Share is how much of the rows is filled, from 0 to 1, and Part how much of them the
+	// pass makes that is on its way. Put of PutOf rows and checkpoints of it are filled.
 	Share float64 `json:"share"`
+	Part  float64 `json:"part,omitempty"`
+	Put   int     `json:"put,omitempty"`
+	PutOf int     `json:"put_of,omitempty"`
 	// Rows were put, those included that were there, and checkpoints, too.
 	Rows        int `json:"rows"`
 	Checkpoints int `json:"checkpoints"`
@@ -31,6 +35,24 @@ type RebuildProgress struct {
 	// Behind is how many streams the sweep has found behind.
 	Behind int           `json:"behind"`
 	Took   time.Duration `json:"took"`
+	// Left is how long the phase takes yet, zero where that can not be told.
+	Left Span `json:"left,omitzero"`
+}
+
+// Done returns how much of the phase is done, from 0 to 1; 0 where that is not known.
+func (p RebuildProgress) Done() float64 {
+	read := ratio(p.Events, p.EventsOf)
+	if p.Phase != PhaseFold {
+		return read
+	}
+	return min(1, p.Share+p.Part*(read+ratio(p.Put, p.PutOf))/2)
+}
+
+func ratio[N int | uint64](n, of N) float64 {
+	if of == 0 {
+		return 0
+	}
+	return min(1, float64(n)/float64(of))
 }
 
 // Units count what DynamoDB charges for.
@@ -50,6 +72,7 @@ type meter struct {
 	now  RebuildProgress
 	told time.Time
 	paid time.Time // until when the units that were used last
+	pace pace
 }
 
 func newMeter(o RebuildOptions) *meter {
@@ -67,6 +90,7 @@ func (m *meter) note(change func(*RebuildProgress)) {
 	change(&m.now)
 	now := time.Now()
 	m.now.Took = now.Sub(m.began)
+	m.now.Left = m.pace.left(now, m.now)
 	if m.now.Phase != phase || now.Sub(m.told) >= reportEvery {
 		m.told = now
 		m.report(m.now)
@@ -106,7 +130,12 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 }
 
 // report tells what another coordinator does.
-func (r *Rebuilder) report(p RebuildProgress) { r.meter.note(func(now *RebuildProgress) { *now = p }) }
+func (r *Rebuilder) report(p RebuildProgress) {
+	r.meter.mu.Lock()
+	defer r.meter.mu.Unlock()
+	r.meter.now = p
+	r.meter.report(p)
+}
 
 // coordinatorWorker is whose heartbeats a coordinator leaves.
 func coordinatorWorker(name string) string { return "rebuild " + name }

@@ -21,6 +21,9 @@ const (
 	PhaseFold Phase = "fold"
 	// PhaseCatchUp: everything of the manifest is there, and workers feed the generation.
 	PhaseCatchUp Phase = "catch-up"
+	// PhaseCompare is no phase of a rebuild: a [RebuildProgress] has it while rows are
+	// compared.
+	PhaseCompare Phase = "compare"
 )
 
 // Rebuild is how far a generation has come that is made by folding the log. Every
@@ -108,12 +111,14 @@ func (b *Rebuild) record(done KeyRange) {
 
 // Share returns how much of the key ranges is done, from 0 to 1.
 func (b *Rebuild) Share() float64 {
-	sum := uint64(0)
+	sum := 0.0
 	for _, d := range b.Done {
-		sum += d.To - d.From
+		sum += d.share()
 	}
-	return float64(sum) / allKeys
+	return sum
 }
+
+func (k KeyRange) share() float64 { return float64(k.To-k.From) / allKeys }
 
 // Clone returns a copy that shares nothing with s. It is for implementations of
 // [StateStore].

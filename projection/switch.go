@@ -33,27 +33,16 @@ type SwitchOptions struct {
 // an [ErrChanged], and nothing was done. Cost: a read and a write of the state, one of what is
 // parked and of the heartbeats; a sweep where the last one is over an hour old.
 func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, error) {
-	s, target, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active })
+	s, target, err := r.target(ctx, behindActive)
 	if err != nil {
 		return GenerationID{}, err
 	}
 	id := GenerationID{r.p.name, target.Number}
-	refusal := &NotReadyError{Generation: id}
-	if b := target.Rebuild; target.Role == Building && (b == nil || !b.finished()) {
-		refusal.Obstacles, refusal.Firm = []string{"it is still being built"}, true
-		return id, refusal
-	}
-	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
+	sweep, err := r.ready(ctx, s, target)
+	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !o.Force) {
 		return id, err
 	}
-	if len(refusal.Obstacles) > 0 && !o.Force {
-		return id, refusal
-	}
-	fed, err := r.feeding(ctx, target)
-	if err != nil {
-		return id, err
-	}
-	if !fed.surely && target.Role == Previous || target.unswept(fed.missed) {
+	if sweep {
 		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
 			return id, err
 		}
@@ -61,25 +50,52 @@ func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, 
 	return id, r.makeActive(ctx, s, target.Number)
 }
 
+// ready returns a NotReadyError where something speaks against a switch, and whether a sweep
+// is needed for it.
+func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (sweep bool, err error) {
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
+	if b := target.Rebuild; target.Role == Building && (b == nil || !b.finished()) {
+		refusal.Obstacles, refusal.Firm = []string{"it is still being built"}, true
+		return false, refusal
+	}
+	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
+		return false, err
+	}
+	fed, err := r.feeding(ctx, target)
+	if err == nil && len(refusal.Obstacles) > 0 {
+		err = refusal
+	}
+	return !fed.surely && target.Role == Previous || target.unswept(fed.missed), err
+}
+
 // Rollback makes readers use the newest generation before the active one again: the write of
 // a switch back. One that no worker has fed is swept first; one whose version the program
 // does not carry is then a [NotReadyError].
 func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
-	s, target, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Role == Previous && g.Number < active })
+	s, target, err := r.target(ctx, beforeActive)
 	if err != nil {
 		return GenerationID{}, err
 	}
 	id := GenerationID{r.p.name, target.Number}
-	fed, err := r.feeding(ctx, target)
+	sweep, err := r.thawed(ctx, target)
+	if err == nil && sweep {
+		_, err = r.sweepGeneration(ctx, s, target)
+	}
 	if err != nil {
 		return id, err
 	}
-	if !fed.surely {
-		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
-			return id, err
-		}
-	}
 	return id, r.makeActive(ctx, s, target.Number)
+}
+
+// thawed returns whether a sweep is needed before a rollback, or a NotReadyError where it
+// can not be made.
+func (r *Rebuilder) thawed(ctx context.Context, target Generation) (sweep bool, err error) {
+	fed, err := r.feeding(ctx, target)
+	if err == nil && !fed.surely && r.p.code(target.Version) == nil {
+		err = &NotReadyError{Generation: GenerationID{r.p.name, target.Number}, Firm: true, Frozen: true,
+			Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
+	}
+	return !fed.surely, err
 }
 
 // target returns the newest generation that is not retired and fits, and the state.
@@ -105,14 +121,12 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 	if s.Paused != nil {
 		found = append(found, "the projection is paused, or was and is not swept yet")
 	}
-	parked, skipped := 0, 0
-	for c, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
+	parked := 0
+	for _, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
 		if err != nil {
 			return nil, err
 		}
-		if parked++; c.Parked.Skip {
-			skipped++
-		}
+		parked++
 	}
 	if parked > 0 {
 		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))

@@ -35,6 +35,20 @@ func BatchPut(ctx context.Context, attempts int, client *dynamodb.Client, table 
 	for i, item := range items {
 		writes[i] = types.WriteRequest{PutRequest: &types.PutRequest{Item: item}}
 	}
+	return batchWrite(ctx, attempts, client, table, writes)
+}
+
+// BatchDelete deletes the items of these keys, if they exist, as BatchPut puts. No key is
+// named twice.
+func BatchDelete(ctx context.Context, attempts int, client *dynamodb.Client, table string, keys []Item) error {
+	writes := make([]types.WriteRequest, len(keys))
+	for i, key := range keys {
+		writes[i] = types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}}
+	}
+	return batchWrite(ctx, attempts, client, table, writes)
+}
+
+func batchWrite(ctx context.Context, attempts int, client *dynamodb.Client, table string, writes []types.WriteRequest) error {
 	return inBatches(ctx, watch("BatchWriteItem", attempts), MaxBatchWriteItems, writes, func(w *watcher, writes []types.WriteRequest) ([]types.WriteRequest, error) {
 		out, err := send(ctx, w, client.BatchWriteItem, &dynamodb.BatchWriteItemInput{
 			RequestItems: map[string][]types.WriteRequest{table: writes}})

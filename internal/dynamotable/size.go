@@ -1,6 +1,8 @@
 package dynamotable
 
 import (
+	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -34,6 +36,25 @@ func PutUnits(item Item, inTransaction bool) int {
 		units++
 	}
 	return units
+}
+
+// sets takes each attribute that an update sets, and the name of its value.
+var sets = regexp.MustCompile(`(#?\w+) = (:\w+)`)
+
+// Updated returns what an update is known to leave: its key, and the attributes that it
+// sets to values of its own.
+func Updated(key Item, expression string, names map[string]string, values Item) Item {
+	item := maps.Clone(key)
+	for _, set := range sets.FindAllStringSubmatch(expression, -1) {
+		name := set[1]
+		if named, ok := names[name]; ok {
+			name = named
+		}
+		if value := values[set[2]]; value != nil {
+			item[name] = value
+		}
+	}
+	return item
 }
 
 // ReadUnits returns what reading so many bytes with one request costs: a unit for

@@ -98,7 +98,7 @@ func (e *Estimator) count(s projection.Slice) {
 		default:
 			e.sum.InsertUnits += units
 		}
-		if item.Update != nil && size > 1 {
+		if i < len(s.Moves) && item.Update.ExpressionAttributeValues[":row"] != nil {
 			e.own[nameOf(item.Update.Key)] = size
 		}
 	}
@@ -119,16 +119,16 @@ func (e *Estimator) count(s projection.Slice) {
 	e.sum.Rows += rows
 }
 
-// sizeOfWrite is what a write is charged by. What is deleted is taken to be small, and so
-// is a checkpoint, but for the stream's row in it.
+// sizeOfWrite is what a write is charged by. What is deleted is taken to be small.
 func sizeOfWrite(item types.TransactWriteItem) int {
-	switch {
+	switch u := item.Update; {
 	case item.Put != nil:
 		return dynamotable.SizeOf(item.Put.Item)
-	case item.Update != nil && item.Update.ExpressionAttributeValues[":row"] != nil:
-		values := item.Update.ExpressionAttributeValues
-		return dynamotable.SizeOf(item.Update.Key) + dynamotable.SizeOf(dynamotable.Item{attrVersion: values[":to"], attrRev: values[":new"],
-			attrRow: values[":row"], attrMark: dynamotable.B(make([]byte, 8))})
+	case u != nil && u.ExpressionAttributeValues[":to"] != nil: // a checkpoint, which may be marked
+		return dynamotable.SizeOf(dynamotable.Updated(u.Key, *u.UpdateExpression, u.ExpressionAttributeNames, u.ExpressionAttributeValues)) +
+			dynamotable.SizeOf(dynamotable.Item{attrMark: dynamotable.B(make([]byte, 8))})
+	case u != nil:
+		return dynamotable.SizeOf(dynamotable.Updated(u.Key, *u.UpdateExpression, u.ExpressionAttributeNames, u.ExpressionAttributeValues))
 	}
 	return 1
 }

@@ -93,11 +93,10 @@ func (v *Views) Rows(ctx context.Context, g projection.GenerationID, ids []proje
 	}
 	rows := make([]projection.Row, 0, len(items))
 	for _, item := range items {
-		view := asked[nameOf(item)].View
-		if projection.IsPerStream(view) && item[attrRev] == nil {
-			continue // a checkpoint without a row
+		if !isRow(item) {
+			continue
 		}
-		row, err := rowOf(item, view)
+		row, err := rowOf(item, asked[nameOf(item)].View)
 		if err != nil {
 			return nil, err
 		}
@@ -131,9 +130,14 @@ func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projectio
 	}
 	query.ExpressionAttributeValues[":first"], query.ExpressionAttributeValues[":last"] = dynamotable.S(first), dynamotable.S(last)
 	query.ScanIndexForward = aws.Bool(!q.Backward)
-	for item, err := range v.items(ctx, query, func(int, int) int { return q.Limit - len(rows) + min(1, len(end)) }) {
+	dead := 0 // tombstones: where some were, there may be more
+	for item, err := range v.items(ctx, query, func(int, int) int { return q.Limit - len(rows) + min(1, len(end)) + dead }) {
 		if err != nil {
 			return nil, err
+		}
+		if !isRow(item) {
+			dead++
+			continue
 		}
 		row, err := rowOf(item, q.View)
 		if err != nil {

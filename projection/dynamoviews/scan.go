@@ -35,13 +35,24 @@ func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view st
 		query := v.query(rowsKey(g, view, i), "PK = :pk")
 		if projection.IsPerStream(view) {
 			query = v.query(checkpointsKey(g, i), "PK = :pk")
-			query.FilterExpression = aws.String("attribute_exists(rev)")
 		}
-		all[i] = decoded(v.items(ctx, query, pageOf), func(item dynamotable.Item) (projection.Row, error) {
+		all[i] = decoded(rowsAmong(v.items(ctx, query, pageOf)), func(item dynamotable.Item) (projection.Row, error) {
 			return rowOf(item, view)
 		})
 	}
 	return whole(ctx, dynamotable.Merge(func(a, b projection.Row) int { return a.ID.Key.Compare(b.ID.Key) }, all))
+}
+
+// rowsAmong passes over items that are no rows. It does so here and not in the query, which
+// then tells how many items make a page.
+func rowsAmong(items iter.Seq2[dynamotable.Item, error]) iter.Seq2[dynamotable.Item, error] {
+	return func(yield func(dynamotable.Item, error) bool) {
+		for item, err := range items {
+			if (err != nil || isRow(item)) && !yield(item, err) {
+				return
+			}
+		}
+	}
 }
 
 // AllCheckpoints implements [projection.SliceStore], as ScanRows. Those with a park

@@ -23,6 +23,9 @@ import (
 //	SK  S  partition key, U+0000, sort key
 //	rev S  the last event that was folded into it, stream@version
 //	row S  its content, JSON
+//	o BOOL there where a rebuild has put the row: later writes keep it
+//
+// A tombstone is a row without rev and row.
 //
 // A checkpoint:
 //
@@ -34,8 +37,14 @@ import (
 //	pv      N  its version
 //	skip    N  the same, where the record is marked to skip the event
 //	dir     S  parked|projection#generation, beside parked: the index of parked streams
-//	rev, row   the stream's row in the view made by projection.PerStream, if there is one.
-//	           Where the row is deleted, the item stays.
+//	rev, row   the stream's row in the view made by projection.PerStream, if there is one,
+//	and o      as above. Where the row is deleted, the item stays.
+//
+// A part of a manifest:
+//
+//	PK    S  manifest|projection#generation
+//	SK    S  attempt|number of the part, with zeros before it
+//	heads S  JSON
 //
 // The state of a projection, and what its workers tell:
 //
@@ -49,10 +58,12 @@ const (
 	attrSK      = dynamotable.SK
 	attrRev     = "rev"
 	attrRow     = "row"
+	attrOrigin  = "o"
 	attrVersion = "v"
 	attrMark    = "w"
 	attrParked  = "parked"
 	attrDir     = dynamotable.DirectoryKey
+	attrHeads   = "heads"
 	attrState   = "state"
 	attrPut     = "put"
 	attrBeat    = "beat"
@@ -115,6 +126,12 @@ func checkpointKey(g projection.GenerationID, stream string) dynamotable.Item {
 	return dynamotable.Item{attrPK: dynamotable.S(checkpointsKey(g, bucketOf(stream))), attrSK: dynamotable.S(stream)}
 }
 
+func manifestsKey(g projection.GenerationID) string { return "manifest|" + g.String() }
+
+func manifestKey(g projection.GenerationID, attempt string, part int) dynamotable.Item {
+	return dynamotable.Item{attrPK: dynamotable.S(manifestsKey(g)), attrSK: dynamotable.S(fmt.Sprintf("%s|%010d", attempt, part))}
+}
+
 func parkedKey(g projection.GenerationID) string { return "parked|" + g.String() }
 
 func stateKey(name string) dynamotable.Item {
@@ -129,6 +146,18 @@ func rowItem(g projection.GenerationID, row projection.Row) dynamotable.Item {
 	item[attrRow] = dynamotable.S(string(row.Content))
 	return item
 }
+
+// tombstone is what a row with an origin leaves.
+func tombstone(g projection.GenerationID, id projection.RowID) dynamotable.Item {
+	item := rowKey(g, id)
+	item[attrOrigin] = isOrigin
+	return item
+}
+
+var isOrigin = &types.AttributeValueMemberBOOL{Value: true} // never changed
+
+// isRow tells a row from a tombstone, and from a checkpoint without the row of its stream.
+func isRow(item dynamotable.Item) bool { return item[attrRev] != nil }
 
 // rowOf returns an item as a row of a view.
 func rowOf(item dynamotable.Item, view string) (projection.Row, error) {
@@ -145,6 +174,6 @@ func rowOf(item dynamotable.Item, view string) (projection.Row, error) {
 	if err != nil {
 		return projection.Row{}, fmt.Errorf("%w: row %q of view %q: %w", eventstore.ErrCorrupt, partition, view, err)
 	}
-	row.Rev = rev
+	row.Rev, row.Origin = rev, r.Has(attrOrigin)
 	return row, nil
 }

@@ -35,7 +35,7 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := v.send(ctx, items)
+	err := v.send(ctx, len(s.Moves), items)
 	if isChanged(err) {
 		return changed("a slice of %d streams and %d rows of %s: %v", len(s.Moves), len(s.Writes), s.Generation, err)
 	}
@@ -96,8 +96,8 @@ func sizeOfRow(r projection.Row) int {
 
 // send carries out the writes of a slice. A transaction has a token, by which DynamoDB
 // knows a repetition. A checkpoint alone is moved by a plain write, at half the price.
-func (v *Views) send(ctx context.Context, items []types.TransactWriteItem) error {
-	if len(items) == 1 && items[0].Update != nil {
+func (v *Views) send(ctx context.Context, moves int, items []types.TransactWriteItem) error {
+	if len(items) == 1 && moves == 1 {
 		return v.moveAlone(ctx, items[0].Update)
 	}
 	return v.transact(ctx, items...)
@@ -176,43 +176,67 @@ func writeOwn(u *types.Update, w *projection.RowWrite) {
 	switch {
 	case !w.Conditional:
 	case w.Expect == (eventstore.EventID{}):
-		*u.ConditionExpression += " AND attribute_not_exists(rev)"
+		*u.ConditionExpression += " AND " + noRow
 	default:
 		*u.ConditionExpression += " AND " + asRead
 		u.ExpressionAttributeValues[":rev"] = dynamotable.S(w.Expect.String())
 	}
-	u.ExpressionAttributeNames = map[string]string{"#row": attrRow} // a word of DynamoDB's own
-	if w.Delete {
-		*u.UpdateExpression += " REMOVE rev, #row"
+	if isCheck(w) {
 		return
 	}
-	*u.UpdateExpression += ", rev = :new, #row = :row"
-	u.ExpressionAttributeValues[":new"] = dynamotable.S(w.Row.Rev.String())
-	u.ExpressionAttributeValues[":row"] = dynamotable.S(string(w.Row.Content))
+	u.ExpressionAttributeNames = map[string]string{"#row": attrRow} // a word of DynamoDB's own
+	switch {
+	case !w.Delete:
+		*u.UpdateExpression += ", " + setRow
+		u.ExpressionAttributeValues[":new"] = dynamotable.S(w.Row.Rev.String())
+		u.ExpressionAttributeValues[":row"] = dynamotable.S(string(w.Row.Content))
+	case w.Row.Origin:
+		*u.UpdateExpression += ", o = :origin REMOVE rev, #row"
+		u.ExpressionAttributeValues[":origin"] = isOrigin
+	default:
+		*u.UpdateExpression += " REMOVE rev, #row, o"
+	}
 }
 
-// The conditions of a row that was read.
+// isCheck: a deletion on condition that the row is absent does nothing else.
+func isCheck(w *projection.RowWrite) bool {
+	return w.Delete && w.Conditional && w.Expect == (eventstore.EventID{})
+}
+
 const (
+	// The conditions of a row that was read. One that is absent may have a tombstone.
 	asRead = "rev = :rev"
+	noRow  = "attribute_not_exists(rev)"
+	// absent: there is no item, whatever it is.
 	absent = "attribute_not_exists(PK)"
+	// setRow leaves the origin as it is, which a PutItem would not.
+	setRow = "rev = :new, #row = :row"
 )
 
 func (v *Views) write(g projection.GenerationID, w projection.RowWrite) types.TransactWriteItem {
 	var condition *string
-	var values dynamotable.Item
+	values := dynamotable.Item{}
 	switch {
 	case !w.Conditional:
 	case w.Expect == (eventstore.EventID{}):
-		condition = aws.String(absent)
+		condition = aws.String(noRow)
 	default:
-		condition, values = aws.String(asRead), dynamotable.Item{":rev": dynamotable.S(w.Expect.String())}
+		condition, values[":rev"] = aws.String(asRead), dynamotable.S(w.Expect.String())
 	}
 	key := rowKey(g, w.Row.ID)
 	switch {
 	case !w.Delete:
-		return types.TransactWriteItem{Put: &types.Put{TableName: &v.table, Item: rowItem(g, w.Row), ConditionExpression: condition, ExpressionAttributeValues: values}}
-	case condition != nil && *condition == absent:
+		values[":new"], values[":row"] = dynamotable.S(w.Row.Rev.String()), dynamotable.S(string(w.Row.Content))
+		return types.TransactWriteItem{Update: &types.Update{TableName: &v.table, Key: key, UpdateExpression: aws.String("SET " + setRow), ConditionExpression: condition,
+			ExpressionAttributeNames: map[string]string{"#row": attrRow}, ExpressionAttributeValues: values}}
+	case isCheck(&w):
 		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &v.table, Key: key, ConditionExpression: condition}}
+	}
+	if len(values) == 0 {
+		values = nil // DynamoDB takes no empty ones
+	}
+	if w.Row.Origin {
+		return types.TransactWriteItem{Put: &types.Put{TableName: &v.table, Item: tombstone(g, w.Row.ID), ConditionExpression: condition, ExpressionAttributeValues: values}}
 	}
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: &v.table, Key: key, ConditionExpression: condition, ExpressionAttributeValues: values}}
 }

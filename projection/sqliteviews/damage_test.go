@@ -30,6 +30,7 @@ func TestDamageIsNamed(t *testing.T) {
 		{"UPDATE checkpoints SET version = 'x'", []string{"user-ann", "stats#1"}, checkpointErrors},
 		{"UPDATE checkpoints SET stream = 'user'", []string{`"user"`, "stats#1"}, listErrors},
 		{"UPDATE projections SET state = '{'", []string{"state", "stats"}, stateErrors},
+		{"UPDATE manifests SET heads = '{'", []string{"manifest one", "stats#1"}, manifestErrors},
 		{"UPDATE heartbeats SET beat = '{'", []string{"heartbeat", "stats"}, beatErrors},
 	} {
 		t.Run(c.damage, func(t *testing.T) {
@@ -41,6 +42,7 @@ func TestDamageIsNamed(t *testing.T) {
 			_, err := views.PutState(t.Context(), projection.State{Projection: "stats"})
 			require.NoError(t, err)
 			require.NoError(t, views.Beat(t.Context(), projection.Heartbeat{Projection: "stats", Worker: "w"}))
+			require.NoError(t, views.PutManifest(t.Context(), generation, "one", 0, nil))
 			inFile(t, path, func(tx *sqlitefile.Tx) error {
 				n, err := tx.Exec(c.damage)
 				if err == nil && n != 1 {
@@ -120,5 +122,10 @@ func stateErrors(t *testing.T, v *sqliteviews.Views) []error {
 
 func beatErrors(t *testing.T, v *sqliteviews.Views) []error {
 	_, err := v.Heartbeats(t.Context(), generation.Projection)
+	return []error{err}
+}
+
+func manifestErrors(t *testing.T, v *sqliteviews.Views) []error {
+	_, err := v.Manifest(t.Context(), generation, "one", 0)
 	return []error{err}
 }

@@ -41,6 +41,11 @@ func TestReadOnlyViewsShowWhatIsThereAndRefuseEveryWrite(t *testing.T) {
 	require.ErrorIs(t, views.Park(t.Context(), g, stream, 3, &projection.Parked{Version: 4}), sqlitefile.ErrReadOnly)
 	move := []projection.Move{{Stream: stream, From: 3, To: 4}}
 	require.ErrorIs(t, views.Apply(t.Context(), projection.Slice{Generation: g, Moves: move}), sqlitefile.ErrReadOnly)
+	require.ErrorIs(t, views.PutManifest(t.Context(), g, "one", 0, nil), sqlitefile.ErrReadOnly)
+	require.ErrorIs(t, views.Fill(t.Context(), g, projection.Filling{Checkpoints: []projection.Checkpoint{{Stream: stream, Version: 1}}}), sqlitefile.ErrReadOnly)
+	require.ErrorIs(t, views.Clear(t.Context(), g, nil), sqlitefile.ErrReadOnly)
+	_, err = views.Manifest(t.Context(), g, "one", 0)
+	require.ErrorIs(t, err, projection.ErrNotFound)
 	require.NoError(t, writing.Apply(t.Context(), projection.Slice{Generation: g, Moves: move}), "who writes still can")
 }
 

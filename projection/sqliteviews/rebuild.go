@@ -78,15 +78,7 @@ func (v *Views) Fill(ctx context.Context, g projection.GenerationID, f projectio
 	if err := f.Check(); err != nil {
 		return err
 	}
-	views := []string{""}
-	seen := map[string]bool{}
-	for _, row := range f.Rows {
-		if !seen[row.ID.View] {
-			seen[row.ID.View] = true
-			views = append(views, row.ID.View)
-		}
-	}
-	places, err := v.makePlaces(ctx, g, views)
+	places, err := makePlaces(ctx, v, g, f.Rows, func(row projection.Row) string { return row.ID.View })
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 	if err := s.Check(limits); err != nil {
 		return err
 	}
-	places, err := v.makePlaces(ctx, s.Generation, viewsOf(s))
+	places, err := makePlaces(ctx, v, s.Generation, s.Writes, func(w projection.RowWrite) string { return w.Row.ID.View })
 	if err != nil {
 		return err
 	}
@@ -64,18 +64,6 @@ func (v *Views) Apply(ctx context.Context, s projection.Slice) error {
 			return nil
 		})
 	})
-}
-
-func viewsOf(s projection.Slice) []string {
-	views := []string{""}
-	seen := map[string]bool{}
-	for _, w := range s.Writes {
-		if !seen[w.Row.ID.View] {
-			seen[w.Row.ID.View] = true
-			views = append(views, w.Row.ID.View)
-		}
-	}
-	return views
 }
 
 func applyMove(tx *sqlitefile.Tx, place int64, m projection.Move) (err error) {

@@ -151,17 +151,17 @@ func (v *Views) makePlace(ctx context.Context, g projection.GenerationID, view s
 	return v.place(ctx, g, view)
 }
 
-// makePlaces returns the numbers of views of a generation.
-func (v *Views) makePlaces(ctx context.Context, g projection.GenerationID, views []string) (map[string]int64, error) {
-	places := map[string]int64{}
-	for _, view := range views {
-		id, err := v.makePlace(ctx, g, view)
-		if err != nil {
-			return nil, err
+// makePlaces returns the numbers of the places that elements are in, by their views, and of
+// the checkpoints.
+func makePlaces[T any](ctx context.Context, v *Views, g projection.GenerationID, all []T, view func(T) string) (map[string]int64, error) {
+	id, err := v.makePlace(ctx, g, "")
+	places := map[string]int64{"": id}
+	for i := 0; err == nil && i < len(all); i++ {
+		if name := view(all[i]); places[name] == 0 {
+			places[name], err = v.makePlace(ctx, g, name)
 		}
-		places[view] = id
 	}
-	return places, nil
+	return places, err
 }
 
 // State implements [projection.StateStore].

@@ -122,20 +122,22 @@ func transactRead(out *dynamodb.TransactGetItemsOutput) (u Usage) {
 }
 
 // computed returns the units of a write from the sizes of its items: of what it brings,
-// or of what a failed condition has found, whichever is larger. Of what is updated or
-// deleted the size is not known here.
+// or of what a failed condition has found, whichever is larger. Of what is deleted, and of
+// what an update leaves as it was, the size is not known here.
 func computed(input any, err error) (u Usage) {
 	switch in := input.(type) {
 	case *dynamodb.PutItemInput:
-		u.WriteUnits = float64(dynamotable.PutUnits(in.Item, false))
-		if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
-			u.WriteUnits = float64(dynamotable.WriteUnits(max(dynamotable.SizeOf(in.Item), dynamotable.SizeOf(failed.Item))))
-		}
+		u.WriteUnits = computedAlone(in.Item, err)
+	case *dynamodb.UpdateItemInput:
+		u.WriteUnits = computedAlone(dynamotable.Updated(in.Key, aws.ToString(in.UpdateExpression), in.ExpressionAttributeNames, in.ExpressionAttributeValues), err)
 	case *dynamodb.TransactWriteItemsInput:
 		for _, w := range in.TransactItems {
 			var item dynamotable.Item
-			if w.Put != nil {
+			switch {
+			case w.Put != nil:
 				item = w.Put.Item
+			case w.Update != nil:
+				item = dynamotable.Updated(w.Update.Key, aws.ToString(w.Update.UpdateExpression), w.Update.ExpressionAttributeNames, w.Update.ExpressionAttributeValues)
 			}
 			u.WriteUnits += float64(dynamotable.PutUnits(item, true))
 		}
@@ -149,8 +151,15 @@ func computed(input any, err error) (u Usage) {
 				u.WriteUnits += float64(dynamotable.PutUnits(item, false))
 			}
 		}
-	case *dynamodb.UpdateItemInput, *dynamodb.DeleteItemInput:
+	case *dynamodb.DeleteItemInput:
 		u.WriteUnits = 1
 	}
 	return u
+}
+
+func computedAlone(item dynamotable.Item, err error) float64 {
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return float64(dynamotable.WriteUnits(max(dynamotable.SizeOf(item), dynamotable.SizeOf(failed.Item))))
+	}
+	return float64(dynamotable.PutUnits(item, false))
 }
