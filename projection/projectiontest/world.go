@@ -113,7 +113,6 @@ func (w *world) run(ctx context.Context) {
 		w.turn()
 	}
 	w.settle(ctx)
-	if onPlayed != nil { onPlayed(w) }
 }
 
 // begin brings everybody on the stage.
@@ -260,4 +259,3 @@ func (w *world) finishActor(a *actor) {
 		a.run(goOn)
 	}
 }
-var onPlayed func(*world)
