@@ -33,8 +33,8 @@ type Compared struct {
 	OnlyOld int `json:"only_old"`
 	OnlyNew int `json:"only_new"`
 	// Checked rows were folded anew from the events, up to the checkpoints of the new
-	// generation; Wrong ones are not what that came to. Moving ones were written again each
-	// time that they were looked at. Full: all were.
+	// generation; Wrong ones are not what that came to, twice in the same way. Moving ones
+	// differed each time that they were looked at, and in another way. Full: all were.
 	Checked int  `json:"checked"`
 	Wrong   int  `json:"wrong"`
 	Moving  int  `json:"moving,omitempty"`
@@ -88,6 +88,9 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 		o.Samples = 10
 	}
 	s, g, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active && !g.Folding() })
+	if err == nil {
+		err = r.checkCode(g)
+	}
 	if err != nil {
 		return Comparison{}, err
 	}

@@ -3,6 +3,8 @@ package projection
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,120 +12,110 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 )
 
-// check folds rows of the generation anew, up to its checkpoints, and compares. A row that
-// was written meanwhile is folded and compared again.
+// check folds rows of the generation anew, up to its checkpoints, and compares. What differs
+// is looked at again: a row that was written meanwhile was compared with the fold of another
+// moment. Only one that differs twice in the same way is wrong.
 func (c *comparer) check(ctx context.Context) error {
 	share := uint64(allKeys)
 	if !c.opts.Full && c.rows > c.opts.Keys {
 		share = max(1, uint64(float64(allKeys)*float64(c.opts.Keys)/float64(c.rows)))
 	}
-	var doubtful map[RowID]bool
-	for keys := (KeyRange{0, share}); keys.From < keys.To; {
-		done, wrong, err := c.checkRange(ctx, keys, nil)
+	doubtful := map[RowID]difference{}
+	err := c.checkRanges(ctx, KeyRange{0, share}, nil, func(id RowID, folded, stored []byte) {
+		doubtful[id] = differenceOf(folded, stored)
+	})
+	for look := 2; look <= mostLooks && err == nil && len(doubtful) > 0; look++ {
+		before := doubtful
+		doubtful = map[RowID]difference{}
+		only := map[RowID]bool{}
+		for id := range before {
+			only[id] = true
+		}
+		err = c.checkRanges(ctx, KeyRange{0, allKeys}, only, func(id RowID, folded, stored []byte) {
+			if d := differenceOf(folded, stored); d != before[id] {
+				doubtful[id] = d
+				return
+			}
+			c.wrong(id, folded, stored)
+		})
+	}
+	c.result.Moving = len(doubtful)
+	return err
+}
+
+// difference tells a row that differs from its fold from one that differs in another way. It
+// is small, since all rows may be wrong.
+type difference [sha256.Size]byte
+
+func differenceOf(folded, stored []byte) difference {
+	return sha256.Sum256(fmt.Appendf(nil, "%d %s%s", len(folded), folded, stored))
+}
+
+func (c *comparer) wrong(id RowID, folded, stored []byte) {
+	c.result.Wrong++
+	if len(c.result.WrongRows) < c.opts.Samples {
+		c.result.WrongRows = append(c.result.WrongRows, RowDiff{View: strings.TrimPrefix(id.View, perStreamMark), Key: id.Key, Old: folded, New: stored})
+	}
+}
+
+// checkRanges compares the rows of a range, or only some of them, and hands over those that
+// differ. It does so in as many parts as memory asks for.
+func (c *comparer) checkRanges(ctx context.Context, keys KeyRange, only map[RowID]bool, differs func(id RowID, folded, stored []byte)) error {
+	for keys.From < keys.To {
+		done, err := c.checkRange(ctx, keys, only, differs)
 		if err != nil {
 			return err
-		}
-		if doubtful == nil {
-			doubtful = map[RowID]bool{}
-		}
-		for id := range wrong {
-			doubtful[id] = true
 		}
 		keys.From = done.To
-	}
-	for look := 2; len(doubtful) > 0; look++ {
-		_, wrong, err := c.checkRange(ctx, KeyRange{0, allKeys}, doubtful)
-		if err != nil {
-			return err
-		}
-		maps.DeleteFunc(doubtful, func(id RowID, _ bool) bool { _, still := wrong[id]; return !still })
-		if look == mostLooks {
-			c.wrong(wrong)
-			return nil
-		}
-		if !slices.ContainsFunc(slices.Collect(maps.Values(wrong)), func(w wrongRow) bool { return w.moved }) {
-			c.wrong(wrong)
-			return nil
-		}
 	}
 	return nil
 }
 
-// wrongRow is one that is not what a fold says.
-type wrongRow struct {
-	folded, stored []byte
-	moved          bool // it was written behind the checkpoints that the fold is up to
-}
-
-func (c *comparer) wrong(rows map[RowID]wrongRow) {
-	for _, id := range slices.SortedFunc(maps.Keys(rows), RowID.Compare) {
-		w := rows[id]
-		if w.moved {
-			c.result.Moving++
-			continue
-		}
-		c.result.Wrong++
-		if len(c.result.WrongRows) < c.opts.Samples {
-			c.result.WrongRows = append(c.result.WrongRows, RowDiff{View: strings.TrimPrefix(id.View, perStreamMark), Key: id.Key, Old: w.folded, New: w.stored})
-		}
-	}
-}
-
-// checkRange compares the rows of a range, or as much of it as fits into memory, or only some
-// rows.
-func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID]bool) (KeyRange, map[RowID]wrongRow, error) {
+// checkRange is checkRanges for as much of a range as fits into memory.
+func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID]bool, differs func(id RowID, folded, stored []byte)) (KeyRange, error) {
 	at, err := c.checkpoints(ctx)
 	if err != nil {
-		return keys, nil, err
+		return keys, err
 	}
 	c.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: c.generation.Number, Phase: PhaseCompare, StreamsOf: len(at.heads.all), EventsOf: at.heads.events,
 			Share: KeyRange{0, keys.From}.share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units, Behind: p.Behind}
 	})
-	folded := map[RowID]Row{}
+	folded := map[RowID][]byte{}
 	take := func(_ context.Context, f Filling) error {
 		for _, row := range f.Rows {
-			folded[row.ID] = row
+			folded[row.ID] = row.Content
 		}
 		return nil
 	}
 	done, _, err := c.foldRange(ctx, c.id(c.generation), at, keys, only, take)
 	if err != nil {
-		return keys, nil, err
+		return keys, err
 	}
-	wrong := map[RowID]wrongRow{}
-	compare := func(row Row) {
-		expected, exists := folded[row.ID]
+	err = c.stored(ctx, done, only, func(row Row) {
+		expected := folded[row.ID]
 		delete(folded, row.ID)
 		if only == nil {
 			c.result.Checked++
 		}
-		if !exists || !bytes.Equal(expected.Content, row.Content) {
-			i, known := at.heads.index[row.Rev.Stream]
-			moved := !known || row.Rev.Version > at.heads.all[i].Version
-			wrong[row.ID] = wrongRow{folded: expected.Content, stored: row.Content, moved: moved}
+		if !bytes.Equal(expected, row.Content) {
+			differs(row.ID, expected, row.Content)
 		}
+	})
+	if err != nil {
+		return keys, err
 	}
-	if err := c.stored(ctx, done, only, compare); err != nil {
-		return keys, nil, err
+	for _, id := range slices.SortedFunc(maps.Keys(folded), RowID.Compare) {
+		differs(id, folded[id], nil)
 	}
-	for id, row := range folded { // not stored: deleted meanwhile, perhaps
-		wrong[id] = wrongRow{folded: row.Content, moved: c.hasMoved(ctx, at, row)}
-	}
-	return done, wrong, nil
-}
-
-// hasMoved reports whether the checkpoint of a row's last event has moved: who has deleted
-// the row came with it.
-func (c *comparer) hasMoved(ctx context.Context, at *sealed, row Row) bool {
-	now, err := c.views.Checkpoints(ctx, c.id(c.generation), []eventstore.StreamID{row.Rev.Stream})
-	return err == nil && now[0].Version > at.heads.all[at.heads.index[row.Rev.Stream]].Version
+	return done, nil
 }
 
 // stored hands over the stored rows of a range, or some of them.
 func (c *comparer) stored(ctx context.Context, keys KeyRange, only map[RowID]bool, take func(Row)) error {
 	if only != nil {
-		rows, err := c.views.Rows(ctx, c.id(c.generation), slices.Collect(maps.Keys(only)))
+		ids := slices.DeleteFunc(slices.Collect(maps.Keys(only)), func(id RowID) bool { return !keys.holds(id) })
+		rows, err := c.views.Rows(ctx, c.id(c.generation), ids)
 		for _, row := range rows {
 			take(row)
 		}

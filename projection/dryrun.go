@@ -47,8 +47,7 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		return plan, err
 	}
 	plan.Streams, plan.Events = len(h.all), h.events
-	once := r.meter.progress().Units.Read - before
-	plan.Bytes = uint64(once * readBytes)
+	listed := r.meter.progress().Units.Read
 	take := func(_ context.Context, f Filling) error {
 		plan.Rows += len(f.Rows)
 		plan.Checkpoints += len(f.Checkpoints)
@@ -76,7 +75,9 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		manifest += len(head.Stream.String()) + HeadBytes
 	}
 	plan.Units.Write += writeUnits(manifest)
-	// The heads, each pass and the sweep read the log; the sweep reads the checkpoints, too.
-	plan.Units.Read = once*float64(2+plan.Passes) + float64(plan.Checkpoints)*itemOverhead/readBytes
+	folded := r.meter.progress().Units.Read
+	plan.Bytes = uint64((folded - listed) * readBytes / float64(max(1, plan.Passes)))
+	// The sweep lists the heads once more, and reads the checkpoints.
+	plan.Units.Read = folded - before + listed - before + float64(plan.Checkpoints)*itemOverhead/readBytes
 	return plan, nil
 }

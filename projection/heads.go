@@ -126,6 +126,9 @@ func (r *Rebuilder) scanSegment(ctx context.Context, i int, follows func(string)
 // list returns every stream that code follows with its head, all that was stored before the
 // call at least.
 func (r *Rebuilder) list(ctx context.Context, code *Projection) (*heads, error) {
+	if lister, ok := r.source.(eventstore.HeadLister); ok {
+		return r.listed(ctx, lister, code)
+	}
 	h := newHeads()
 	odd := map[int]bool{} // streams whose commits did not come in order
 	err := r.scan(ctx, code.follows, false, func(chunk []*commit) error {
@@ -161,6 +164,21 @@ func (r *Rebuilder) list(ctx context.Context, code *Projection) (*heads, error) 
 	}
 	for _, head := range h.all {
 		h.events += uint64(head.Version)
+	}
+	return h, nil
+}
+
+// listed is list by a store that has the heads ready.
+func (r *Rebuilder) listed(ctx context.Context, lister eventstore.HeadLister, code *Projection) (*heads, error) {
+	h := newHeads()
+	for _, category := range code.categories {
+		for head, err := range lister.Heads(ctx, category) {
+			if err != nil {
+				return nil, err
+			}
+			h.add(Head{Stream: head.Stream, Version: head.Version})
+			r.meter.note(func(p *RebuildProgress) { p.Streams = len(h.all) })
+		}
 	}
 	return h, nil
 }

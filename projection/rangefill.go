@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -50,11 +51,11 @@ func (f *rangeFold) touch(e *envelope, to effect) (mine bool) {
 }
 
 const (
-	// rowOverhead is what a row takes in memory beside its content, about.
-	rowOverhead = 256
-	// foldedSize is what a folded row is taken to be until it is measured, at its fourth
-	// event.
-	foldedSize, firstMeasured = 256, 4
+	// rowOverhead is what a row counts for beside its content.
+	rowOverhead = 100
+	// oneIn is of how many new rows one is measured at once; the others are taken to be like
+	// it until they have had firstMeasured events.
+	oneIn, firstMeasured = 16, 4
 )
 
 // measure keeps count of what the rows take. A folded row is encoded for that at every power
@@ -65,11 +66,12 @@ func (f *rangeFold) measure(w *working) {
 	switch {
 	case w.row == nil:
 		w.size = rowOverhead + len(w.content)
-	case w.folds < firstMeasured:
-		w.size = rowOverhead + foldedSize
-	case w.folds&(w.folds-1) == 0:
+	case w.folds == 1 && len(f.rows)%oneIn != 1:
+		w.size = max(rowOverhead, f.usual)
+	case w.folds&(w.folds-1) == 0 && (w.folds == 1 || w.folds >= firstMeasured):
 		if content, err := encodeRow(w.row); err == nil { // else it fails where it is written
 			w.size = rowOverhead + len(content)
+			f.usual = w.size
 		}
 	}
 	f.size += w.size - before
@@ -94,6 +96,29 @@ func (f *rangeFold) shrink() (shrunk bool) {
 
 // fillAtOnce is how many rows and checkpoints are filled together.
 const fillAtOnce = 1000
+
+// putNext fills while the next rows are encoded; settle waits for it.
+func (f *rangeFold) putNext(ctx context.Context, filling Filling) error {
+	if f.r.opts.Sequential {
+		return f.put(ctx, filling)
+	}
+	if err := f.settle(); err != nil {
+		return err
+	}
+	filled := make(chan error, 1) // holds the one answer
+	f.filled = filled
+	go func() { filled <- f.put(ctx, filling) }()
+	return nil
+}
+
+func (f *rangeFold) settle() error {
+	if f.filled == nil {
+		return nil
+	}
+	err := <-f.filled
+	f.filled = nil
+	return err
+}
 
 // putInserts fills the rows that are only inserted, once there are so many.
 func (f *rangeFold) putInserts(ctx context.Context, least int) error {
@@ -120,7 +145,8 @@ func (f *rangeFold) put(ctx context.Context, filling Filling) error {
 }
 
 // finish fills the checkpoints and the rows of the range, in the order of their keys.
-func (f *rangeFold) finish(ctx context.Context) error {
+func (f *rangeFold) finish(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, f.settle()) }()
 	if err := f.putInserts(ctx, 1); err != nil {
 		return err
 	}
@@ -138,7 +164,7 @@ func (f *rangeFold) finish(ctx context.Context) error {
 		}
 		full := next
 		next = Filling{}
-		return f.put(ctx, full)
+		return f.putNext(ctx, full)
 	}
 	for _, head := range f.heads.all {
 		if !f.keys.holdsStream(head.Stream) {

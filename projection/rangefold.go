@@ -74,9 +74,11 @@ type rangeFold struct {
 	fill  sink
 	only  map[RowID]bool // nil: all rows of the range
 
-	inserts []Row // not filled yet
-	size    int   // of the rows, about
-	touched bool  // by the event that is folded
+	inserts []Row      // not filled yet
+	size    int        // of the rows, about
+	usual   int        // the size of the row that was measured last
+	filled  chan error // the answer to the filling that is on its way, or nil
+	touched bool       // by the event that is folded
 	applied uint64
 }
 

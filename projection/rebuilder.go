@@ -36,8 +36,8 @@ type RebuildOptions struct {
 	// Defaults to 1.
 	Ranges int
 	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
-	// is more is left to another range. Folded rows take some times as much in memory.
-	// Defaults to 128 MB.
+	// is more is left to another range. Rows take about three times as much in memory.
+	// Defaults to 192 MB.
 	Memory int
 	// Rate is how many units a second are used at the most: a unit is 1 KB of one row or
 	// checkpoint written, or 4 KB read. Defaults to 0: as fast as possible.
@@ -68,7 +68,7 @@ func (o RebuildOptions) withDefaults() RebuildOptions {
 		o.Ranges = 1
 	}
 	if o.Memory <= 0 {
-		o.Memory = 128 << 20
+		o.Memory = 192 << 20
 	}
 	if o.Progress == nil {
 		o.Progress = func(RebuildProgress) {}
@@ -212,11 +212,16 @@ func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
 	if g == nil {
 		return s, Generation{}, &NoRebuildError{Projection: r.p.name}
 	}
+	return s, *g, r.checkCode(*g)
+}
+
+// checkCode refuses a generation that other code has built.
+func (r *Rebuilder) checkCode(g Generation) error {
 	if g.Version != r.p.version {
-		return s, *g, fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
+		return fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
 			eventstore.ErrInvalid, g.Number, r.p.name, g.Version, r.p.version)
 	}
-	return s, *g, checkFingerprint(r.p, *g)
+	return checkFingerprint(r.p, g)
 }
 
 // change changes the rebuild of a generation, unless somebody has cancelled or switched it

@@ -35,13 +35,16 @@ func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) 
 	if s.Paused != nil {
 		return 0, &PausedError{Projection: r.p.name, Paused: *s.Paused}
 	}
+	code := r.p.code(g.Version)
+	if code == nil {
+		return 0, &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
+	}
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseCatchUp, Share: 1, Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units}
 		if g.Rebuild != nil {
 			p.EventsOf = g.Rebuild.Manifest.Events // about
 		}
 	})
-	code := r.p.code(g.Version)
 	h, err := r.list(ctx, code)
 	if err != nil {
 		return 0, err

@@ -121,14 +121,12 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 	if s.Paused != nil {
 		found = append(found, "the projection is paused, or was and is not swept yet")
 	}
-	parked, skipped := 0, 0
-	for c, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
+	parked := 0
+	for _, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
 		if err != nil {
 			return nil, err
 		}
-		if parked++; c.Parked.Skip {
-			skipped++
-		}
+		parked++
 	}
 	if parked > 0 {
 		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))
