@@ -25,9 +25,9 @@ func TestTheProjectionsStandAHostileWorld(t *testing.T) {
 	if plaintest.Run(t) {
 		return
 	}
-	for _, p := range []*projection.Projection{ProductStatsV1, PurchaseHistoryV1} {
+	for _, p := range []*projection.Projection{ProductStatsV1, ProductStatsV2, PurchaseHistoryV1} {
 		for name, lossy := range map[string]bool{"a feed that repeats and reorders": false, "a feed that loses": true} {
-			t.Run(p.Name()+", "+name, func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s v%d, %s", p.Name(), p.Version(), name), func(t *testing.T) {
 				t.Parallel()
 				schedules := 300
 				if soak() {

@@ -17,13 +17,13 @@ import (
 // expected is what the oracle says of a file, in the form in which the shop says it.
 type expected struct {
 	*retailtest.Expected
-	stats, history string
+	stats, net, history string
 }
 
 func expect(tb testing.TB, data retailtest.Data) expected {
 	tb.Helper()
 	e := data.Expect(tb)
-	return expected{e, retailtest.Dump(e.ProductStats), retailtest.Dump(e.PurchaseHistory)}
+	return expected{e, retailtest.Dump(e.ProductStats), retailtest.Dump(e.NetStats), retailtest.Dump(e.PurchaseHistory)}
 }
 
 // requireViews holds the dumps against the oracle's, byte for byte.
