@@ -68,6 +68,15 @@ type Scanner interface {
 	ReadAll(ctx context.Context, from Cursor) iter.Seq2[ScannedCommit, error]
 }
 
+// HeadLister lists how far streams have come where that costs less than reading their
+// commits. A store need not have it.
+type HeadLister interface {
+	// Heads returns the last event of every stream of a category that was stored before the
+	// call, or a later one of it, in the byte order of the streams' names. It is strongly
+	// consistent. What can be no category is an [ErrInvalid].
+	Heads(ctx context.Context, category string) iter.Seq2[EventID, error]
+}
+
 // ScannedCommit is a commit and the place behind it.
 type ScannedCommit struct {
 	Commit Commit

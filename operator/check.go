@@ -59,7 +59,8 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 	case IsBuilding:
 		fail("it is still being built")
 	case IsFrozen:
-		fail("no worker carries generation %d", p.Frozen[0])
+		g, _ := p.Active()
+		fail("no worker carries generation %d", g.Number)
 	}
 	if p.Paused != nil {
 		fail("paused since %s", p.Paused.Since.Format(time.RFC3339))

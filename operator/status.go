@@ -23,7 +23,7 @@ const (
 	IsPaused Condition = "paused"
 	// IsParked: some streams wait, because an event of theirs failed.
 	IsParked Condition = "parked"
-	// IsFrozen: a live generation is of a version that no worker carries.
+	// IsFrozen: the generation that is read is of a version that no worker carries.
 	IsFrozen Condition = "frozen"
 	// IsBuilding: no generation can be read yet.
 	IsBuilding Condition = "building"
@@ -71,15 +71,35 @@ type ProjectionStatus struct {
 	// Generations are those that are live.
 	Generations []projection.Generation `json:"generations,omitempty"`
 	// Frozen are live generations that no worker carries.
-	Frozen []uint64 `json:"frozen,omitempty"`
+	Frozen []Frozen `json:"frozen,omitempty"`
+	// Rebuild is how far a rebuild has come that is under way, nil for none.
+	Rebuild *RebuildStatus `json:"rebuild,omitempty"`
 	// LastCheck is when a sweep last ended, and Behind how many streams it found behind.
 	LastCheck time.Time `json:"last_check,omitzero"`
 	Behind    *int      `json:"behind_at_check,omitempty"`
 	// Heard is when a worker last reported that has not ended, LastError what kept it from its work then.
 	Heard     time.Time `json:"heard,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
-	// Workers are the heartbeats that were left in the last 24 hours.
+	// Workers are the heartbeats that workers left in the last 24 hours.
 	Workers []projection.Heartbeat `json:"workers,omitempty"`
+}
+
+// Frozen is a generation that no worker carries.
+type Frozen struct {
+	Generation uint64 `json:"generation"`
+	// Since is when a worker that carries it was last heard of, zero where that is not
+	// known.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// FrozenOf returns what is known of a frozen generation, nil for one that is fed.
+func (s *ProjectionStatus) FrozenOf(number uint64) *Frozen {
+	for i := range s.Frozen {
+		if s.Frozen[i].Generation == number {
+			return &s.Frozen[i]
+		}
+	}
+	return nil
 }
 
 // Active returns the generation that is read, or the one that will be; false where there is
@@ -153,8 +173,12 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	if err != nil {
 		return s, reads, err
 	}
-	s.hear(beats, now)
+	s.hear(ofWorkers(beats), now)
+	s.Rebuild = rebuildOf(state, beats, now)
 	for _, g := range s.Generations {
+		if is, since := frozen(g, beats, now); is {
+			s.Frozen = append(s.Frozen, Frozen{g.Number, since})
+		}
 		reads++
 		for p, err := range o.parkedIn(ctx, k.name, g) {
 			if err != nil {
@@ -181,25 +205,17 @@ func (s *ProjectionStatus) hear(beats []projection.Heartbeat, now time.Time) {
 	}
 	waiting, rate := 0, 0.0
 	heard := speaking(beats, now)
-	for i, b := range heard {
+	for _, b := range heard {
 		waiting += b.Waiting
 		rate += b.Rate
 		s.Oldest = earlier(s.Oldest, b.Oldest)
 		s.LastError = cmp.Or(s.LastError, b.LastError)
-		if i == 0 {
-			s.Frozen = b.Frozen
-		}
-		// Frozen is what none carries.
-		s.Frozen = slices.DeleteFunc(slices.Clone(s.Frozen), func(n uint64) bool { return !slices.Contains(b.Frozen, n) })
 	}
 	if len(heard) > 0 {
 		s.Waiting, s.Rate, s.OldestSeconds = &waiting, &rate, new(0.0)
 		if !s.Oldest.IsZero() {
 			*s.OldestSeconds = max(0, now.Sub(s.Oldest).Seconds())
 		}
-	}
-	if len(s.Frozen) == 0 {
-		s.Frozen = nil
 	}
 }
 
@@ -227,7 +243,7 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return IsPaused
 	case s.Parked > 0:
 		return IsParked
-	case len(s.Frozen) > 0:
+	case s.FrozenOf(g.Number) != nil:
 		return IsFrozen
 	case g.Role == projection.Building && !s.Reaction:
 		return IsBuilding

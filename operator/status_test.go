@@ -87,9 +87,9 @@ func TestAProjectionIsAsItsWorstTrouble(t *testing.T) {
 	requireCondition(operator.IsSilent)
 	s.beat(projection.Heartbeat{Worker: "a"}, 10*time.Second)
 	requireCondition(operator.IsLive)
-	s.beat(projection.Heartbeat{Worker: "b", Frozen: []uint64{3}}, 10*time.Second)
+	s.beat(projection.Heartbeat{Worker: "b", Frozen: []uint64{1}}, 10*time.Second)
 	requireCondition(operator.IsLive) // since worker a carries it
-	s.beat(projection.Heartbeat{Worker: "a", Frozen: []uint64{3}}, 5*time.Second)
+	s.beat(projection.Heartbeat{Worker: "a", Frozen: []uint64{1}}, 5*time.Second)
 	requireCondition(operator.IsFrozen)
 	s.order("2", "tea", 0)
 	s.sweep()

@@ -102,7 +102,7 @@ func (v *View[R]) await(ctx context.Context, views Reader, g readable, opts []Re
 	}
 	deadline := time.Now().Add(r.within)
 	for _, t := range r.tokens {
-		want := eventstore.EventID{Stream: t.stream, Version: t.until(v.projection)}
+		want := eventstore.EventID{Stream: t.stream, Version: t.until(g.code)}
 		if want.Version == 0 {
 			continue
 		}

@@ -36,17 +36,23 @@ type decoders map[*eventstore.Registry]map[string]bool
 func newDecoders(projections []*Projection) decoders {
 	d := decoders{}
 	for _, p := range projections {
-		if d[p.events] == nil {
-			d[p.events] = map[string]bool{}
-		}
-		for name := range p.handlers {
-			d[p.events][name] = true
-		}
-		for name := range p.reactors {
-			d[p.events][name] = true
+		for _, p := range p.codes() {
+			d.add(p)
 		}
 	}
 	return d
+}
+
+func (d decoders) add(p *Projection) {
+	if d[p.events] == nil {
+		d[p.events] = map[string]bool{}
+	}
+	for name := range p.handlers {
+		d[p.events][name] = true
+	}
+	for name := range p.reactors {
+		d[p.events][name] = true
+	}
 }
 
 // decode returns the events of c that are handled by any projection of the

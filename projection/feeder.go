@@ -40,11 +40,14 @@ type feeder struct {
 // knowledge is what a feeder has learned from the state of its projection. It is never
 // changed, but replaced.
 type knowledge struct {
-	// generations are those to feed: live, and of this code's version.
+	// generations are those to feed: live, built so far that they are fed, and of a version
+	// that the program carries.
 	generations []Generation
-	skips       skips
-	paused      *Paused // nil where nobody has paused it
-	learned     time.Time
+	// coming: there is one of such a version that is not to be fed yet.
+	coming  bool
+	skips   skips
+	paused  *Paused // nil where nobody has paused it
+	learned time.Time
 }
 
 // mostStale is how old knowledge may be where something is fed.
@@ -74,7 +77,7 @@ func allUndone(concerned map[int]error, err error) outcome {
 func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 	concerned := map[int]error{}
 	for i, d := range deliveries {
-		if f.projection.follows(d.stream.Category()) {
+		if f.projection.concerns(d.stream.Category()) {
 			concerned[i] = nil
 		}
 	}
@@ -132,7 +135,7 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 				continue
 			}
 			fed[g.Number] = true
-			undone, parked, err := f.feedGeneration(ctx, g, tasksOf(deliveries, concerned))
+			undone, parked, err := f.feedGeneration(ctx, g, f.tasksOf(g, deliveries, concerned))
 			o.parked += parked
 			for _, t := range undone {
 				o.undone[t.index] = append(o.undone[t.index], t.reason(err))
@@ -181,10 +184,12 @@ func (t *task) reason(err error) reason {
 	return reason{err, t.damaged}
 }
 
-func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
+// tasksOf returns those that concern the code of a generation.
+func (f *feeder) tasksOf(g Generation, deliveries []*delivery, concerned map[int]error) []*task {
 	var tasks []*task
+	code := f.projection.code(g.Version)
 	for i, d := range deliveries {
-		if _, ok := concerned[i]; ok {
+		if _, ok := concerned[i]; ok && code.follows(d.stream.Category()) {
 			tasks = append(tasks, &task{delivery: d, index: i})
 		}
 	}
@@ -196,7 +201,7 @@ func tasksOf(deliveries []*delivery, concerned map[int]error) []*task {
 // not be read, too many rounds without progress; and how many streams it parked. An
 // error keeps all of them back.
 func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task) (undone []*task, parked int, err error) {
-	r := round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, entry: g, skips: f.known.skips}
+	r := f.round(g, f.known.skips)
 	stalls := 0
 	for len(tasks) > 0 {
 		progress, err := r.run(ctx, &tasks, &undone)
@@ -217,6 +222,11 @@ func (f *feeder) feedGeneration(ctx context.Context, g Generation, tasks []*task
 		}
 	}
 	return undone, r.parked, nil
+}
+
+// round returns the rounds of a generation whose code the program carries.
+func (f *feeder) round(g Generation, skips skips) *round {
+	return &round{feeder: f, generation: GenerationID{f.projection.name, g.Number}, projection: f.projection.code(g.Version), entry: g, skips: skips}
 }
 
 func pause(ctx context.Context, stalls int) error {

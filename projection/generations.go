@@ -55,6 +55,7 @@ func (f *feeder) begin(ctx context.Context, s State) error {
 	s.Projection, s.Counter = f.projection.name, 1
 	s.Generations = []Generation{{
 		Number: 1, Version: f.projection.version, Fingerprint: f.projection.Fingerprint(), Role: role, Since: time.Now().UTC(),
+		Views: f.projection.Views(),
 	}}
 	_, err := f.views.PutState(ctx, s)
 	return err
@@ -72,10 +73,13 @@ func (f *feeder) learn(s State) {
 	known := knowledge{skips: make(skips, len(s.Skips)), paused: s.Paused, learned: time.Now()}
 	var frozen []uint64
 	for _, g := range s.live() {
-		if g.Version == f.projection.version {
-			known.generations = append(known.generations, g)
-		} else {
+		switch {
+		case f.projection.code(g.Version) == nil:
 			frozen = append(frozen, g.Number)
+		case !g.Folding():
+			known.generations = append(known.generations, g)
+		default:
+			known.coming = true
 		}
 	}
 	for _, id := range s.Skips {
@@ -137,14 +141,14 @@ func (f *feeder) live(ctx context.Context) (knowledge, error) {
 func (f *feeder) checkKnown(ctx context.Context, s State) error {
 	p := f.projection
 	for _, g := range f.known.generations {
-		if err := checkFingerprint(p, g); err != nil {
+		if err := checkFingerprint(p.code(g.Version), g); err != nil {
 			return err
 		}
 		if err := checkStarted(ctx, f.views, p, g); err != nil {
 			return err
 		}
 	}
-	if len(f.known.generations) == 0 {
+	if len(f.known.generations) == 0 && !f.known.coming {
 		return notBuilt(p, s)
 	}
 	return nil
@@ -156,7 +160,7 @@ func checkFingerprint(p *Projection, g Generation) error {
 	if g.Fingerprint == p.fingerprint {
 		return nil
 	}
-	return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; until a rebuild exists, give it another name, under which its views are made anew from all events",
+	return fmt.Errorf("projection %q version %d: %w: generation %d was built with other categories, event types or views; give the changed code another version and rebuild it",
 		p.name, p.version, ErrFingerprint, g.Number)
 }
 
@@ -172,7 +176,7 @@ func (f *feeder) built(ctx context.Context, began []Generation, resumed time.Tim
 		return nil // it was paused meanwhile, and so passed over
 	}
 	live := s.live()
-	if len(live) != 1 || live[0].Role != Building || len(began) != 1 || began[0].Number != live[0].Number {
+	if len(live) != 1 || live[0].Role != Building || live[0].Rebuild != nil || len(began) != 1 || began[0].Number != live[0].Number {
 		return nil
 	}
 	i := slices.IndexFunc(s.Generations, func(g Generation) bool { return g.Number == live[0].Number })
@@ -194,14 +198,18 @@ func notBuilt(p *Projection, s State) error {
 	default:
 		e.Reason = "it has no active generation of this version"
 		for _, g := range s.Generations {
-			if g.Version == p.version && g.Role == Building {
+			switch {
+			case g.Version == p.version && g.Role == Building && g.Rebuild != nil:
+				e.Reason = fmt.Sprintf("its generation %d is being built by a rebuild", g.Number)
+				e.hint = "let the rebuild run to its end, and switch to it"
+				return e
+			case g.Version == p.version && g.Role == Building:
 				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
 				e.hint = "let a worker run until its first sweep has ended; in Lambda, invoke the sweeper until it is done"
 				return e
-			}
-			if g.Role == Active {
+			case g.Role == Active:
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
-				e.hint = fmt.Sprintf("run the program with version %d; until a rebuild exists, give the projection another name, under which its views are made anew from all events", g.Version)
+				e.hint = fmt.Sprintf("rebuild it: until the switch a program that carries version %d, by projection.Replaces, feeds and shows the old one", g.Version)
 			}
 		}
 	}

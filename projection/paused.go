@@ -42,6 +42,9 @@ func Pause(ctx context.Context, views StateStore, projection string, p Paused) e
 			return false
 		}
 		s.Paused = &Paused{Since: time.Now().UTC(), By: p.By, Reason: p.Reason}
+		if g := s.Rebuilding(); g != nil {
+			g.Rebuild.Swept = time.Time{} // what is dropped now needs another sweep
+		}
 		return true
 	})
 }
@@ -61,21 +64,13 @@ func Resume(ctx context.Context, views StateStore, projection string) error {
 }
 
 func changePaused(ctx context.Context, views StateStore, projection string, change func(*State) bool) error {
-	for {
-		s, err := views.State(ctx, projection)
-		if err != nil {
-			return err
+	_, err := changeState(ctx, views, projection, func(s *State) error {
+		if !change(s) {
+			return errAsIs
 		}
-		if s.Revision == 0 {
-			return &NotBuiltError{Projection: projection, Reason: "it has never been built"}
-		}
-		if !change(&s) {
-			return nil
-		}
-		if _, err = views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
-			return err
-		}
-	}
+		return nil
+	})
+	return err
 }
 
 // ErrPaused: a projection is paused; see [PausedError].

@@ -29,6 +29,8 @@ type Projection struct {
 	reactAny reactor
 	// fingerprint is that of the declaration.
 	fingerprint string
+	// replaces is the older version that it carries, nil for none.
+	replaces *Projection
 }
 
 // Part is an argument of [New]: made by [Follow], [Fold], [PerStream], [Rows] and [Inserts].

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -26,21 +25,21 @@ const MaxPage = 1000
 // of the row.
 func (v *View[R]) Get(ctx context.Context, views Reader, key Key, opts ...ReadOption) (R, error) {
 	var row R
-	g, err := v.active(ctx, views)
+	g, err := v.current(ctx, views)
 	if err == nil {
-		err = v.await(ctx, views, g, opts) // the row is read afterwards, and strongly
+		err = v.await(ctx, views, g.readable, opts) // the row is read afterwards, and strongly
 	}
 	if err != nil {
 		return row, err
 	}
-	rows, err := views.Rows(ctx, g.GenerationID, []RowID{{View: v.stored, Key: key}})
+	rows, err := views.Rows(ctx, g.GenerationID, []RowID{{View: g.as.stored, Key: key}})
 	if err != nil {
 		return row, err
 	}
 	if len(rows) == 0 {
 		return row, fmt.Errorf("%w: %q in view %q", ErrNotFound, key.Partition, v.name)
 	}
-	return v.decode(rows[0])
+	return g.as.decode(rows[0])
 }
 
 // PageOptions says which rows of a partition to return.
@@ -72,13 +71,13 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 	}
 	g, after, err := v.place(ctx, views, partition, opts)
 	if err == nil {
-		err = v.await(ctx, views, g, more)
+		err = v.await(ctx, views, g.readable, more)
 	}
 	if err != nil {
 		return Page[R]{}, err
 	}
 	// One row more tells whether there is a next page.
-	rows, err := views.Page(ctx, g.GenerationID, PageQuery{View: v.stored, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
+	rows, err := views.Page(ctx, g.GenerationID, PageQuery{View: g.as.stored, Partition: partition, After: after, Backward: opts.Backward, Limit: opts.Limit + 1})
 	if err != nil {
 		return Page[R]{}, err
 	}
@@ -89,7 +88,7 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 			After: rows[len(rows)-1].ID.Key.Sort}.encode()
 	}
 	for _, row := range rows {
-		r, err := v.decode(row)
+		r, err := g.as.decode(row)
 		if err != nil {
 			return Page[R]{}, err
 		}
@@ -102,17 +101,17 @@ func (v *View[R]) Page(ctx context.Context, views Reader, partition string, opts
 func (v *View[R]) All(ctx context.Context, views Reader) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		var none R
-		g, err := v.active(ctx, views)
+		g, err := v.current(ctx, views)
 		if err != nil {
 			yield(none, err)
 			return
 		}
-		for row, err := range views.ScanRows(ctx, g.GenerationID, v.stored) {
+		for row, err := range views.ScanRows(ctx, g.GenerationID, g.as.stored) {
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			r, err := v.decode(row)
+			r, err := g.as.decode(row)
 			if !yield(r, err) || err != nil {
 				return
 			}
@@ -128,58 +127,67 @@ func (v *View[R]) decode(row Row) (R, error) {
 	return r, nil
 }
 
-// readable is a generation that can be read.
+// readable is a generation that can be read, and the code that feeds it.
 type readable struct {
 	GenerationID
+	code   *Projection
 	paused *Paused
 }
 
-// active returns the generation that readers use.
-func (v *View[R]) active(ctx context.Context, views Reader) (readable, error) {
-	g, _, err := v.generations(ctx, views)
-	return g, err
+// source is where a read of a view gets its rows, and how.
+type source[R any] struct {
+	readable
+	as shape[R]
 }
 
-func (v *View[R]) generations(ctx context.Context, views Reader) (active readable, s State, err error) {
+// current returns what readers use now.
+func (v *View[R]) current(ctx context.Context, views Reader) (source[R], error) {
+	s, err := v.state(ctx, views)
+	if err != nil {
+		return source[R]{}, err
+	}
+	g, as, found := v.readableOf(s)
+	if !found {
+		return source[R]{}, notBuilt(v.projection, s)
+	}
+	return v.sourceOf(s, g, as)
+}
+
+func (v *View[R]) state(ctx context.Context, views Reader) (State, error) {
 	if v.projection == nil {
-		return active, s, fmt.Errorf("%w: view %q belongs to no projection", eventstore.ErrInvalid, v.name)
+		return State{}, fmt.Errorf("%w: view %q belongs to no projection", eventstore.ErrInvalid, v.name)
 	}
-	if s, err = views.State(ctx, v.projection.name); err != nil {
-		return active, s, err
-	}
-	for _, g := range s.Generations {
-		if g.Role == Active && g.Version == v.projection.version {
-			if err := checkFingerprint(v.projection, g); err != nil {
-				return active, s, err
-			}
-			return readable{GenerationID{v.projection.name, g.Number}, s.Paused}, s, nil
-		}
-	}
-	return active, s, notBuilt(v.projection, s)
+	return views.State(ctx, v.projection.name)
+}
+
+func (v *View[R]) sourceOf(s State, g Generation, as shape[R]) (source[R], error) {
+	return source[R]{readable{GenerationID{v.projection.name, g.Number}, as.projection, s.Paused}, as}, checkFingerprint(as.projection, g)
 }
 
 // place returns where a page begins.
-func (v *View[R]) place(ctx context.Context, views Reader, partition string, opts PageOptions) (readable, *string, error) {
-	active, s, err := v.generations(ctx, views)
+func (v *View[R]) place(ctx context.Context, views Reader, partition string, opts PageOptions) (source[R], *string, error) {
 	if opts.After == "" {
-		return active, nil, err
+		from, err := v.current(ctx, views)
+		return from, nil, err
 	}
-	if err != nil && !errors.Is(err, ErrNotBuilt) {
-		return active, nil, err
+	s, err := v.state(ctx, views)
+	if err != nil {
+		return source[R]{}, nil, err
 	}
 	c, err := parsePageCursor(opts.After)
 	if err != nil {
-		return active, nil, err
+		return source[R]{}, nil, err
 	}
 	if c.View != v.name || c.Partition != partition || c.Backward != opts.Backward {
-		return active, nil, fmt.Errorf("%w: it belongs to another query", ErrCursor)
+		return source[R]{}, nil, fmt.Errorf("%w: it belongs to another query", ErrCursor)
 	}
 	for _, g := range s.Generations {
-		if g.Number == c.Generation && g.Role != Retired && g.Role != Building && g.Version == v.projection.version {
-			return readable{GenerationID{v.projection.name, g.Number}, s.Paused}, &c.After, nil
+		if as, known := v.shapeOf(g.Version); known && g.Number == c.Generation && g.Role != Retired && g.Role != Building {
+			from, err := v.sourceOf(s, g, as)
+			return from, &c.After, err
 		}
 	}
-	return active, nil, fmt.Errorf("%w: its generation %d of %q is gone; start again from the first page", ErrCursor, c.Generation, v.projection.name)
+	return source[R]{}, nil, fmt.Errorf("%w: its generation %d of %q is gone; start again from the first page", ErrCursor, c.Generation, v.projection.name)
 }
 
 // pageCursor is what a cursor holds.

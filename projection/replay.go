@@ -58,12 +58,16 @@ type replay struct {
 	p        *Projection
 	decoders decoders
 	rows     map[RowID]*working
-	skips    map[eventstore.EventID]bool
+	skips    skips
 	observe  bool // else changes have no rows
+	// take, where it is set, says which effects are carried out; changed is told of their
+	// rows.
+	take    func(*envelope, effect) bool
+	changed func(*working)
 }
 
 func newReplay(p *Projection, observe bool, opts []ReplayOption) *replay {
-	r := &replay{p: p, decoders: newDecoders([]*Projection{p}), rows: map[RowID]*working{}, skips: map[eventstore.EventID]bool{}, observe: observe}
+	r := &replay{p: p, decoders: newDecoders([]*Projection{p}), rows: map[RowID]*working{}, skips: skips{}, observe: observe}
 	for _, o := range opts {
 		o.apply(r)
 	}
@@ -116,17 +120,25 @@ func (r *replay) event(c *commit, i int, event decoded) (Change, error) {
 	return change, nil
 }
 
-func (r *replay) effect(change *Change, e *envelope, f effect) error {
+func (r *replay) effect(change *Change, e *envelope, f effect) (err error) {
+	if r.take != nil && !r.take(e, f) {
+		return nil
+	}
 	w := r.rows[f.id]
 	if w == nil {
-		w = &working{id: f.id}
+		w = &working{id: f.id, last: &step{}}
 		r.rows[f.id] = w
 	}
-	w.last = &step{event: e}
-	if !r.observe {
-		return w.change(e, f)
+	w.last.event = e
+	if r.observe {
+		err = change.add(w, e, f)
+	} else {
+		err = w.change(e, f)
 	}
-	return change.add(w, e, f)
+	if r.changed != nil {
+		r.changed(w)
+	}
+	return err
 }
 
 // add carries out an effect and notes what it did.

@@ -16,6 +16,8 @@ const mostEvents = 8192
 type round struct {
 	*feeder
 	generation GenerationID
+	// projection is the code of the generation's version.
+	projection *Projection
 	// entry is that of the generation in the projection's state.
 	entry Generation
 	// skips are the events that it passes over.

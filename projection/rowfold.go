@@ -11,6 +11,8 @@ type stored struct {
 	rev     eventstore.EventID
 	content []byte
 	exists  bool
+	// origin is Row.Origin, or true where that is not known.
+	origin bool
 }
 
 // working is a row while a slice is folded.
@@ -23,6 +25,9 @@ type working struct {
 	content []byte
 	exists  bool
 	last    *step
+	// size and folds are for who has to know how much memory the rows take.
+	size  int
+	folds uint
 }
 
 // fold runs the views' code over the steps, on copies. If an event fails it is that
@@ -42,6 +47,7 @@ func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err erro
 				order = append(order, w)
 			}
 			w.last = s
+			w.read = w.read || a.removes(e)
 			var err error
 			if a.observe {
 				err = s.change.add(w, s.event, e)
@@ -123,7 +129,7 @@ func (w *working) write() (RowWrite, error) {
 		return RowWrite{}, err
 	}
 	return RowWrite{
-		Row:         Row{ID: w.id, Rev: w.last.event.id, Content: content},
+		Row:         Row{ID: w.id, Rev: w.last.event.id, Content: content, Origin: w.base.origin},
 		Delete:      !w.exists,
 		Insert:      w.insert,
 		Conditional: w.read,

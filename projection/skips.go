@@ -264,3 +264,11 @@ func (f *feeder) unskip(ctx context.Context, id eventstore.EventID) error {
 		}
 	}
 }
+
+func skipsOf(events []eventstore.EventID) skips {
+	all := make(skips, len(events))
+	for _, id := range events {
+		all[id] = true
+	}
+	return all
+}

@@ -58,7 +58,7 @@ func (a *applier) prefetch(ctx context.Context, steps []*step) error {
 	wanted := map[RowID]bool{}
 	for _, s := range steps {
 		for _, e := range s.effects {
-			if (a.observe || e.folder != nil && (!e.fresh || a.conflicts > 0)) && !wanted[e.id] {
+			if a.mustRead(e) && !wanted[e.id] {
 				wanted[e.id] = true
 				ids = append(ids, e.id)
 			}
@@ -69,9 +69,19 @@ func (a *applier) prefetch(ctx context.Context, steps []*step) error {
 	}
 	rows, err := a.views.Rows(ctx, a.generation, ids)
 	for _, row := range rows {
-		a.rows[row.ID] = stored{rev: row.Rev, content: row.Content, exists: true}
+		a.rows[row.ID] = stored{rev: row.Rev, content: row.Content, exists: true, origin: row.Origin}
 	}
 	return err
+}
+
+// mustRead: who deletes a row that a rebuild has put has to say so.
+func (a *applier) mustRead(e effect) bool {
+	return a.observe || a.removes(e) || e.folder != nil && (!e.fresh || a.conflicts > 0)
+}
+
+// removes: the row is deleted in a generation that a rebuild has filled.
+func (a *applier) removes(e effect) bool {
+	return a.entry.Rebuild != nil && e.folder == nil && e.content == nil
 }
 
 // cut returns how many steps fit into one slice, at least one.
@@ -159,9 +169,11 @@ func (a *applier) put(ctx context.Context, steps []*step, writes []RowWrite) err
 		w.applied = slice.Moves[i].To
 	}
 	for _, w := range writes {
-		now := stored{rev: w.Row.Rev, content: w.Row.Content, exists: true}
+		// A row that was absent may have left a tombstone, whose origin nobody has read.
+		origin := w.Row.Origin || a.entry.Rebuild != nil && !a.rows[w.Row.ID].exists
+		now := stored{rev: w.Row.Rev, content: w.Row.Content, exists: true, origin: origin}
 		if w.Delete {
-			now = stored{} // a row that is absent has no revision
+			now = stored{origin: origin} // a row that is absent has no revision
 		}
 		a.rows[w.Row.ID] = now
 	}

@@ -64,6 +64,26 @@ type State struct {
 	Paused *Paused `json:"paused,omitempty"`
 }
 
+// Find returns a generation by its number, or nil.
+func (s State) Find(number uint64) *Generation {
+	for i := range s.Generations {
+		if s.Generations[i].Number == number {
+			return &s.Generations[i]
+		}
+	}
+	return nil
+}
+
+// With returns the newest generation in a role, or nil.
+func (s State) With(role Role) *Generation {
+	for i := len(s.Generations) - 1; i >= 0; i-- {
+		if s.Generations[i].Role == role {
+			return &s.Generations[i]
+		}
+	}
+	return nil
+}
+
 // live returns the generations that are not retired.
 func (s State) live() []Generation {
 	return slices.DeleteFunc(slices.Clone(s.Generations), func(g Generation) bool { return g.Role == Retired })
@@ -88,7 +108,17 @@ type Generation struct {
 	Start  time.Time            `json:"start,omitzero"`
 	Starts map[string]time.Time `json:"starts,omitempty"`
 	Fed    bool                 `json:"fed,omitempty"`
+	// Views are the names by which the view store knows its views.
+	Views []string `json:"views,omitempty"`
+	// Rebuild is how far the rebuild has come that makes it, or has made it; nil where
+	// workers build it from its first event on.
+	Rebuild *Rebuild `json:"rebuild,omitempty"`
+	// Cleared is how often its items were removed since it is retired, Since when.
+	Cleared int `json:"cleared,omitempty"`
 }
+
+// Folding reports whether a rebuild folds the generation: workers leave it alone.
+func (g Generation) Folding() bool { return g.Rebuild != nil && g.Rebuild.Phase != PhaseCatchUp }
 
 // HeartbeatsKept is how long the heartbeat of a worker is kept that leaves no more.
 const HeartbeatsKept = 24 * time.Hour
@@ -117,4 +147,7 @@ type Heartbeat struct {
 	// how many streams it found behind, in any of the projections that the worker feeds.
 	LastSweep   time.Time `json:"last_sweep,omitzero"`
 	SweepBehind int       `json:"sweep_behind"`
+	// Rebuild is how far a coordinator has come, whose heartbeat it then is: it feeds
+	// nothing.
+	Rebuild *RebuildProgress `json:"rebuild,omitempty"`
 }

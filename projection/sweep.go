@@ -101,7 +101,7 @@ func (s *sweeper) end(ctx context.Context) error {
 				f.beat(ctx, SweepWorker, true)
 			}
 			resumed := next.Resumed[f.projection.name]
-			err = errors.Join(err, f.built(ctx, swept, resumed), f.endPause(ctx, resumed))
+			err = errors.Join(err, f.built(ctx, swept, resumed), f.endPause(ctx, resumed), f.clearRetired(ctx))
 		}
 	}
 	if err == nil {

@@ -80,7 +80,9 @@ func (r *sweepReader) categories() []string {
 	var categories []string
 	for _, f := range r.engine.feeders {
 		if !r.known[f].paused.stops() {
-			categories = append(categories, f.projection.categories...)
+			for _, code := range f.projection.codes() {
+				categories = append(categories, code.categories...)
+			}
 		}
 	}
 	slices.Sort(categories)
@@ -133,17 +135,21 @@ func (r *sweepReader) places(ctx context.Context, category string, streams []eve
 		places[i].waiting = true
 	}
 	for _, f := range r.engine.feeders {
-		if !f.projection.follows(category) || r.known[f].paused.stops() {
+		if r.known[f].paused.stops() {
 			continue
 		}
 		for _, g := range r.known[f].generations {
+			code := f.projection.code(g.Version)
+			if !code.follows(category) {
+				continue
+			}
 			id := GenerationID{f.projection.name, g.Number}
 			checkpoints, err := r.engine.views.Checkpoints(ctx, id, streams)
 			if err != nil {
 				return nil, err
 			}
 			for i, c := range checkpoints {
-				if !places[i].add(id, c, c.Waits() && !canRetry(c, f.projection, r.known[f].skips)) {
+				if !places[i].add(id, c, c.Waits() && !canRetry(c, code, r.known[f].skips)) {
 					r.next.parked++
 				}
 			}

@@ -72,7 +72,7 @@ func (e *Engine) Try(ctx context.Context, projection string, stream eventstore.S
 	}
 	var trials []Trial
 	for _, g := range live.generations {
-		r := &round{feeder: f, generation: GenerationID{projection, g.Number}, entry: g, skips: live.skips}
+		r := f.round(g, live.skips)
 		found, err := f.views.Checkpoints(ctx, r.generation, []eventstore.StreamID{stream})
 		if err != nil {
 			return nil, err

@@ -38,6 +38,7 @@ type View[R any] struct {
 	stored     string // the name by which view stores know it
 	kind       ViewKind
 	projection *Projection // nil until New
+	older      []shape[R]  // how it is read from generations of older versions
 	handlers   map[reflect.Type]handler
 	doubled    []string
 }

@@ -61,6 +61,54 @@ func (s *Store) namePage(ctx context.Context, after, before string) (page []even
 	return page, s.file.Wrap(ctx, op, rows.Err())
 }
 
+// Heads implements [eventstore.HeadLister].
+func (s *Store) Heads(ctx context.Context, category string) iter.Seq2[eventstore.EventID, error] {
+	return func(yield func(eventstore.EventID, error) bool) {
+		if err := eventstore.CheckCategory(category); err != nil {
+			yield(eventstore.EventID{}, err)
+			return
+		}
+		for after := category + "-"; ; {
+			page, err := s.headPage(ctx, after, category+".")
+			for _, head := range page {
+				if !yield(head, nil) {
+					return
+				}
+				after = head.Stream.String()
+			}
+			if err != nil {
+				yield(eventstore.EventID{}, err)
+				return
+			}
+			if len(page) < pageStreams {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) headPage(ctx context.Context, after, before string) (page []eventstore.EventID, err error) {
+	const op = "list the heads of"
+	rows, err := s.file.Query(ctx, op, selectHeads, after, before, pageStreams)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var version int64
+		if err := rows.Scan(&name, &version); err != nil {
+			return page, s.file.Wrap(ctx, op, err)
+		}
+		stream, err := parseStored(name)
+		if err != nil {
+			return page, err
+		}
+		page = append(page, eventstore.EventID{Stream: stream, Version: eventstore.Version(version)})
+	}
+	return page, s.file.Wrap(ctx, op, rows.Err())
+}
+
 // parseStored reads a stream's name from a row, where only a valid one can be.
 func parseStored(name string) (eventstore.StreamID, error) {
 	stream, err := eventstore.ParseStreamID(name)

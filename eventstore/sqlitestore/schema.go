@@ -83,6 +83,10 @@ const (
 	insertClaim = `INSERT INTO claims(scope, key, stream, version) VALUES (?, ?, ?, ?)`
 	deleteClaim = `DELETE FROM claims WHERE scope = ? AND key = ?`
 
+	// selectHeads finds the last commits in the index.
+	selectHeads = `SELECT c.stream, c.version + c.count - 1 FROM commits c JOIN
+		(SELECT stream, max(version) AS version FROM commits WHERE stream > ? AND stream < ? GROUP BY stream ORDER BY stream LIMIT ?) l
+		ON c.stream = l.stream AND c.version = l.version ORDER BY c.stream`
 	// selectStreams jumps from stream to stream in the index, past their commits.
 	selectStreams = `WITH RECURSIVE names(name) AS (
 			SELECT (SELECT min(stream) FROM commits WHERE stream > ?1 AND stream < ?2)

@@ -83,6 +83,32 @@ var scannerClauses = []clause{
 			assert.ElementsMatch(t, revisionsOf(whole[k+1:]), revisionsOf(t.scanned(s.Cursor)))
 		}
 	}},
+	{"the heads of a category, where the store lists them, are those of its commits", func(t *fixture) {
+		lister, ok := t.Scanner.(eventstore.HeadLister)
+		if !ok {
+			return
+		}
+		t.manyStreams(1300)
+		heads := map[eventstore.StreamID]eventstore.Version{}
+		for _, s := range t.scanned(eventstore.Cursor{}) {
+			heads[s.Commit.Stream] = max(heads[s.Commit.Stream], s.Commit.Last())
+		}
+		var before eventstore.EventID
+		for head, err := range lister.Heads(t.Context(), t.category) {
+			require.NoError(t, err)
+			assert.Negative(t, before.Compare(head))
+			assert.Equal(t, heads[head.Stream], head.Version)
+			delete(heads, head.Stream)
+			before = head
+		}
+		assert.Empty(t, heads)
+		for _, err := range lister.Heads(t.Context(), "not-one") {
+			assert.ErrorIs(t, err, eventstore.ErrInvalid)
+		}
+		for _, err := range lister.Heads(t.ended(), t.category) {
+			assert.ErrorIs(t, err, errCause)
+		}
+	}},
 	{"a scan may be abandoned, and stops no append", func(t *fixture) {
 		t.manyStreams(40)
 		seen := 0

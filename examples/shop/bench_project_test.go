@@ -60,27 +60,12 @@ func sweepYear(b *testing.B, path string) (usage benchtest.Usage, transactions i
 	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(nil), viewConsumers()...)
 	require.NoError(b, err)
 	require.NoError(b, engine.Prepare(b.Context()))
-	end, ended := make(chan struct{}), make(chan struct{})
-	changed := file.Changed()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-changed:
-				changed = file.Changed()
-				transactions++
-			case <-end:
-				return
-			}
-		}
-	}()
+	counted := countTransactions(file)
 	usage = benchtest.Measure(func() {
 		_, err := engine.Sweep(b.Context(), nil)
 		require.NoError(b, err)
 	})
-	close(end)
-	<-ended
-	return usage, transactions
+	return usage, counted()
 }
 
 // requireSameRows compares what a query finds in two files.

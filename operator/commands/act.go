@@ -20,8 +20,14 @@ type planned struct {
 	Target string `json:"target,omitempty"`
 	// Plan says what would be done, a line each.
 	Plan []string `json:"plan"`
+	// Details say it in figures, where there are any.
+	Details any `json:"details,omitempty"`
 	// Nothing says why there is nothing to do.
 	Nothing string `json:"nothing,omitempty"`
+	// confirm is what has to be named where that confirms it.
+	confirm string
+	// refused is why it can not be done, which the plan says, too; nil where it can.
+	refused error
 	// do does it and returns the answer.
 	do func(ctx context.Context, by operator.By) (done, error)
 }
@@ -46,8 +52,9 @@ type confirmation string
 
 // The flags that confirm. What can not be put right is confirmed by its name.
 const (
-	byYes  confirmation = "--yes"
-	byName confirmation = "--confirm"
+	byYes   confirmation = "--yes"
+	byName  confirmation = "--confirm"
+	byEvent confirmation = "--confirm EVENT"
 )
 
 // acting are the flags of a command that acts.
@@ -73,11 +80,17 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 			}
 			switch {
 			case flags.dry:
-				return m.Terminal.Object(dryRun{p, true}, p.Target, func() error { return m.showPlan(p) })
+				err := m.Terminal.Object(dryRun{p, true}, p.Target, func() error { return m.showPlan(p) })
+				if err == nil && p.refused != nil {
+					err = terminal.ErrCheck
+				}
+				return err
+			case p.refused != nil:
+				return p.refused
 			case p.Nothing != "":
 				return m.Terminal.Object(p, p.Target, func() error { m.Terminal.Say("%s", p.Nothing); return nil })
 			}
-			if err := m.mayAct(cmd, p, &flags, arg(args, 1)); err != nil {
+			if err := m.mayAct(cmd, p, &flags); err != nil {
 				return err
 			}
 			return m.carryOut(cmd.Context(), p, flags.by)
@@ -85,9 +98,12 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 	}
 	c.Flags().StringVar(&flags.by.Reason, "reason", "", "why it is done, which is recorded")
 	m.actorFlag(c, &flags.by.Actor)
-	if how == byYes {
+	switch how {
+	case byYes:
 		c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
-	} else {
+	case byName:
+		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the projection once more, as it is named")
+	case byEvent:
 		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the event once more, as it is named")
 	}
 	c.Flags().BoolVar(&flags.dry, "dry-run", false, "only say what would be done")
@@ -123,12 +139,12 @@ func (m *mounted) showPlan(p planned) error {
 }
 
 // mayAct refuses what has no reason, or is not confirmed.
-func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting, name string) error {
+func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting) error {
 	if flags.by.Actor == "" {
 		flags.by.Actor = userAtHost()
 	}
-	if flags.how == byName && flags.name != "" && flags.name != name {
-		return &terminal.Error{Class: operator.ErrRefused, Text: fmt.Sprintf("--confirm %s is not %s; nothing was done", flags.name, name), Fix: "it has to name the event that is meant"}
+	if flags.name != "" && flags.name != p.confirm {
+		return &terminal.Error{Class: operator.ErrRefused, Text: fmt.Sprintf("--confirm %s is not %s; nothing was done", flags.name, p.confirm), Fix: "it has to name what is meant"}
 	}
 	for _, line := range p.Plan {
 		m.Terminal.Say("%s", line)
@@ -143,8 +159,8 @@ func (m *mounted) mayAct(cmd *cobra.Command, p planned, flags *acting, name stri
 		return terminal.WithHint(err, fmt.Sprintf("%s … --reason \"…\"", cmd.CommandPath()))
 	}
 	switch {
-	case flags.how == byName && flags.name == "":
-		return m.Terminal.ConfirmName(cmd.Context(), name, string(byName))
+	case flags.how != byYes && flags.name == "":
+		return m.Terminal.ConfirmName(cmd.Context(), p.confirm, string(byName))
 	case flags.how == byYes && !flags.yes:
 		return m.Terminal.Confirm(cmd.Context(), "Continue?")
 	}

@@ -65,7 +65,7 @@ func Mount(root *cobra.Command, o Options) {
 	}
 	m := &mounted{Options: o}
 	root.AddCommand(m.status(), m.projections(), m.streams(), m.events(), m.state(), m.parked(), m.verify(), m.explain(), m.tail(), m.model(), m.doctor(), m.activity(),
-		m.pause(), m.resume(), m.sweep(), m.send(), m.ask())
+		m.pause(), m.resume(), m.sweep(), m.rebuild(), m.send(), m.ask())
 	root.SetHelpCommandGroupID(string(Other))
 	root.SetCompletionCommandGroupID(string(Other))
 }

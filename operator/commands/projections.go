@@ -9,6 +9,7 @@ import (
 
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) projections() *cobra.Command {
@@ -52,7 +53,7 @@ func (m *mounted) listProjections(s operator.Status) error {
 			if j > 0 && (m.Terminal.JSON || m.Terminal.Quiet || m.Terminal.Template != "") {
 				break // an entry has all its generations
 			}
-			if err := list.Add(p, p.Projection, p.Projection, kindOf(p), conditionCell(p.Condition), g.Number, string(g.Role), g.Version, g.Since); err != nil {
+			if err := list.Add(p, p.Projection, p.Projection, kindOf(p), conditionCell(p.Condition), g.Number, roleOf(p, g), g.Version, g.Since); err != nil {
 				return err
 			}
 		}
@@ -61,6 +62,14 @@ func (m *mounted) listProjections(s operator.Status) error {
 		m.Terminal.Say("the service has no projection")
 	}
 	return list.End()
+}
+
+// roleOf is what a generation is for, and whether it is frozen.
+func roleOf(p *operator.ProjectionStatus, g projection.Generation) string {
+	if p.FrozenOf(g.Number) != nil {
+		return string(g.Role) + ", frozen"
+	}
+	return string(g.Role)
 }
 
 func (m *mounted) showProjection(p operator.ProjectionStatus) error {
@@ -76,7 +85,10 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 		rows = append(rows, [2]any{"last error", p.LastError})
 	}
 	for _, g := range p.Generations {
-		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s", g.Role, g.Version, t.When(g.Since))})
+		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s%s", g.Role, g.Version, t.When(g.Since), m.frozenText(p.FrozenOf(g.Number)))})
+	}
+	if r := p.Rebuild; r != nil {
+		rows = append(rows, [2]any{"rebuild", terminal.Cell{Text: rebuildCell(r.Condition).Text + ", " + m.farText(*r), Color: rebuildCell(r.Condition).Color}})
 	}
 	for _, id := range p.Skips {
 		rows = append(rows, [2]any{"skips", id.String()})

@@ -13,7 +13,7 @@ import (
 )
 
 func (m *mounted) parkedSkip() *cobra.Command {
-	c := m.act("skip PROJECTION STREAM@VERSION", "Pass over an event that failed, for good", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("skip PROJECTION STREAM@VERSION", "Pass over an event that failed, for good", byEvent, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		event, err := eventArg(cmd, args[1])
 		if err != nil {
 			return planned{}, err
@@ -27,7 +27,7 @@ func (m *mounted) parkedSkip() *cobra.Command {
 }
 
 func (m *mounted) planSkip(ctx context.Context, o *operator.Operator, name string, event eventstore.EventID) (planned, error) {
-	p := planned{Action: "skip", Target: fmt.Sprintf("%s %s", name, event), Plan: []string{}}
+	p := planned{Action: "skip", Target: fmt.Sprintf("%s %s", name, event), Plan: []string{}, confirm: event.String()}
 	plan, err := o.PlanSkip(ctx, name, event)
 	if err != nil {
 		return p, m.hinted(err, m.Line("parked", "list")+" lists what is parked")

@@ -146,7 +146,8 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 	case operator.IsPaused:
 		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is ")
 	case operator.IsFrozen:
-		return fmt.Sprintf("no worker carries generation %d", p.Frozen[0])
+		g, _ := p.Active()
+		return fmt.Sprintf("no worker carries generation %d%s", g.Number, m.frozenText(p.FrozenOf(g.Number)))
 	case operator.IsBuilding:
 		return "it is being built, and can not be read yet"
 	}
@@ -154,6 +155,17 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 		return "no worker has reported"
 	}
 	return fmt.Sprintf("no worker has reported since %s (%s)", m.Terminal.When(p.Heard), terminal.Age(now.Sub(p.Heard)))
+}
+
+// frozenText says since when a generation is frozen, if it is and that is known.
+func (m *mounted) frozenText(f *operator.Frozen) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.Since.IsZero():
+		return "; frozen"
+	}
+	return "; frozen since " + m.Terminal.When(f.Since)
 }
 
 func (m *mounted) statusHints(s operator.Status) {
@@ -165,6 +177,10 @@ func (m *mounted) statusHints(s operator.Status) {
 	for _, p := range s.Projections {
 		if p.Parked > 0 {
 			m.Terminal.Next(m.Line("parked", "list"))
+			return
+		}
+		if p.Rebuild != nil {
+			m.Terminal.Next(m.Line("rebuild", "status", p.Projection))
 			return
 		}
 	}
@@ -191,13 +207,21 @@ func rate(r *float64) string {
 	return terminal.Thousands(int(*r + 0.5))
 }
 
-// generation is the number of the one that is read, and its age.
+// generation is the number of the one that is read, and its age, and how far a rebuild is.
 func generation(p *operator.ProjectionStatus, now time.Time) string {
 	g, ok := p.Active()
 	if !ok {
 		return terminal.None
 	}
-	return fmt.Sprintf("%d (%s)", g.Number, terminal.Age(now.Sub(g.Since)))
+	text := fmt.Sprintf("%d (%s)", g.Number, terminal.Age(now.Sub(g.Since)))
+	r := p.Rebuild
+	if r == nil {
+		return text
+	}
+	if r.Condition != operator.RebuildRuns {
+		return fmt.Sprintf("%s → %d %s", text, r.Generation, r.Condition)
+	}
+	return fmt.Sprintf("%s → %d %s %.0f%%", text, r.Generation, r.Phase, r.Done*100)
 }
 
 func (m *mounted) lastCheck(p *operator.ProjectionStatus) string {

@@ -22,7 +22,7 @@ import (
 // looks are all commands that look, as somebody types them.
 var looks = []string{
 	"status", "status --check", "status --check --max-oldest 30s --json", "projections", "projections totals", "streams", "streams order --limit 2", "events order-2", "events order-2 --backward --limit 1",
-	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "parked try totals", "parked skips", "ask total {\"item\":\"tea\"}", "verify", "verify --views", "model", "model --mermaid", "doctor", "activity",
+	"state order-2", "state order-2 --version 1", "parked", "parked list totals", "parked show totals order-3", "parked try totals", "parked skips", "rebuild", "rebuild status", "rebuild status totals", "ask total {\"item\":\"tea\"}", "verify", "verify --views", "model", "model --mermaid", "doctor", "activity",
 }
 
 // In a bubble every moment is known: it begins in the year 2000.

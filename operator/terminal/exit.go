@@ -65,13 +65,14 @@ var classes = []struct {
 	sentinels []error
 }{
 	{CheckFailed, []error{ErrCheck}},
-	{Refused, []error{operator.ErrRefused, projection.ErrPaused}}, // whatever the cause, nothing was done
+	{Refused, []error{operator.ErrRefused, projection.ErrPaused, projection.ErrNotReady}}, // whatever the cause, nothing was done
 	{OutcomeUnknown, []error{eventstore.ErrOutcomeUnknown}},
 	{WrongUse, []error{ErrUsage, eventstore.ErrInvalid, projection.ErrCursor}},
-	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotSkipped, fs.ErrNotExist}},
+	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotSkipped, fs.ErrNotExist,
+		projection.ErrNoRebuild, projection.ErrNoGeneration}},
 	{Changed, []error{eventstore.ErrConflict, eventstore.ErrRevision, eventstore.ErrIDReused, eventstore.ErrClaimTaken,
-		eventstore.ErrClaimNotHeld, projection.ErrChanged, projection.ErrNotParked}},
-	{Interrupted, []error{context.Canceled}},
+		eventstore.ErrClaimNotHeld, projection.ErrChanged, projection.ErrNotParked, projection.ErrRebuilding}},
+	{Interrupted, []error{context.Canceled, projection.ErrRebuildPaused}},
 }
 
 // CodeOf returns the exit code of an error.

@@ -43,15 +43,18 @@ func Interrupt(ctx context.Context, err error, goOn string) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	return &interruption{goOn, err}
+	return Paused("interrupted", err, goOn)
 }
+
+// Paused returns the error of a command that stands still, and can go on.
+func Paused(text string, err error, goOn string) error { return &interruption{text, goOn, err} }
 
 type interruption struct {
-	goOn string
-	err  error
+	text, goOn string
+	err        error
 }
 
-func (i *interruption) Error() string        { return "interrupted" }
+func (i *interruption) Error() string        { return i.text }
 func (i *interruption) Unwrap() error        { return i.err }
 func (i *interruption) Hint() string         { return i.goOn }
 func (i *interruption) Is(target error) bool { return target == context.Canceled }
@@ -80,7 +83,7 @@ func (t *Terminal) Fail(ctx context.Context, err error, again string) Code {
 	if code == Interrupted {
 		f.Message, f.Hint = "interrupted", again
 		if i, ok := errors.AsType[*interruption](err); ok {
-			f.Hint = i.goOn
+			f.Message, f.Hint = i.text, i.goOn
 		}
 	}
 	switch {
@@ -111,6 +114,9 @@ func failureOf(code Code, err error) Failure {
 	if e, ok := errors.AsType[*dispatch.Failure](err); ok {
 		f.Refusal, f.Stream = e.Code, e.Stream
 		f.Hint = cmp.Or(f.Hint, e.Hint)
+	}
+	if e, ok := errors.AsType[*projection.FoldError](err); ok {
+		f.Stream, f.Version = e.Event.Stream, e.Event.Version
 	}
 	if e, ok := errors.AsType[*eventstore.EventError](err); ok {
 		f.Stream, f.Version = e.ID.Stream, e.ID.Version

@@ -47,6 +47,18 @@ func (p *Progress) Show(format string, args ...any) {
 	p.t.setStatus(text)
 }
 
+// Say prints a line that stays, at once. What is shown next is shown at once, too.
+func (p *Progress) Say(format string, args ...any) {
+	p.last = time.Time{}
+	if !p.terminal {
+		p.last = p.t.Now()
+	}
+	p.t.Say(format, args...)
+}
+
+// Terminal reports whether there is a line at the bottom.
+func (p *Progress) Terminal() bool { return p.terminal }
+
 // End leaves the line free.
 func (p *Progress) End() { p.t.setStatus("") }
 

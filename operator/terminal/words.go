@@ -49,6 +49,47 @@ func Age(d time.Duration) string {
 	return grouped(strconv.Itoa(int(d.Hours()/24))) + " d"
 }
 
+// Between prints a guess: 20–40 s, 3–5 min, 2 h.
+func Between(least, most time.Duration) string {
+	unit, name := time.Second, "s"
+	switch {
+	case most >= 2*time.Hour:
+		unit, name = time.Hour, "h"
+	case most >= 2*time.Minute:
+		unit, name = time.Minute, "min"
+	}
+	low, high := int64(max(least, 0)/unit), int64((max(most, 0)+unit-1)/unit)
+	if low == high {
+		return fmt.Sprintf("%s %s", Thousands(high), name)
+	}
+	return fmt.Sprintf("%s–%s %s", Thousands(low), Thousands(high), name)
+}
+
+// Bar is how much of something is done, from 0 to 1, in so many columns.
+func Bar(done float64, columns int) string {
+	full := int(min(max(done, 0), 1) * float64(columns))
+	return strings.Repeat("█", full) + strings.Repeat("░", columns-full)
+}
+
+// Dollars prints money: small sums with as many digits as they need.
+func Dollars(sum float64) string {
+	if sum > 0 && sum < 0.1 {
+		return fmt.Sprintf("$%.2g", sum)
+	}
+	return fmt.Sprintf("$%.2f", sum)
+}
+
+// Bytes prints a size.
+func Bytes(n uint64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%s bytes", Thousands(n))
+	case n < 10<<20:
+		return fmt.Sprintf("%s KB", Thousands(n>>10))
+	}
+	return fmt.Sprintf("%s MB", Thousands(n>>20))
+}
+
 // When prints a time as --time says.
 func (t *Terminal) When(at time.Time) string {
 	switch {

@@ -18,8 +18,7 @@ func (v *Views) State(ctx context.Context, name string) (projection.State, error
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	s := v.states[name]
-	s = cloned(s)
+	s := v.states[name].Clone()
 	s.Projection = name
 	return s, nil
 }
@@ -53,16 +52,8 @@ func (v *Views) PutState(ctx context.Context, s projection.State) (projection.St
 		return projection.State{}, fmt.Errorf("%w: state of projection %q is at revision %d, not %d", projection.ErrChanged, s.Projection, stored, s.Revision)
 	}
 	s.Revision++
-	v.states[s.Projection] = cloned(s)
+	v.states[s.Projection] = s.Clone()
 	return s, nil
-}
-
-func cloned(s projection.State) projection.State {
-	s.Generations, s.Skips = slices.Clone(s.Generations), slices.Clone(s.Skips)
-	if s.Paused != nil {
-		s.Paused = new(*s.Paused)
-	}
-	return s
 }
 
 // Beat implements [projection.StateStore].

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // actor is a process of the simulated world. It runs in a goroutine of its own, but
@@ -15,6 +16,7 @@ import (
 // of turns.
 type actor struct {
 	name  string
+	kind  kind
 	world *world
 	turns chan turn     // from the scheduler
 	stops chan struct{} // to the scheduler: waits for a turn, or has ended
@@ -23,7 +25,28 @@ type actor struct {
 	busy    bool
 	pending string                // what it is about to do
 	about   []eventstore.StreamID // what it is busy with; nil: anything
+	// again starts the process anew when it has ended, nil where that is its end.
+	again func() *actor
+
+	program *projection.Projection    // of a worker
+	batch   []eventstore.Announcement // that a worker holds
+	sweeps  bool                      // in the middle of a sweep, which nobody repeats
+	settled []eventstore.Commit       // were applied when a coordinator began
+	waits   map[parkedEvent]bool      // and were parked
+	forced  bool
 }
+
+// kind is what an actor is for.
+type kind int
+
+const (
+	writer kind = iota
+	operator
+	worker
+	coordinator
+	reader
+	request // that is late
+)
 
 // turn is what the scheduler lets an actor do at its access to a store.
 type turn int
@@ -38,8 +61,8 @@ const (
 var errInjected = errors.New("injected failure")
 
 // spawn starts an actor, which waits for its first turn.
-func (w *world) spawn(name string, script func(*actor)) *actor {
-	a := &actor{name: name, world: w, turns: make(chan turn), stops: make(chan struct{})}
+func (w *world) spawn(name string, k kind, script func(*actor)) *actor {
+	a := &actor{name: name, kind: k, world: w, turns: make(chan turn), stops: make(chan struct{})}
 	go func() {
 		defer func() {
 			a.ended = true

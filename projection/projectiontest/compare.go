@@ -11,116 +11,155 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// check holds at every moment: the rows are the fold of what the checkpoints say, without
-// the events that are marked to skip, each from the moment on at which the mark was stored;
-// and a stream that waits does so right before the event that failed.
-func (w *world) check() {
+const (
+	promiseAlways = "the rows are not the fold of what the checkpoints say"
+	promiseInEnd  = "the rows are not the fold of the events"
+)
+
+// check holds at every moment: the rows of a generation that is fed are the fold of what its
+// checkpoints say, without the events that are marked to skip, each from the moment on at
+// which the mark was stored; and a stream that waits does so right before the event that
+// failed.
+func (w *world) check(number uint64) {
 	if w.failure != "" {
 		return
 	}
-	ctx := context.Background()
-	applied := map[eventstore.StreamID]eventstore.Version{}
-	for c, err := range w.views.AllCheckpoints(ctx, w.generation(), false) {
+	g := w.state().Find(number)
+	if g == nil || g.Role == projection.Retired || g.Folding() {
+		return
+	}
+	known := w.generation(*g)
+	streams := 0
+	for c, err := range w.views.AllCheckpoints(context.Background(), w.id(number), false) {
 		if err != nil {
 			w.fail("%v", err)
 			return
 		}
-		applied[c.Stream] = c.Version
 		if c.Waits() && c.Parked.Version != c.Version+1 {
-			w.fail("%s is parked at %d while its checkpoint is %d: what lies between is not applied", c.Stream, c.Parked.Version, c.Version)
+			w.fail("%s is parked at %d while its checkpoint is %d: what lies between is not applied%s", c.Stream, c.Parked.Version, c.Version, w.in(number))
+		}
+		if c.Version > 0 {
+			w.advance(known, c.Stream, c.Version)
+			streams++
 		}
 	}
-	w.compareWith(ctx, w.upTo(applied), "the rows are not the fold of what the checkpoints say")
+	if streams < len(known.at) {
+		w.fail("there are %d checkpoints, and were %d%s", streams, len(known.at), w.in(number))
+	}
+	w.compareWith(known, promiseAlways)
 }
 
-// compare holds in the end: the rows are the fold of everything that is not behind
-// a parked event.
-func (w *world) compare(ctx context.Context) {
-	w.check()
+// checkAll is for when something has happened to all.
+func (w *world) checkAll() {
+	for _, g := range w.live() {
+		w.check(g.Number)
+	}
+}
+
+// compareAll holds in the end, for each generation of which nothing is left to a sweep: the
+// rows are the fold of everything that is not behind a parked event.
+func (w *world) compareAll(ctx context.Context) {
+	w.checkAll()
+	for _, g := range w.live() {
+		if known := w.generation(g); !w.lossy && !known.missed && (g.Role != projection.Building || g.Rebuild == nil || !g.Rebuild.Swept.IsZero()) {
+			w.compare(ctx, known)
+		}
+	}
+}
+
+func (w *world) compare(ctx context.Context, known *generation) {
 	applied := map[eventstore.StreamID]eventstore.Version{}
-	for _, c := range w.commits {
-		applied[c.Stream] = c.Last()
-	}
-	for c := range w.parked(ctx) {
-		if c.Parked.Version <= c.Version {
-			w.fail("%s has a left-over park record at %d below its checkpoint %d", c.Stream, c.Parked.Version, c.Version)
-		}
-		applied[c.Stream] = min(applied[c.Stream], c.Parked.Version-1)
-	}
-	w.compareWith(ctx, w.upTo(applied), "the rows are not the fold of the events")
-}
-
-// upTo returns the history cut at some versions.
-func (w *world) upTo(applied map[eventstore.StreamID]eventstore.Version) []eventstore.Commit {
-	var commits []eventstore.Commit
-	for _, c := range w.commits {
-		if last := applied[c.Stream]; c.First <= last {
-			c.Events = c.Events[:min(int(last-c.First+1), len(c.Events))]
-			commits = append(commits, c)
+	for stream, events := range w.events {
+		if slices.Contains(known.code.Categories(), stream.Category()) {
+			applied[stream] = eventstore.Version(len(events))
 		}
 	}
-	return commits
-}
-
-func (w *world) compareWith(ctx context.Context, commits []eventstore.Commit, promise string) {
-	expected, err := projection.Replay(w.scene.Projection, each(commits), w.skips.option())
-	if err != nil {
-		w.fail("plain fold: %v", err)
+	for at := range w.parked(ctx) {
+		if at.generation != known.number {
+			continue
+		}
+		if at.Parked.Version <= at.Version {
+			w.fail("%s has a left-over park record at %d below its checkpoint %d%s", at.Stream, at.Parked.Version, at.Version, w.in(known.number))
+		}
+		applied[at.Stream] = min(applied[at.Stream], at.Parked.Version-1)
+	}
+	if w.failure != "" {
 		return
 	}
-	actual, err := w.rows(ctx)
+	end := known.clone()
+	defer end.end()
+	for stream, version := range applied {
+		w.advance(end, stream, max(version, end.at[stream]))
+	}
+	w.compareWith(end, promiseInEnd)
+}
+
+// compareWith compares the rows of a generation with its folds, and forgets those that do
+// not fit where another one does.
+func (w *world) compareWith(g *generation, promise string) {
+	if w.failure != "" {
+		return
+	}
+	actual, err := w.rows(g)
 	if err != nil {
 		w.fail("%v", err)
 		return
 	}
-	if actual, err = w.withoutEarly(expected, actual); err != nil {
-		w.fail("plain fold: %v", err)
+	var fit []*fold
+	var expected, have []projection.Row
+	for _, f := range g.folds {
+		if f.err != nil {
+			w.fail("%v", f.err)
+			return
+		}
+		rows := f.sorted()
+		actual := w.withoutEarly(g.code, f, actual)
+		if _, _, _, differ := firstDifference(rows, actual); !differ {
+			fit = append(fit, f)
+		} else if expected == nil {
+			expected, have = rows, actual
+		}
+	}
+	if len(fit) > 0 {
+		for _, f := range g.folds {
+			if !slices.Contains(fit, f) {
+				f.stop()
+			}
+		}
+		g.folds = fit
 		return
 	}
-	id, want, have, differ := firstDifference(expected, actual)
-	if !differ {
-		return
-	}
-	if w.failure == "" {
-		w.row = &id
-	}
+	id, want, is, _ := firstDifference(expected, have)
+	w.row, w.code = &id, g.code
 	w.fail("%s\n  %s\n    expected %s\n    is       %s\n  likely cause: %s",
-		promise, nameRow(id), orNone(want), orNone(have), w.likelyCause(commits, id, have))
+		promise, nameRow(id)+w.in(g.number), orNone(want), orNone(is), w.likelyCause(g, id, is))
 }
 
-// rows returns what is in the views, sorted.
-func (w *world) rows(ctx context.Context) ([]projection.Row, error) {
+// rows returns what is in the views of a generation, sorted.
+func (w *world) rows(g *generation) ([]projection.Row, error) {
 	var rows []projection.Row
-	for _, view := range w.scene.Projection.Views() {
-		for row, err := range w.views.ScanRows(ctx, w.generation(), view) {
+	for _, view := range g.code.Views() {
+		for row, err := range w.views.ScanRows(context.Background(), w.id(g.number), view) {
 			if err != nil {
 				return nil, err
 			}
 			rows = append(rows, row)
 		}
 	}
-	slices.SortFunc(rows, func(a, b projection.Row) int { return a.ID.Compare(b.ID) })
-	return rows, nil
+	return rows, nil // views and keys come in their order
 }
 
 // withoutEarly takes rows out that may be there before their events are applied, or although
 // these are skipped: those of a view that only inserts, as they would be.
-func (w *world) withoutEarly(expected, actual []projection.Row) ([]projection.Row, error) {
-	p := w.scene.Projection
-	if !slices.ContainsFunc(p.Views(), p.OnlyInserts) {
-		return actual, nil
+func (w *world) withoutEarly(code *projection.Projection, f *fold, actual []projection.Row) []projection.Row {
+	coming := w.coming[code.Version()].rows
+	early := func(row projection.Row) bool {
+		return code.OnlyInserts(row.ID.View) && !bytes.Equal(f.rows[row.ID], row.Content) && bytes.Equal(coming[row.ID], row.Content)
 	}
-	coming, err := projection.Replay(p, each(w.commits))
-	if err != nil {
-		return nil, err
+	if !slices.ContainsFunc(actual, early) {
+		return actual
 	}
-	has := func(rows []projection.Row, row projection.Row) bool {
-		i, found := slices.BinarySearchFunc(rows, row, func(a, b projection.Row) int { return a.ID.Compare(b.ID) })
-		return found && bytes.Equal(rows[i].Content, row.Content)
-	}
-	return slices.DeleteFunc(actual, func(row projection.Row) bool {
-		return p.OnlyInserts(row.ID.View) && !has(expected, row) && has(coming, row)
-	}), nil
+	return slices.DeleteFunc(slices.Clone(actual), early)
 }
 
 func firstDifference(expected, actual []projection.Row) (id projection.RowID, want, have []byte, differ bool) {
@@ -139,44 +178,49 @@ func firstDifference(expected, actual []projection.Row) (id projection.RowID, wa
 
 // likelyCause folds the history with each event once more and once less, and says
 // which of these histories the row would fit.
-func (w *world) likelyCause(commits []eventstore.Commit, id projection.RowID, have []byte) string {
+func (w *world) likelyCause(g *generation, id projection.RowID, have []byte) string {
+	history := g.folds[0].history
 	fits := func(history []eventstore.Commit) bool {
-		rows, err := projection.Replay(w.scene.Projection, each(history), w.skips.option())
+		rows, err := projection.Replay(g.code, each(history))
 		if err != nil {
 			return false
 		}
 		i := slices.IndexFunc(rows, func(r projection.Row) bool { return r.ID == id })
 		return i < 0 && have == nil || i >= 0 && bytes.Equal(rows[i].Content, have)
 	}
-	if w.fitsUnskipped(commits, id, have) {
+	if w.fitsUnskipped(g, fits) {
 		return "an event was applied after it was marked to skip"
 	}
-	if reversed := byStream(commits, true); fits(reversed) && !fits(commits) {
+	if reversed := byStream(history, true); fits(reversed) && !fits(history) {
 		return "the fold depends on the order of events of different streams, which nothing promises"
 	}
-	for i, c := range commits {
-		for j := range c.Events {
-			if fits(altered(commits, i, c.Events[:j+1], c.Events[j:], j)) {
-				return fmt.Sprintf("%s was applied twice", c.EventID(j))
-			}
-			if fits(altered(commits, i, c.Events[:j], c.Events[j+1:], j+1)) {
-				return fmt.Sprintf("%s was not applied, or what it did was overwritten", c.EventID(j))
-			}
+	for i, c := range history {
+		if fits(slices.Insert(slices.Clone(history), i, c)) {
+			return fmt.Sprintf("%s was applied twice", c.EventID(0))
 		}
-		if fits(slices.Delete(slices.Clone(commits), i, i+1)) {
-			return fmt.Sprintf("the commit %s@%d was not applied, or what it did was overwritten", c.Stream, c.First)
+		if fits(slices.Delete(slices.Clone(history), i, i+1)) {
+			return fmt.Sprintf("%s was not applied, or what it did was overwritten", c.EventID(0))
 		}
+	}
+	for i, c := range w.commits {
+		if rest := slices.DeleteFunc(slices.Clone(history), func(e eventstore.Commit) bool { return e.ID == c.ID && e.Stream == c.Stream }); fits(rest) {
+			return fmt.Sprintf("the commit %s@%d was not applied, or what it did was overwritten", w.commits[i].Stream, c.First)
+		}
+	}
+	if later := w.appliedEarly(g); later.Version > 0 && fits(append(slices.Clone(history), w.events[later.Stream][later.Version-1])) {
+		return fmt.Sprintf("%s was applied, and the checkpoint does not say so", later)
 	}
 	return "several events were applied twice or not at all, or on a row that somebody else had written meanwhile"
 }
 
-// altered returns a history in which commit i is replaced by two stretches of its
-// events; the second begins with event second of the commit.
-func altered(commits []eventstore.Commit, i int, first, rest []eventstore.Event, second int) []eventstore.Commit {
-	a, b := commits[i], commits[i]
-	a.Events, b.Events = first, rest
-	b.First += eventstore.Version(second)
-	return slices.Concat(commits[:i], []eventstore.Commit{a, b}, commits[i+1:])
+// appliedEarly is a guess at an event that a row shows and no checkpoint covers.
+func (w *world) appliedEarly(g *generation) (id eventstore.EventID) {
+	for stream, events := range w.events {
+		if at := g.at[stream]; int(at) < len(events) && (id.Version == 0 || stream.Compare(id.Stream) < 0) {
+			id = eventstore.EventID{Stream: stream, Version: at + 1}
+		}
+	}
+	return id
 }
 
 func each(commits []eventstore.Commit) iter.Seq2[eventstore.Commit, error] {

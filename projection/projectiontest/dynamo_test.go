@@ -109,6 +109,26 @@ func (o outsideViews) AllCheckpoints(ctx context.Context, g projection.Generatio
 
 func (o outsideViews) Limits() projection.Limits { return o.views.Limits() }
 
+func (o outsideViews) PutManifest(ctx context.Context, g projection.GenerationID, attempt string, part int, heads []projection.Head) error {
+	return o.try(ctx, func(ctx context.Context) error { return o.views.PutManifest(ctx, g, attempt, part, heads) })
+}
+
+func (o outsideViews) Manifest(ctx context.Context, g projection.GenerationID, attempt string, part int) (heads []projection.Head, err error) {
+	err = o.try(ctx, func(ctx context.Context) (err error) {
+		heads, err = o.views.Manifest(ctx, g, attempt, part)
+		return err
+	})
+	return heads, err
+}
+
+func (o outsideViews) Fill(ctx context.Context, g projection.GenerationID, f projection.Filling) error {
+	return o.try(ctx, func(ctx context.Context) error { return o.views.Fill(ctx, g, f) })
+}
+
+func (o outsideViews) Clear(ctx context.Context, g projection.GenerationID, views []string) error {
+	return o.try(ctx, func(ctx context.Context) error { return o.views.Clear(ctx, g, views) })
+}
+
 func (o outsideViews) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) (rows []projection.Row, err error) {
 	err = o.try(ctx, func(ctx context.Context) (err error) {
 		rows, err = o.views.Rows(ctx, g, ids)

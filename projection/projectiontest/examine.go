@@ -23,8 +23,8 @@ const (
 // examine looks for the mistakes that need no hostile world, and returns what it
 // found, or nothing. It also finds out how many rows one event changes. It runs in a
 // bubble.
-func examine(ctx context.Context, s *scene) string {
-	r, err := newRehearsal(ctx, s.Projection, s.writes)
+func examine(ctx context.Context, s *scene, p *projection.Projection) string {
+	r, err := newRehearsal(ctx, p, s.writes)
 	if err != nil {
 		return err.Error()
 	}

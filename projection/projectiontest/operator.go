@@ -1,12 +1,9 @@
 package projectiontest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -15,7 +12,7 @@ import (
 // operator starts one of the operators: somebody who retries parked streams now and then, with fixed code or broken,
 // or skips the event, and may think better of that, and who pauses and resumes.
 func (w *world) operator(ctx context.Context, number int) *actor {
-	return w.spawn(fmt.Sprintf("operator %d", number), func(a *actor) {
+	a := w.spawn(fmt.Sprintf("operator %d", number), operator, func(a *actor) {
 		for {
 			a.busy, a.about = false, nil
 			a.wait()
@@ -26,6 +23,8 @@ func (w *world) operator(ctx context.Context, number int) *actor {
 			w.operate(ctx, a)
 		}
 	})
+	a.again = func() *actor { return w.operator(ctx, number) }
+	return a
 }
 
 func (w *world) operate(ctx context.Context, a *actor) {
@@ -33,21 +32,52 @@ func (w *world) operate(ctx context.Context, a *actor) {
 		w.pauseOrResume(ctx, a)
 	}
 	fixed := w.choices.pick(3) > 0
-	for c := range w.parked(ctx) {
-		engine := w.engine(a, fixed)
+	for at := range w.parked(ctx) {
+		engine := w.engine(a, w.operatorsProgram(at.generation), fixed)
 		if engine.Prepare(ctx) != nil {
 			return
 		}
-		a.about = []eventstore.StreamID{c.Stream}
-		if id := (eventstore.EventID{Stream: c.Stream, Version: c.Parked.Version}); w.choices.rarely(3) && w.bearable(id) {
+		a.about = []eventstore.StreamID{at.Stream}
+		if id := (eventstore.EventID{Stream: at.Stream, Version: at.Parked.Version}); w.choices.rarely(3) && w.bearable(id) {
 			w.skip(ctx, a, engine, id)
 			continue
 		}
-		a.tracef("retries %s with %s code", c.Stream, build(fixed))
-		_ = engine.Retry(ctx, w.scene.Projection.Name(), c.Stream) // may fail again
+		a.tracef("retries %s with %s code", at.Stream, build(fixed))
+		_ = engine.Retry(ctx, w.scene.Projection.Name(), at.Stream) // may fail again
 	}
 	if w.choices.rarely(8) {
-		w.unskip(ctx, a, w.engine(a, fixed))
+		w.unskip(ctx, a, w.engine(a, w.operatorsProgram(1), fixed))
+	}
+}
+
+// operatorsProgram is one that carries a generation, and everything if there is such a one.
+func (w *world) operatorsProgram(number uint64) *projection.Projection {
+	if programs := w.scene.programs(); len(programs) == 1 {
+		return programs[0]
+	}
+	return w.codeOf(w.version(number))
+}
+
+// parkedAt is a checkpoint with a park record.
+type parkedAt struct {
+	generation uint64
+	projection.Checkpoint
+}
+
+// parked yields the streams that have a park record, in each generation that is fed.
+func (w *world) parked(ctx context.Context) func(func(parkedAt) bool) {
+	return func(yield func(parkedAt) bool) {
+		for _, g := range w.live() {
+			for c, err := range w.views.AllCheckpoints(ctx, w.id(g.Number), true) {
+				if err != nil {
+					w.fail("%v", err)
+					return
+				}
+				if !yield(parkedAt{g.Number, c}) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -64,62 +94,37 @@ func (w *world) pauseOrResume(ctx context.Context, a *actor) {
 	_ = projection.Pause(ctx, views{a, w.views}, name, projection.Paused{By: a.name})
 }
 
-// skips is what operators have decided.
-type skips struct {
-	// marked are the events that were marked to skip: no row may show them from then on.
-	marked map[eventstore.EventID]bool
-	// doubted are those of which somebody has tried to take the skip back, undone those
-	// of which somebody has.
-	doubted, undone map[eventstore.EventID]bool
-}
-
-func newSkips() skips {
-	return skips{map[eventstore.EventID]bool{}, map[eventstore.EventID]bool{}, map[eventstore.EventID]bool{}}
-}
-
-func (s skips) option() projection.ReplayOption {
-	return projection.Skipping(slices.Collect(maps.Keys(s.marked))...)
-}
-
 // bearable reports whether the projection goes on without an event: one that fails on later
 // events because of it, such as a cancellation of what was never booked, has no rows that
 // could be expected. Other streams may come later, so the event's own must do by itself.
 func (w *world) bearable(id eventstore.EventID) bool {
-	without := skips{marked: maps.Clone(w.skips.marked)}
-	without.marked[id] = true
-	history := w.scene.commits()
-	own := slices.DeleteFunc(slices.Clone(history), func(c eventstore.Commit) bool { return c.Stream != id.Stream })
-	for _, commits := range [][]eventstore.Commit{own, history} {
-		if _, err := projection.Replay(w.scene.Projection, each(commits), without.option()); err != nil {
-			return false
+	without := projection.Skipping(append(w.skips.all(), id)...)
+	own := slices.DeleteFunc(slices.Clone(w.scene.commits), func(c eventstore.Commit) bool { return c.Stream != id.Stream })
+	for _, code := range []*projection.Projection{w.scene.Projection, w.scene.Next} {
+		for _, commits := range [][]eventstore.Commit{own, w.scene.commits} {
+			if code == nil {
+				continue
+			}
+			if _, err := projection.Replay(code, each(commits), without); err != nil {
+				return false
+			}
 		}
 	}
 	return true
-}
-
-// commits is the history as it will be stored, but for IDs and times.
-func (s *scene) commits() []eventstore.Commit {
-	var commits []eventstore.Commit
-	heads := map[eventstore.StreamID]eventstore.Version{}
-	for i, w := range s.writes {
-		commits = append(commits, eventstore.Commit{Stream: w.Stream, First: heads[w.Stream] + 1, Events: w.Events, Time: time.Unix(int64(i), 0).UTC()})
-		heads[w.Stream] += eventstore.Version(len(w.Events))
-	}
-	return commits
 }
 
 // skip skips the event that a stream was parked at a moment ago.
 func (w *world) skip(ctx context.Context, a *actor, engine *projection.Engine, id eventstore.EventID) {
 	a.tracef("skips %s", id)
 	err := engine.Skip(ctx, w.scene.Projection.Name(), id)
-	if err == nil && !w.skips.marked[id] {
+	if err == nil && len(w.skips.marked[id]) == 0 {
 		w.fail("the skip of %s is done, and no record was marked", id)
 	}
 }
 
 // unskip takes back one of the skips.
 func (w *world) unskip(ctx context.Context, a *actor, engine *projection.Engine) {
-	all := slices.SortedFunc(maps.Keys(w.skips.marked), eventstore.EventID.Compare)
+	all := w.skips.all()
 	if len(all) == 0 {
 		return
 	}
@@ -130,38 +135,4 @@ func (w *world) unskip(ctx context.Context, a *actor, engine *projection.Engine)
 	if engine.Unskip(ctx, w.scene.Projection.Name(), id) == nil {
 		w.skips.undone[id] = true
 	}
-}
-
-// checkSkips holds in the end: the state has every event that was skipped, and none of
-// which the skip was taken back.
-func (w *world) checkSkips(ctx context.Context) {
-	s, err := w.views.State(ctx, w.scene.Projection.Name())
-	if err != nil {
-		w.fail("%v", err)
-		return
-	}
-	for id := range w.skips.marked {
-		if !w.skips.doubted[id] && !slices.Contains(s.Skips, id) {
-			w.fail("%s was marked to skip, and the state does not say so", id)
-		}
-	}
-	for _, id := range s.Skips {
-		if w.skips.undone[id] || !w.skips.marked[id] {
-			w.fail("the state says to skip %s: %s", id, ifSet(w.skips.undone[id], "this was taken back"))
-		}
-	}
-}
-
-// fitsUnskipped reports whether a row is the fold of the history with a skipped event.
-func (w *world) fitsUnskipped(commits []eventstore.Commit, row projection.RowID, have []byte) bool {
-	for id := range w.skips.marked {
-		fewer := maps.Clone(w.skips.marked)
-		delete(fewer, id)
-		rows, err := projection.Replay(w.scene.Projection, each(commits), skips{marked: fewer}.option())
-		i := slices.IndexFunc(rows, func(r projection.Row) bool { return r.ID == row })
-		if err == nil && i >= 0 && bytes.Equal(rows[i].Content, have) {
-			return true
-		}
-	}
-	return false
 }

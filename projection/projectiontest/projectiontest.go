@@ -23,6 +23,15 @@ type Commit struct {
 type Options struct {
 	// Projection is what is tested. Its code must be pure.
 	Projection *projection.Projection
+	// Next is another version of it, which rebuilds bring while everything else goes on: they
+	// are begun, killed, resumed, compared, switched to, rolled back and given up. It may
+	// replace Projection, by [projection.Replaces]. Defaults to nil: nothing is rebuilt.
+	Next *projection.Projection
+	// Programs are what workers run, each one or the other, as during a deployment. Defaults
+	// to Next where that replaces Projection, else to both.
+	Programs []*projection.Projection
+	// Readers are the views that somebody reads meanwhile, page by page: see [Reads].
+	Readers []Reader
 	// Events knows the types of the history.
 	Events *eventstore.Registry
 	// History is what happens. Commits of one stream stay in order, streams are
@@ -34,6 +43,8 @@ type Options struct {
 	Seed uint64
 	// Workers is how many there are at once. Defaults to 3.
 	Workers int
+	// Coordinators is how many work on rebuilds, where there is a Next. Defaults to 2.
+	Coordinators int
 	// Lossy lets the feed lose announcements; a sweep must find them.
 	Lossy bool
 	// Views opens an empty view store for each schedule; the limits are a wish.
@@ -48,12 +59,40 @@ func (o Options) withDefaults() Options {
 	if o.Workers == 0 {
 		o.Workers = 3
 	}
+	if o.Coordinators == 0 {
+		o.Coordinators = 2
+	}
+	if len(o.Programs) == 0 {
+		o.Programs = o.programs()
+	}
 	if o.Views == nil {
 		o.Views = func(_ testing.TB, limits projection.Limits) projection.ViewStore {
 			return memviews.New(memviews.Options{Limits: limits})
 		}
 	}
 	return o
+}
+
+// programs returns the newest program that carries everything, or all that it takes.
+func (o *Options) programs() []*projection.Projection {
+	switch {
+	case o.Next == nil:
+		return []*projection.Projection{o.Projection}
+	case carries(o.Next, o.Projection.Version()):
+		return []*projection.Projection{o.Next}
+	default:
+		return []*projection.Projection{o.Next, o.Projection}
+	}
+}
+
+// carries reports whether a program has the code of a version.
+func carries(program *projection.Projection, version int) bool {
+	for p := program; p != nil; p = p.Replaced() {
+		if p.Version() == version {
+			return true
+		}
+	}
+	return false
 }
 
 // settleSeed takes the seed from the environment or the time, where none is given.
@@ -74,8 +113,11 @@ func (o *Options) settleSeed() error {
 // scene is what a schedule is made of.
 type scene struct {
 	*Options
-	writes  []eventstore.Write // the history, or a part of it
+	writes  []eventstore.Write  // the history, or a part of it
+	commits []eventstore.Commit // the same as it will be stored, but for IDs and times
 	workers int
+	// coordinators is how many there are, 0 without a Next.
+	coordinators int
 	// width is how many rows one event changes at the most. Slices are made so
 	// small that little more fits.
 	width int
@@ -84,6 +126,9 @@ type scene struct {
 // newScene encodes the history.
 func newScene(o *Options) (*scene, error) {
 	s := &scene{Options: o, workers: o.Workers}
+	if o.Next != nil {
+		s.coordinators = o.Coordinators
+	}
 	for i, c := range o.History {
 		stream, err := eventstore.ParseStreamID(c.Stream)
 		if err != nil {
@@ -99,7 +144,19 @@ func newScene(o *Options) (*scene, error) {
 		}
 		s.writes = append(s.writes, w)
 	}
-	return s, nil
+	return s.with(s.writes), nil
+}
+
+// with returns the same scene with another history.
+func (s *scene) with(writes []eventstore.Write) *scene {
+	t := *s
+	t.writes, t.commits = writes, nil
+	heads := map[eventstore.StreamID]eventstore.Version{}
+	for i, w := range writes {
+		t.commits = append(t.commits, eventstore.Commit{Stream: w.Stream, First: heads[w.Stream] + 1, Events: w.Events, Time: time.Unix(int64(i), 0).UTC()})
+		heads[w.Stream] += eventstore.Version(len(w.Events))
+	}
+	return &t
 }
 
 // Run folds the history in peace, which finds the common mistakes, and then plays
@@ -123,10 +180,14 @@ func run(t *testing.T, opts Options) string {
 	if err != nil {
 		return err.Error()
 	}
-	var found string
-	synctest.Test(t, func(t *testing.T) { found = examine(t.Context(), s) })
-	if found != "" {
-		return fmt.Sprintf("projection %q: %s", o.Projection.Name(), found)
+	for _, p := range []*projection.Projection{o.Projection, o.Next} {
+		var found string
+		if p != nil {
+			synctest.Test(t, func(t *testing.T) { found = examine(t.Context(), s, p) })
+		}
+		if found != "" {
+			return fmt.Sprintf("projection %q%s: %s", p.Name(), ifSet(p == o.Next, fmt.Sprintf(", version %d", p.Version())), found)
+		}
 	}
 	for i := range o.Schedules {
 		seed := o.Seed + uint64(i)
@@ -147,6 +208,7 @@ func play(t *testing.T, s *scene, c *choices) *world {
 	var w *world
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(t, s, c)
+		defer w.end()
 		w.run(t.Context())
 	})
 	return w

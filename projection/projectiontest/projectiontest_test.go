@@ -23,3 +23,11 @@ func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) 
 			return memviews.New(memviews.Options{Limits: limits})
 		}})
 }
+
+func TestARebuildKeepsItsPromises(t *testing.T) {
+	old, log := newWarehouse(), newLog2()
+	projectiontest.Run(t, projectiontest.Options{
+		Projection: old, Next: newNextWarehouse(log, projection.Replaces(old)), Readers: []projectiontest.Reader{projectiontest.Reads(log)},
+		Events: registry, History: history, Schedules: schedules(1000),
+	})
+}

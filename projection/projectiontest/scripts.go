@@ -2,22 +2,20 @@ package projectiontest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
-func (w *world) engine(a *actor, fixed bool) *projection.Engine {
-	engine, err := projection.NewEngine(source{a, fixed}, views{a, w.views}, projection.Options{Name: a.name, Sequential: true}, w.scene.Projection)
+func (w *world) engine(a *actor, program *projection.Projection, fixed bool) *projection.Engine {
+	engine, err := projection.NewEngine(source{a, fixed}, views{a, w.views}, projection.Options{Name: a.name, Sequential: true}, program)
 	if err != nil {
 		panic(err) // Run has checked the options
 	}
 	return engine
 }
-
-// writesEvery is how many turns the writer takes for a commit, on average.
-const writesEvery = 8
 
 // write appends the history, in the order of each stream, streams mixed.
 func (w *world) write(ctx context.Context, a *actor) {
@@ -25,7 +23,7 @@ func (w *world) write(ctx context.Context, a *actor) {
 	left := w.scene.writes
 	for len(left) > 0 {
 		a.wait()
-		if !w.calm && !w.choices.rarely(writesEvery) {
+		if !w.calm && !w.choices.rarely(w.style.writesEvery) {
 			continue // spread over the schedule
 		}
 		i := w.choices.pick(min(len(left), 256))
@@ -51,12 +49,24 @@ func (w *world) write(ctx context.Context, a *actor) {
 // append makes a commit known to the world and its feed.
 func (w *world) append(c eventstore.Commit) {
 	w.commits = append(w.commits, c)
+	w.events[c.Stream] = append(w.events[c.Stream], alone(c)...)
+	for _, event := range alone(c) {
+		for _, f := range w.coming {
+			f.add(event)
+		}
+	}
 	for i, e := range c.Events {
 		w.tracef(c.Stream, "writer: appends %s, %s %s", c.EventID(i), e.Type, clip(e.Payload))
-		if !w.calm && w.choices.rarely(6) {
-			w.tracef(c.Stream, "        older code does not know it")
-			w.broken[c.EventID(i)] = true
+		if w.calm || w.style.breaks == 0 || !w.choices.rarely(w.style.breaks) {
+			continue
 		}
+		if w.scene.Next != nil && w.choices.rarely(2) {
+			w.tracef(c.Stream, "        older code that handles it can not read it")
+			w.broken[c.EventID(i)] = damagedPayload
+			continue
+		}
+		w.tracef(c.Stream, "        older code does not know it")
+		w.broken[c.EventID(i)] = unknownType
 	}
 	announcement := eventstore.Announce(&c)
 	w.told = append(w.told, announcement)
@@ -71,39 +81,90 @@ func (w *world) append(c eventstore.Commit) {
 // worker takes batches from the feed until its process ends; what it held then
 // comes again.
 func (w *world) worker(ctx context.Context, number int) *actor {
-	return w.spawn(fmt.Sprintf("worker %d", number), func(a *actor) {
-		var batch []eventstore.Announcement
-		defer func() { w.pool = append(w.pool, batch...) }()
+	a := w.spawn(fmt.Sprintf("worker %d", number), worker, func(a *actor) {
+		defer func() { w.pool = append(w.pool, a.batch...) }()
 		// Two builds run at once, as during a deployment: one can apply everything.
 		fixed := w.choices.rarely(3)
-		if fixed {
-			a.tracef("runs newer code")
+		a.program = w.workersProgram(number)
+		if fixed || len(w.scene.Programs) > 1 {
+			a.tracef("runs %s code%s", build(fixed), ifSet(len(w.scene.Programs) > 1, w.versions(a.program)))
 		}
-		engine := w.engine(a, fixed)
+		engine := w.engine(a, a.program, fixed)
 		a.busy = true
-		for engine.Prepare(ctx) != nil {
+		for {
+			if err := engine.Prepare(ctx); err == nil {
+				break
+			} else if errors.Is(err, projection.ErrNotBuilt) && w.scene.Next != nil {
+				return // another program may do
+			}
 			a.wait()
 		}
 		for {
 			a.busy, a.about = false, nil
 			a.wait()
 			a.busy = true
-			if !w.calm && w.choices.rarely(120) {
-				a.tracef("begins a sweep")
-				_, _ = engine.Sweep(ctx, nil) // it may fail and is not needed
+			if !w.calm && w.style.sweeps && w.choices.rarely(120) {
+				w.sweep(ctx, a, engine)
 				continue
 			}
-			if batch = w.takeBatch(a); len(batch) == 0 {
-				continue
-			}
-			failed := engine.Handle(ctx, eventstore.Batch{Announcements: w.contents(batch, fixed)})
-			batch = nil
-			for _, left := range failed {
-				a.tracef("gives back %s@%d", left.Stream, left.First)
-				w.pool = append(w.pool, w.original(left))
+			if a.batch = w.takeBatch(a); len(a.batch) > 0 {
+				w.handle(ctx, a, engine, fixed)
 			}
 		}
 	})
+	a.again = func() *actor { return w.worker(ctx, number) }
+	return a
+}
+
+// workersProgram chooses one, or in the end one that carries most.
+func (w *world) workersProgram(number int) *projection.Projection {
+	if w.calm {
+		most := w.scene.programs()
+		return most[number%len(most)]
+	}
+	return w.scene.Programs[w.choices.pick(len(w.scene.Programs))]
+}
+
+func (w *world) versions(program *projection.Projection) string {
+	text := fmt.Sprintf(" of version %d", program.Version())
+	if old := program.Replaced(); old != nil {
+		text += fmt.Sprintf(" and %d", old.Version())
+	}
+	return text
+}
+
+// sweep may fail and is not needed. What it leaves in the middle is, as with an operator.
+func (w *world) sweep(ctx context.Context, a *actor, engine *projection.Engine) {
+	a.tracef("begins a sweep")
+	a.sweeps = true
+	_, _ = engine.Sweep(ctx, nil)
+	a.sweeps = false
+}
+
+// handle applies a batch, and leaves a heartbeat now and then.
+func (w *world) handle(ctx context.Context, a *actor, engine *projection.Engine, fixed bool) {
+	failed := engine.Handle(ctx, eventstore.Batch{Announcements: w.contents(a.batch, fixed)})
+	if len(failed) < len(a.batch) {
+		w.acknowledged(a)
+	}
+	a.batch = nil
+	for _, left := range failed {
+		a.tracef("gives back %s@%d", left.Stream, left.First)
+		w.pool = append(w.pool, w.original(left))
+	}
+	if w.scene.Next != nil && !w.calm && w.choices.rarely(4) {
+		engine.Beat(ctx)
+	}
+}
+
+// acknowledged notes which generations commits are missing from, since the worker's program
+// does not carry them.
+func (w *world) acknowledged(a *actor) {
+	for _, g := range w.live() {
+		if !carries(a.program, g.Version) {
+			w.generation(g).missed = true
+		}
+	}
 }
 
 // takeBatch takes announcements out of the pool in any order, and repeats old ones.

@@ -30,13 +30,14 @@ func (s *shrinker) shrink() {
 		s.fewerCommits()
 		s.fewerEvents()
 		s.fewerWorkers() // the more there are, the sooner they meet
+		s.fewerCoordinators()
 		s.fewerChoices()
 	}
 }
 
 // size is what a reader has to keep in mind.
 func (s *scene) size() int {
-	size := s.workers
+	size := s.workers + s.coordinators
 	for _, w := range s.writes {
 		size += 1 + len(w.Events)
 	}
@@ -78,12 +79,20 @@ func (s *shrinker) fewerWorkers() {
 	}
 }
 
+func (s *shrinker) fewerCoordinators() {
+	for n := 1; n < s.scene.coordinators; n++ {
+		sc := *s.scene
+		if sc.coordinators = n; s.failsSomehow(&sc) {
+			return
+		}
+	}
+}
+
 func (s *shrinker) fewerCommits() {
 	for size := len(s.scene.writes) / 2; size >= 1; size /= 2 {
 		for from := 0; from < len(s.scene.writes); {
-			sc := *s.scene
-			sc.writes = slices.Delete(slices.Clone(sc.writes), from, min(from+size, len(sc.writes)))
-			if !s.failsSomehow(&sc) {
+			writes := s.scene.writes
+			if !s.failsSomehow(s.scene.with(slices.Delete(slices.Clone(writes), from, min(from+size, len(writes))))) {
 				from += size
 			}
 		}
@@ -93,10 +102,9 @@ func (s *shrinker) fewerCommits() {
 func (s *shrinker) fewerEvents() {
 	for i := range s.scene.writes {
 		for j := 0; j < len(s.scene.writes[i].Events) && len(s.scene.writes[i].Events) > 1; {
-			sc := *s.scene
-			sc.writes = slices.Clone(sc.writes)
-			sc.writes[i].Events = slices.Delete(slices.Clone(sc.writes[i].Events), j, j+1)
-			if !s.failsSomehow(&sc) {
+			writes := slices.Clone(s.scene.writes)
+			writes[i].Events = slices.Delete(slices.Clone(writes[i].Events), j, j+1)
+			if !s.failsSomehow(s.scene.with(writes)) {
 				j++
 			}
 		}

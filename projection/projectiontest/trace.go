@@ -56,7 +56,7 @@ func (w *world) relevant(ctx context.Context) []line {
 		return w.trace
 	}
 	streams := map[eventstore.StreamID]bool{}
-	r, err := newRehearsal(ctx, w.scene.Projection, w.scene.writes)
+	r, err := newRehearsal(ctx, w.code, w.scene.writes)
 	if err != nil {
 		return w.trace
 	}
@@ -154,4 +154,28 @@ func describe(s projection.Slice) string {
 		return strings.Join(moves, ", ")
 	}
 	return strings.Join(moves, ", ") + ": " + rowNames(ids)
+}
+
+// describeFilling names what is filled.
+func describeFilling(f projection.Filling) string {
+	var checkpoints []string
+	for _, c := range f.Checkpoints {
+		checkpoints = append(checkpoints, fmt.Sprintf("%s→%d", c.Stream, c.Version))
+	}
+	var ids []projection.RowID
+	for _, row := range f.Rows {
+		ids = append(ids, row.ID)
+	}
+	if len(ids) > 0 {
+		checkpoints = append(checkpoints, rowNames(ids))
+	}
+	return strings.Join(checkpoints, ", ")
+}
+
+func headNames(heads []projection.Head) string {
+	var list []string
+	for _, h := range heads {
+		list = append(list, fmt.Sprintf("%s@%d", h.Stream, h.Version))
+	}
+	return strings.Join(list, ", ")
 }

@@ -138,6 +138,55 @@ func newWarehouse() *projection.Projection {
 	)
 }
 
+// log2 is the log of the next version: it has what was taken, too.
+func newLog2() *projection.View[line] {
+	note := func(l *line, item string, at eventstore.Version) error {
+		l.Item, l.At = item, at
+		return nil
+	}
+	return projection.Fold("log",
+		projection.OnNew(lineKey[Stored], func(l *line, e projection.Event[Stored]) error { return note(l, e.Data.Item, e.Version) }),
+		projection.OnNew(lineKey[Taken], func(l *line, e projection.Event[Taken]) error { return note(l, e.Data.Item, e.Version) }),
+	)
+}
+
+// newNextWarehouse returns version 2 of a warehouse: it counts other things, handles an event
+// that version 1 passes over, and passes over one that version 1 handles.
+func newNextWarehouse(log *projection.View[line], parts ...projection.Part) *projection.Projection {
+	stocked := projection.Fold("stock",
+		projection.On(itemKey(func(e Stored) string { return e.Item }), func(s *stock, e projection.Event[Stored]) error {
+			s.Item = e.Data.Item
+			s.Stored += 10
+			return nil
+		}),
+		projection.On(itemKey(func(e Taken) string { return e.Item }), func(s *stock, e projection.Event[Taken]) error {
+			s.Item = e.Data.Item
+			s.Taken += 10
+			return nil
+		}),
+	)
+	checks := projection.Fold("checks", projection.On(shelfKey[Checked], func(s *shelf, e projection.Event[Checked]) error {
+		s.Shelf, s.Last = e.Stream.ID(), e.Version
+		s.Items++
+		return nil
+	}), projection.OnDelete[shelf](shelfKey[Cleared]))
+	shelves := projection.Fold("shelves", touch[Stored](10), touch[Taken](-10), projection.OnDelete[shelf](shelfKey[Cleared]))
+	last := projection.Rows("last", projection.Emit(func(e projection.Event[Stored], changes *projection.Changes[line]) error {
+		changes.Put(projection.KeyOf(e.Stream.ID()), line{Item: e.Data.Item, At: e.Version})
+		return nil
+	}), projection.Emit(func(e projection.Event[Cleared], changes *projection.Changes[line]) error {
+		changes.Delete(projection.KeyOf(e.Stream.ID()))
+		return nil
+	}))
+	taken := projection.Inserts("taken", projection.Emit(func(e projection.Event[Taken], changes *projection.Changes[line]) error {
+		changes.Put(lineKey(e), line{Item: "!" + e.Data.Item, At: e.Version})
+		return nil
+	}))
+	parts = append(parts, projection.Follow("shelf"), stocked, checks, shelves, last, taken, log,
+		projection.PerStream("visits", visit[Stored](), visit[Checked](), projection.WhenDelete[visits, Cleared]()))
+	return projection.MustNew("warehouse", 2, registry, parts...)
+}
+
 // history has commits of one event and of several, events that nothing handles at
 // the start, in the middle and at the end of commits.
 var history = []projectiontest.Commit{

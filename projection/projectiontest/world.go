@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/memstore"
@@ -16,8 +16,9 @@ import (
 const operators = 2
 
 const (
-	// mostTurns bounds a schedule; then nothing bad happens any more.
-	mostTurns = 600
+	// mostTurns bounds a schedule; then nothing bad happens any more. One with rebuilds
+	// has more of them.
+	mostTurns, mostTurnsOfRebuilds = 600, 1500
 	// mostCalm bounds the calm end of a schedule, and mostCalmEach adds to it for
 	// each commit. Two or three turns for each are what is needed.
 	mostCalm, mostCalmEach = 1000, 20
@@ -29,28 +30,68 @@ type world struct {
 	choices *choices
 	store   *memstore.Store
 	views   projection.ViewStore
+	actors  []*actor
+	style   style
 
 	// Announcements: those not yet handed out or given back, and all there were.
 	pool []eventstore.Announcement
 	told []eventstore.Announcement
 
-	commits []eventstore.Commit // in the order of appends
-	broken  map[eventstore.EventID]bool
+	commits []eventstore.Commit                         // in the order of appends
+	events  map[eventstore.StreamID][]eventstore.Commit // the same, of one event each
+	broken  map[eventstore.EventID]brokenness
 	fixed   bool // the broken events are fixed for everybody
 	skips   skips
 	lossy   bool // only a sweep finds all that happened
 	calm    bool // nothing bad happens any more
 
+	generations map[uint64]*generation
+	coming      map[int]*fold // of all that was appended, by version
+	acts        int           // how much coordinators still begin
+	late        int           // requests that are under way
+
 	trace   []line
 	failure string            // the first broken promise, and how
 	promise string            // which one it is
 	row     *projection.RowID // that was wrong, if it was one
+	code    *projection.Projection
+}
+
+// style is what a schedule is like.
+type style struct {
+	writesEvery int  // turns that a commit takes, on average
+	breaks      int  // one event in so many is broken, 0: none
+	sweeps      bool // workers sweep now and then
+	unprepared  bool // nobody has made the first generation
 }
 
 func newWorld(t testing.TB, s *scene, c *choices) *world {
-	w := &world{scene: s, choices: c, store: memstore.New(), broken: map[eventstore.EventID]bool{}, skips: newSkips()}
+	w := &world{
+		scene: s, choices: c, store: memstore.New(), broken: map[eventstore.EventID]brokenness{}, skips: newSkips(),
+		events: map[eventstore.StreamID][]eventstore.Commit{}, generations: map[uint64]*generation{}, coming: map[int]*fold{},
+		style: style{writesEvery: 8, breaks: 6, sweeps: true},
+	}
 	w.views = s.Views(t, projection.Limits{Items: 1 + max(s.width, 2) + c.pick(6), Bytes: 4 << 20})
+	if s.Next != nil {
+		w.style = style{writesEvery: []int{8, 20, 50}[c.pick(3)], breaks: []int{6, 12, 0}[c.pick(3)], sweeps: c.rarely(2), unprepared: c.rarely(4)}
+		w.acts = 3 + c.pick(8)
+	}
+	for _, p := range []*projection.Projection{s.Projection, s.Next} {
+		if p != nil {
+			w.coming[p.Version()] = newFold(p)
+		}
+	}
 	return w
+}
+
+// end gives back what the world holds.
+func (w *world) end() {
+	for _, g := range w.generations {
+		g.end()
+	}
+	for _, f := range w.coming {
+		f.stop()
+	}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -62,68 +103,118 @@ func (w *world) fail(format string, args ...any) {
 // run plays the schedule: first the wild part, then a calm one in which everything
 // that was announced is delivered; only a feed that lost something gets a sweep.
 func (w *world) run(ctx context.Context) {
-	writer := w.spawn("writer", func(a *actor) { w.write(ctx, a) })
-	workers := make([]*actor, w.scene.workers)
-	for i := range workers {
-		workers[i] = w.worker(ctx, i+1)
+	w.begin(ctx)
+	most := mostTurns
+	if w.scene.Next != nil {
+		most = mostTurnsOfRebuilds
 	}
-	actors := slices.Concat([]*actor{writer, w.operator(ctx, 1), w.operator(ctx, 2)}, workers)
-	for turns := 0; turns < mostTurns && w.failure == "" && !w.atRest(writer, workers); turns++ {
-		w.turn(ctx, actors)
+	for turns := 0; turns < most && w.failure == "" && !w.atRest(); turns++ {
+		w.pass()
+		w.turn()
 	}
-	w.settle(ctx, actors)
+	w.settle(ctx)
 }
 
-func (w *world) atRest(writer *actor, workers []*actor) bool {
-	return writer.ended && len(w.pool) == 0 && !slices.ContainsFunc(workers, func(a *actor) bool { return a.busy })
+// begin brings everybody on the stage.
+func (w *world) begin(ctx context.Context) {
+	if w.scene.Next != nil && !w.style.unprepared {
+		first := w.spawn("first worker", worker, func(a *actor) {
+			if err := w.engine(a, w.scene.Projection, true).Prepare(ctx); err != nil {
+				w.fail("prepare: %v", err)
+			}
+		})
+		w.calm = true
+		w.finishActor(first)
+		w.calm = false
+	}
+	w.actors = []*actor{w.spawn("writer", writer, func(a *actor) { w.write(ctx, a) }), w.operator(ctx, 1), w.operator(ctx, 2)}
+	for i := range w.scene.workers {
+		w.actors = append(w.actors, w.worker(ctx, i+1))
+	}
+	for i := range w.scene.coordinators {
+		w.actors = append(w.actors, w.coordinator(ctx, i+1))
+	}
+	if len(w.scene.Readers) > 0 {
+		w.actors = append(w.actors, w.reader(ctx))
+	}
+}
+
+func (w *world) atRest() bool {
+	return w.actors[0].ended && len(w.pool) == 0 && w.acts == 0 &&
+		!slices.ContainsFunc(w.actors, func(a *actor) bool { return a.busy && (a.kind == worker || a.kind == coordinator) })
+}
+
+// pass lets time pass, in a schedule with rebuilds.
+func (w *world) pass() {
+	if w.scene.Next == nil || !w.choices.rarely(40) {
+		return
+	}
+	long := []time.Duration{time.Second, 15 * time.Second, 2 * time.Minute, projection.RetiredFor + time.Minute}[w.choices.pick(4)]
+	w.trace = append(w.trace, line{text: fmt.Sprintf("time:   %s pass", long)})
+	time.Sleep(long) // nobody waits in a bubble
 }
 
 // turn lets one actor run for a while.
-func (w *world) turn(ctx context.Context, actors []*actor) {
-	i := w.choices.pick(len(actors))
+func (w *world) turn() {
+	i := w.choices.pick(len(w.actors))
 	for burst := 1 + w.choices.pick(4); burst > 0 && w.failure == ""; burst-- {
-		a := actors[i]
+		a := w.actors[i]
 		if a.ended {
 			return
 		}
-		t := goOn
-		if a.busy && (isWorker(a) || isOperator(a) && w.scene.Lossy) {
-			switch w.choices.pick(24) {
-			case 23:
-				t = crash
-			case 22:
-				t = fail
-			}
-		}
+		t := w.accident(a)
 		if t == crash {
 			a.tracef("crashes before it %s", a.pending)
 		}
-		if isOperator(a) && t != goOn {
+		if t != goOn && (a.kind == operator || a.sweeps) {
 			w.lossy = true // what was dropped while a stream was parked is left to a sweep
 		}
 		a.run(t)
-		switch {
-		case a.ended && isOperator(a):
-			actors[i] = w.operator(ctx, i)
+		if a.ended && a.again != nil {
+			w.actors[i] = a.again()
 			return
-		case a.ended && isWorker(a):
-			actors[i] = w.worker(ctx, i-operators)
+		}
+		if a.ended && a.kind == request {
+			w.actors = slices.Delete(w.actors, i, i+1)
 			return
 		}
 	}
 }
 
+// accident says what befalls an actor.
+func (w *world) accident(a *actor) turn {
+	often := 0
+	switch {
+	case !a.busy:
+	case a.kind == worker, a.kind == operator && w.scene.Lossy:
+		often = 24
+	case a.kind == coordinator:
+		often = 120
+	}
+	if often == 0 {
+		return goOn
+	}
+	switch w.choices.pick(often) {
+	case often - 1:
+		return crash
+	case often - 2:
+		return fail
+	}
+	return goOn
+}
+
 // settle ends the schedule in peace.
-func (w *world) settle(ctx context.Context, actors []*actor) {
+func (w *world) settle(ctx context.Context) {
 	w.calm = true
+	w.calmWorkers(ctx)
 	for turns := 0; w.failure == ""; turns++ {
 		if turns == mostCalm+mostCalmEach*len(w.scene.writes) {
 			w.fail("the workers do not come to rest")
 			break
 		}
 		moved := false
-		for _, a := range actors {
-			if !a.ended && (a.busy || a.name == "writer" && w.failure == "" || isWorker(a) && len(w.pool) > 0) {
+		for _, a := range w.actors {
+			if !a.ended && (a.busy || a.kind == writer && w.failure == "" || a.kind == worker && len(w.pool) > 0) {
 				a.run(goOn)
 				moved = true
 			}
@@ -132,7 +223,7 @@ func (w *world) settle(ctx context.Context, actors []*actor) {
 			break
 		}
 	}
-	for _, a := range actors {
+	for _, a := range w.actors {
 		if !a.ended {
 			a.run(crash)
 		}
@@ -142,69 +233,29 @@ func (w *world) settle(ctx context.Context, actors []*actor) {
 	}
 }
 
-func isWorker(a *actor) bool { return a.name != "writer" && !isOperator(a) }
-
-func isOperator(a *actor) bool { return strings.HasPrefix(a.name, "operator") }
-
-// finish repairs what only an operator or a sweep can, and compares.
-func (w *world) finish(ctx context.Context) {
-	if !w.lossy {
-		w.compare(ctx)
+// calmWorkers ends the deployment: workers carry everything, or some of them each version.
+func (w *world) calmWorkers(ctx context.Context) {
+	if w.scene.Next == nil || w.failure != "" {
+		return
 	}
-	w.fixed = true
-	last := w.spawn("last worker", func(a *actor) {
-		engine := w.engine(a, true)
-		if err := engine.Prepare(ctx); err != nil {
-			w.fail("prepare: %v", err)
-			return
+	n := 0
+	for i, a := range w.actors {
+		if a.kind != worker {
+			continue
 		}
-		if err := projection.Resume(ctx, w.views, w.scene.Projection.Name()); err != nil {
-			w.fail("resume: %v", err)
-			return
+		if n++; !a.ended && carries(a.program, w.scene.Projection.Version()) && carries(a.program, w.scene.Next.Version()) {
+			continue
 		}
-		for c := range w.parked(ctx) {
-			a.about = []eventstore.StreamID{c.Stream}
-			if err := engine.Retry(ctx, w.scene.Projection.Name(), c.Stream); err != nil {
-				w.fail("retry of %s: %v", c.Stream, err)
-			}
+		if !a.ended {
+			a.run(crash)
 		}
-		a.about = nil
-		if w.lossy {
-			if _, err := engine.Sweep(ctx, nil); err != nil {
-				w.fail("sweep: %v", err)
-			}
-		}
-	})
-	for !last.ended {
-		last.run(goOn)
+		w.actors[i] = w.worker(ctx, n)
 	}
-	if w.failure == "" {
-		w.compare(ctx)
-	}
-	if s, err := w.views.State(ctx, w.scene.Projection.Name()); err != nil || s.Paused != nil {
-		w.fail("the projection is still paused after it was resumed and swept: %v", err)
-	}
-	for c := range w.parked(ctx) {
-		w.fail("%s is still parked at %d after everything was fixed", c.Stream, c.Version)
-	}
-	w.checkSkips(ctx)
 }
 
-func (w *world) generation() projection.GenerationID {
-	return projection.GenerationID{Projection: w.scene.Projection.Name(), Number: 1}
-}
-
-// parked yields the streams that have a park record.
-func (w *world) parked(ctx context.Context) func(func(projection.Checkpoint) bool) {
-	return func(yield func(projection.Checkpoint) bool) {
-		for c, err := range w.views.AllCheckpoints(ctx, w.generation(), true) {
-			if err != nil {
-				w.fail("%v", err)
-				return
-			}
-			if !yield(c) {
-				return
-			}
-		}
+// finishActor lets an actor run to its end.
+func (w *world) finishActor(a *actor) {
+	for !a.ended {
+		a.run(goOn)
 	}
 }

@@ -1,0 +1,258 @@
+package commands_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// next lets the program carry version 2 of the totals beside version 1: it counts orders too,
+// and an order of less than none is goods that came back.
+func (p *program) next(worst int) {
+	p.Helper()
+	v := projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
+		func(t *totalWithOrders, e projection.Event[ordered]) error {
+			if e.Data.Count < worst {
+				return fmt.Errorf("count: %d of %q is not to be believed", e.Data.Count, e.Data.Item)
+			}
+			t.Count += e.Data.Count
+			if e.Data.Count > 100 {
+				t.Large++
+			}
+			return nil
+		}))
+	shows := projection.Shows(v, p.view, func(t total) totalWithOrders { return totalWithOrders{Count: t.Count} })
+	p.mended = projection.MustNew("totals", 2, registry, projection.Follow("order"), projection.Replaces(p.totals, shows), v)
+}
+
+type totalWithOrders struct {
+	Count int `json:"count"`
+	Large int `json:"large,omitempty"`
+}
+
+const yes = " --yes --reason 'large orders, ADR-14' --actor anna@ops"
+
+const named = " --confirm totals --reason 'looked at by anna, bo' --actor anna@ops"
+
+func (p *program) all(lines ...string) {
+	p.Helper()
+	for _, line := range lines {
+		p.types(line)
+	}
+}
+
+// filled is a store whose version 1 has no trouble, and a program that carries version 2.
+func (p *program) filled() {
+	p.Helper()
+	p.order("1", "tea", 2, "")
+	p.order("2", "mug", 1, "")
+	p.order("2", "tea", 1500, "")
+	p.order("3", "cup", 4, "")
+	p.sweep()
+	p.next(1)
+	<-time.After(time.Minute)
+}
+
+func TestARebuildFromItsPlanToItsRollback(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals --dry-run --json", "rebuild start totals", "rebuild start totals --compare some", "rebuild start totals --ranges 0",
+			"rebuild start totals --compare full"+yes, "rebuild status totals", "rebuild", "rebuild status --json", "status", "projections totals", "projections",
+			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals", "rebuild diff totals --samples 1 --json", "rebuild diff totals --samples 0",
+			"rebuild switch totals --dry-run", "rebuild switch totals", "rebuild switch totals --confirm tea --reason 'looked at it'", "rebuild switch totals"+named,
+			"rebuild status totals", "status --check", "rebuild diff totals", "rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild rollback totals"+named,
+			"rebuild status totals --json", "rebuild switch totals --json"+named, "rebuild retire totals --generation 7"+named, "rebuild retire totals --dry-run", "rebuild retire totals"+named, "rebuild retire totals"+named,
+			"rebuild status totals", "projections totals", "activity", "activity --limit 1 --json")
+		p.compare("rebuild")
+	})
+}
+
+func TestARebuildOnAnEmptyStore(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.next(1)
+		p.all("rebuild start totals --dry-run", "rebuild pause totals"+yes, "rebuild resume totals"+yes, "rebuild cancel totals"+named, "rebuild diff totals", "rebuild switch totals"+named, "rebuild rollback totals"+named,
+			"rebuild retire totals"+named, "rebuild status stats", "rebuild start stats"+yes, "rebuild start totals"+yes, "rebuild switch totals"+named, "rebuild status totals")
+		p.compare("rebuild-empty")
+	})
+}
+
+func TestARebuildThatFailsAtAnEventGoesOnOnceTheCodeIsMended(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.order("4", "cup", -7, "")
+		p.all("rebuild start totals --dry-run")
+		require.Equal(t, terminal.Failed, p.types("rebuild start totals"+yes))
+		p.all("rebuild status totals", "rebuild", "status", "rebuild start totals --json"+yes, "rebuild switch totals --dry-run", "rebuild switch totals --force"+named)
+		p.note("the code is mended")
+		p.next(-9)
+		p.all("rebuild resume totals"+yes, "rebuild status totals", "activity")
+		p.compare("rebuild-fails")
+	})
+}
+
+// slow is a view store that takes its time to fill, and says when it does.
+type slow struct {
+	projection.ViewStore
+	takes time.Duration
+	fills atomic.Int32
+	then  func(n int)
+}
+
+func (s *slow) Fill(ctx context.Context, g projection.GenerationID, f projection.Filling) error {
+	<-time.After(s.takes)
+	if s.then != nil {
+		s.then(int(s.fills.Add(1)))
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return s.ViewStore.Fill(ctx, g, f)
+}
+
+func TestARebuildThatIsInterruptedIsPausedAndGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		views := p.views
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p.views, p.ctx = &slow{ViewStore: views, then: func(n int) {
+			if n == 5 {
+				cancel(context.Canceled)
+			}
+		}}, ctx
+		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals --ranges 16"+yes))
+		p.views, p.ctx = views, nil
+		p.all("rebuild status totals", "rebuild", "rebuild start totals"+yes, "rebuild pause totals"+yes, "rebuild resume totals --dry-run", "rebuild resume totals --ranges 16"+yes, "activity")
+		p.compare("rebuild-interrupted")
+	})
+}
+
+func TestARebuildThatSomebodyPausesOrCancelsEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		views := p.views
+		p.views = &slow{ViewStore: views, takes: time.Second, then: func(n int) {
+			if n == 5 {
+				require.NoError(t, projection.PauseRebuild(t.Context(), views, "totals"))
+			}
+		}}
+		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals --ranges 16"+yes))
+		p.views = &slow{ViewStore: views, takes: time.Second, then: func(n int) {
+			if n == 1 {
+				_, err := projection.CancelRebuild(t.Context(), views, "totals")
+				require.NoError(t, err)
+			}
+		}}
+		require.Equal(t, terminal.NotThere, p.types("rebuild resume totals --json --ranges 16"+yes))
+		p.views = views
+		p.all("rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild cancel totals --dry-run", "rebuild cancel totals", "rebuild cancel totals"+named, "rebuild status totals", "ask total {\"item\":\"tea\"}", "activity")
+		p.compare("rebuild-paused")
+	})
+}
+
+// other lets another coordinator work on a rebuild, which ends without a word.
+func (p *program) other(then func(projection.State) error) {
+	p.Helper()
+	r, err := projection.NewRebuilder(p.store, p.views, p.code(), projection.RebuildOptions{Name: "host/9", Build: "orders@2"})
+	require.NoError(p, err)
+	_, err = r.Start(p.Context(), projection.StartOptions{By: "bo@ops", Reason: "large orders"})
+	require.NoError(p, err)
+	s, err := p.views.State(p.Context(), "totals")
+	require.NoError(p, err)
+	s.Rebuilding().Rebuild.Coordinator = "host/9"
+	require.NoError(p, then(s))
+}
+
+func TestAStartFollowsAnotherCoordinatorAndTakesOverWhereItFallsSilent(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.other(func(s projection.State) error {
+			_, err := p.views.PutState(t.Context(), s)
+			return err
+		})
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", At: time.Now().UTC(),
+			Rebuild: &projection.RebuildProgress{Generation: 2, Phase: projection.PhaseHeads, Streams: 3, Events: 4, Took: time.Second}}))
+		p.all("rebuild status totals", "projections totals", "status")
+		<-time.After(10 * time.Second)
+		began := time.Now()
+		p.types("rebuild start totals" + yes)
+		require.Equal(t, 16*time.Second, time.Since(began))
+		p.types("activity")
+		p.compare("rebuild-second")
+	})
+}
+
+func TestWhoFollowsAndIsInterruptedLeavesTheOtherAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.other(func(s projection.State) error {
+			_, err := p.views.PutState(t.Context(), s)
+			return err
+		})
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, context.Canceled)
+		defer cancel()
+		p.ctx = ctx
+		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals"+yes))
+		p.ctx = nil
+		<-time.After(20 * time.Second)
+		p.all("rebuild status totals", "rebuild resume totals --take-over"+yes)
+		p.compare("rebuild-follower")
+	})
+}
+
+func TestASwitchIsRefusedWhereSomethingSpeaksAgainstIt(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.types("rebuild start totals" + yes)
+		p.order("6", "tea", 0, "")
+		p.sweep()
+		p.beat(projection.Heartbeat{Frozen: []uint64{2}})
+		p.note("a stream is parked, and a worker does not know version 2")
+		require.Equal(t, terminal.Refused, p.types("rebuild switch totals"+named))
+		p.all("rebuild switch totals --dry-run", "rebuild switch totals --json"+named, "projections totals", "rebuild switch totals --force --dry-run", "rebuild switch totals --force"+named, "activity --limit 2", "status")
+		p.compare("rebuild-refused")
+	})
+}
+
+func TestARollbackToAFrozenGenerationIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.beat(projection.Heartbeat{})
+		p.all("rebuild start totals"+yes, "rebuild switch totals"+named)
+		<-time.After(time.Hour)
+		p.note("a program without version 1 is deployed")
+		both := p.mended
+		v := projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
+			func(t *totalWithOrders, e projection.Event[ordered]) error { t.Count += e.Data.Count; return nil }))
+		p.mended = projection.MustNew("totals", 2, registry, projection.Follow("order"), v)
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "host/2", At: time.Now().UTC(), Frozen: []uint64{1}}))
+		p.all("status", "status --check", "projections", "projections totals", "rebuild status totals", "rebuild rollback totals --dry-run")
+		require.Equal(t, terminal.Refused, p.types("rebuild rollback totals"+named))
+		p.note("and one with version 1 again")
+		p.mended = both
+		p.order("7", "tea", 5, "")
+		p.all("rebuild rollback totals"+named, "ask total {\"item\":\"tea\"}")
+		p.compare("rebuild-frozen")
+	})
+}
+
+func TestARebuildShowsHowFarItIs(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.views = &slow{ViewStore: p.views, takes: 2 * time.Second}
+		p.types("rebuild start totals --ranges 8" + yes)
+		p.types("rebuild cancel totals" + named)
+		p.note("on a terminal")
+		p.width, p.env["NO_COLOR"] = 110, "1"
+		p.types("rebuild start totals --ranges 8" + yes)
+		p.compare("rebuild-progress")
+		assert.Contains(t, p.text.String(), "^C pauses")
+	})
+}

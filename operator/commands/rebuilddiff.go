@@ -1,0 +1,133 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
+)
+
+func (m *mounted) rebuildDiff() *cobra.Command {
+	var opts operator.RebuildOptions
+	c := m.look("diff PROJECTION", "Compare what was rebuilt with what readers use, and with a fold of the events", nil)
+	Mark(Acts, c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if opts.Compare.Samples < 1 || opts.Compare.Keys < 1 {
+			return Wrong(cmd, "--samples and --keys are 1 or more")
+		}
+		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error { return m.diffRebuild(cmd.Context(), o, args[0], opts) })
+	}
+	c.Long = lines(c.Short+".", "What it finds is kept with the projection: a switch wants a comparison of the last 24 hours.",
+		"It exits with 5 if rows are not what a fold of the events says; that the generations differ is no failure.")
+	c.Flags().BoolVar(&opts.Compare.Full, "full", false, "hold every row against a fold of the events, and not only some")
+	c.Flags().IntVar(&opts.Compare.Keys, "keys", 200, "how many rows are held against a fold of the events, about, without --full")
+	c.Flags().IntVar(&opts.Compare.Samples, "samples", 5, "how many rows that differ are shown")
+	c.ValidArgsFunction = m.completeProjection
+	return c
+}
+
+func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions) error {
+	show := m.newRebuildShow(o, "")
+	opts.Progress, opts.Logger = show.progress, m.logger()
+	d, err := o.DiffRebuild(ctx, name, opts)
+	show.end()
+	if err != nil {
+		return m.rebuildHint(m.noRebuild(err, name), name)
+	}
+	err = m.Terminal.Object(d, name, func() error {
+		var text strings.Builder
+		fmt.Fprintf(&text, "%-9s %s\n", projection.PhaseCompare, checkedText(&d))
+		m.diffText(&text, &d)
+		_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
+		return err
+	})
+	if err == nil && d.Wrong > 0 {
+		return terminal.ErrCheck
+	}
+	return err
+}
+
+// diffText prints what a comparison found.
+func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
+	if d == nil {
+		return
+	}
+	if d.Against > 0 {
+		fmt.Fprintf(w, "%-9s %s\n", "diff", countsText(d.Compared, d.Generation))
+	}
+	for _, row := range d.WrongRows {
+		fmt.Fprintf(w, "%-9s %s  %s\n", m.paint(terminal.Bad, "wrong"), rowName(row), rowText(row))
+	}
+	for _, row := range d.Samples {
+		fmt.Fprintf(w, "%-9s %s  %s\n", "sample", rowName(row), rowText(row))
+		if because := becauseText(row.Because); because != "" {
+			fmt.Fprintf(w, "%-9s %s\n", "", because)
+		}
+	}
+}
+
+func countsText(c projection.Compared, generation uint64) string {
+	return fmt.Sprintf("%s equal · %s changed · %s only in %d · %s only in %d", terminal.Thousands(c.Equal), terminal.Thousands(c.Changed),
+		terminal.Thousands(c.OnlyOld), c.Against, terminal.Thousands(c.OnlyNew), generation)
+}
+
+func rowName(row operator.RowDiff) string {
+	return terminal.Clean(strings.TrimSpace(row.View + " " + row.Partition + " " + row.Sort))
+}
+
+// mostChanges is how many fields of a row are shown.
+const mostChanges = 6
+
+func rowText(row operator.RowDiff) string {
+	switch {
+	case row.Old == nil:
+		return "only new: " + clipped(row.New)
+	case row.New == nil:
+		return "only old: " + clipped(row.Old)
+	}
+	var parts []string
+	for i, c := range row.Changes {
+		if i == mostChanges {
+			parts = append(parts, fmt.Sprintf("and %d fields more", len(row.Changes)-i))
+			break
+		}
+		parts = append(parts, c.Field+" "+changeText(c))
+	}
+	return terminal.Clean(strings.Join(parts, ", "))
+}
+
+// clipped is the beginning of a row.
+func clipped(row json.RawMessage) string {
+	const most = 120
+	text := terminal.Clean(string(row))
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}
+
+func becauseText(concerns []projection.Concern) string {
+	var parts []string
+	for _, c := range concerns {
+		times := fmt.Sprintf("×%s", terminal.Thousands(c.New))
+		if c.Old != c.New {
+			times = fmt.Sprintf("×%s → ×%s", terminal.Thousands(c.Old), terminal.Thousands(c.New))
+		}
+		text := fmt.Sprintf("%s %s in %s", c.Type, times, strings.Join(c.Events, ", "))
+		if max(c.Old, c.New) > len(c.Events) {
+			text += ", …"
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "because " + terminal.Clean(strings.Join(parts, "; "))
+}

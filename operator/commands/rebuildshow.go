@@ -1,0 +1,170 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/leftfold/leftfold/operator"
+	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
+)
+
+func isFold(err error) bool { return errors.Is(err, projection.ErrFold) }
+
+func secondsOf(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// rebuildShow shows how far a rebuild is: on a terminal one line at the bottom; elsewhere one
+// every 10 seconds and at each phase.
+type rebuildShow struct {
+	m       *mounted
+	o       *operator.Operator
+	line    *terminal.Progress
+	hint    string // at the end of the line
+	phase   projection.Phase
+	known   bool // how much there is of the phase was said
+	entered mark
+}
+
+// mark is how many events were looked at at a moment.
+type mark struct {
+	at     time.Time
+	events uint64
+}
+
+func (m *mounted) newRebuildShow(o *operator.Operator, hint string) *rebuildShow {
+	return &rebuildShow{m: m, o: o, line: m.Terminal.Progress(), hint: hint}
+}
+
+func (s *rebuildShow) progress(p projection.RebuildProgress) {
+	if p.Phase == "" {
+		return
+	}
+	now := s.m.Terminal.Now()
+	if p.Phase != s.phase || p.Events < s.entered.events {
+		s.entered = mark{now, p.Events}
+	}
+	if p.Phase != s.phase {
+		s.phase = p.Phase
+		s.line.Say("%s  %-9s %s", now.UTC().Format(time.TimeOnly), p.Phase, phaseText(p))
+	}
+	s.line.Show("%s", s.text(p, now))
+}
+
+// end leaves the line free.
+func (s *rebuildShow) end() { s.line.End() }
+
+// phaseText says what a phase is about, as it begins.
+func phaseText(p projection.RebuildProgress) string {
+	switch p.Phase {
+	case projection.PhaseHeads:
+		return "the streams are listed with their heads"
+	case projection.PhaseFold:
+		return fmt.Sprintf("%s, %s", terminal.Counted(p.StreamsOf, "stream"), terminal.Counted(int(p.EventsOf), "event"))
+	case projection.PhaseCatchUp:
+		return "workers join; every stream is brought to its head"
+	case projection.PhaseCompare:
+		return "with what readers use, and with a fold of the events"
+	}
+	return ""
+}
+
+const barColumns = 20
+
+// text is the line: the phase, how much of it is done, what is counted, what is left, and
+// what it cost.
+func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
+	parts := []string{fmt.Sprintf("%-9s", p.Phase)}
+	if done := p.Done(); p.EventsOf > 0 {
+		if s.line.Terminal() {
+			parts[0] += " " + terminal.Bar(done, barColumns)
+		}
+		parts = append(parts, fmt.Sprintf("%3.0f%%", done*100))
+	}
+	switch {
+	case p.PutOf > 0:
+		parts = append(parts, fmt.Sprintf("%s/%s rows and checkpoints", terminal.Thousands(p.Put), terminal.Thousands(p.PutOf)))
+	case p.EventsOf > 0:
+		parts = append(parts, fmt.Sprintf("%s/%s events", terminal.Thousands(p.Events), terminal.Thousands(p.EventsOf)))
+	default:
+		parts = append(parts, terminal.Counted(p.Streams, "stream"), terminal.Counted(int(p.Events), "event"))
+	}
+	if took := now.Sub(s.entered.at); took > 0 && p.PutOf == 0 {
+		parts = append(parts, terminal.PerSecond(int(p.Events-s.entered.events), took))
+	}
+	if p.Left != (projection.Span{}) {
+		parts = append(parts, "left "+terminal.Between(p.Left.Least, p.Left.Most))
+	}
+	if s.o.Charges() {
+		parts = append(parts, s.cost(p.Units))
+	}
+	if s.line.Terminal() && s.hint != "" {
+		parts = append(parts, " "+s.hint)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// cost is what units are in number and in money.
+func (s *rebuildShow) cost(u projection.Units) string {
+	return fmt.Sprintf("%s units  %s", terminal.Thousands(int64(u.Read+u.Write+0.5)), terminal.Dollars(s.o.Prices().Dollars(operator.Usage{ReadUnits: u.Read, WriteUnits: u.Write})))
+}
+
+// showRebuilt prints a summary to be pasted.
+func (m *mounted) showRebuilt(o *operator.Operator, r operator.Rebuilt) error {
+	var text strings.Builder
+	for _, phase := range r.Phases {
+		line := ""
+		switch phase.Phase {
+		case projection.PhaseHeads:
+			line = fmt.Sprintf("%s, %s", terminal.Counted(r.Streams, "stream"), terminal.Counted(int(r.Events), "event"))
+		case projection.PhaseFold:
+			line = fmt.Sprintf("%s, %s; %s applied", terminal.Counted(phase.Rows, "row"), terminal.Counted(phase.Checkpoints, "checkpoint"), terminal.Counted(int(r.Applied), "event"))
+		case projection.PhaseCatchUp:
+			line = terminal.Counted(r.Behind, "stream was behind", "streams were behind")
+		case projection.PhaseCompare:
+			line = checkedText(r.Diff)
+		}
+		fmt.Fprintf(&text, "%-9s %s  (%s)\n", phase.Phase, line, terminal.Age(secondsOf(phase.Seconds)))
+	}
+	m.diffText(&text, r.Diff)
+	last := fmt.Sprintf("%-9s generation %d of %s, in %s", m.rebuiltWord(r), r.Generation, r.Projection, terminal.Age(secondsOf(r.Seconds)))
+	if r.Used != nil && r.Dollars != nil {
+		last += fmt.Sprintf(", %s units, %s", terminal.Thousands(int64(r.Used.ReadUnits+r.Used.WriteUnits+0.5)), terminal.Dollars(*r.Dollars))
+	}
+	fmt.Fprintln(&text, last)
+	_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
+	if err == nil && r.Diff != nil && r.Diff.Wrong == 0 {
+		m.Terminal.Next(m.Line("rebuild", "switch", r.Projection) + " --confirm " + terminal.Word(r.Projection) + ` --reason "…"`)
+	}
+	return err
+}
+
+func (m *mounted) rebuiltWord(r operator.Rebuilt) string {
+	if r.Diff != nil && r.Diff.Wrong > 0 {
+		return string(operator.RebuildWrong)
+	}
+	return string(operator.RebuildReady)
+}
+
+func checkedText(d *operator.RebuildDiff) string {
+	if d == nil {
+		return "not ended"
+	}
+	text := terminal.Counted(d.Checked, "row") + " folded anew: "
+	if d.Full {
+		text = "all " + text
+	}
+	if d.Wrong == 0 {
+		text += "equal"
+	} else {
+		text += terminal.Thousands(d.Wrong) + " wrong"
+	}
+	if d.Moving > 0 {
+		text += fmt.Sprintf("; %s written all the time, and not compared", terminal.Counted(d.Moving, "row"))
+	}
+	if d.Skipped > 0 {
+		text += fmt.Sprintf("; %s skipped", terminal.Counted(d.Skipped, "event"))
+	}
+	return text
+}

@@ -1,0 +1,259 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// RebuildOptions say how a rebuild is made. The zero value works.
+type RebuildOptions struct {
+	// RebuildOptions are the engine's. Name and Build default to those of the process.
+	projection.RebuildOptions
+	// Compare says how the rows are compared in the end.
+	Compare projection.CompareOptions
+}
+
+// rebuilds is what an engine reads for a rebuild.
+type rebuilds interface {
+	source
+	eventstore.Scanner
+}
+
+// projection returns the one of a name, whose code this program has.
+func (o *Operator) projection(name string) (*projection.Projection, error) {
+	c, err := o.consumer(name)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := c.(*projection.Projection)
+	if !ok {
+		return nil, unsupported("rebuild "+name, "a reaction has no views that could be built again")
+	}
+	return p, nil
+}
+
+// rebuilder returns what rebuilds the projection of a name.
+func (o *Operator) rebuilder(name string, opts projection.RebuildOptions) (*projection.Rebuilder, error) {
+	p, err := o.projection(name)
+	if err != nil {
+		return nil, err
+	}
+	store, ok := o.service.Store.(rebuilds)
+	if !ok || o.service.Views == nil {
+		return nil, unsupported("rebuild "+name, "the service has no views, or its store can not be read as a whole")
+	}
+	if opts.Name == "" {
+		opts.Name = processName()
+	}
+	if opts.Build == "" {
+		opts.Build = o.service.Build
+	}
+	return projection.NewRebuilder(store, o.service.Views, p, opts)
+}
+
+// processName tells this process from others, to people too; no two have had the same one.
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+}
+
+// RebuildPlan is what a rebuild would do.
+type RebuildPlan struct {
+	Projection string `json:"projection"`
+	Version    int    `json:"version"`
+	// Against is the generation that readers use now, of version From; 0 for none.
+	Against uint64 `json:"against,omitempty"`
+	From    int    `json:"from,omitempty"`
+	// Generation is the number that it would have, or has where one is under way.
+	Generation uint64 `json:"generation"`
+	// Added and Removed are event types that only one of the two versions handles, where the
+	// program carries both.
+	Added   []string `json:"types_added,omitempty"`
+	Removed []string `json:"types_removed,omitempty"`
+	// Streams, Events and Bytes are what is read once, Passes how often it is folded.
+	Streams int    `json:"streams"`
+	Events  uint64 `json:"events"`
+	Bytes   uint64 `json:"bytes"`
+	Passes  int    `json:"passes"`
+	// Rows and Checkpoints are what is written.
+	Rows        int `json:"rows"`
+	Checkpoints int `json:"checkpoints"`
+	// Units are what the store would charge, without a comparison, and Dollars by which
+	// Prices; absent where it charges nothing.
+	Units   *projection.Units `json:"units,omitempty"`
+	Dollars *float64          `json:"dollars,omitempty"`
+	// Failure says why the fold would fail, Failed at which event.
+	Failure string             `json:"failure,omitempty"`
+	Failed  eventstore.EventID `json:"failed,omitzero"`
+}
+
+// PlanRebuild folds all events in memory and says what a rebuild would write. It writes
+// nothing. Cost: a read of the log for the heads, and one for each pass.
+func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildPlan, error) {
+	r, err := o.rebuilder(name, opts.RebuildOptions)
+	if err != nil {
+		return RebuildPlan{}, err
+	}
+	p, err := r.Plan(ctx)
+	if err != nil {
+		return RebuildPlan{}, err
+	}
+	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Streams: p.Streams, Events: p.Events,
+		Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
+	if f := p.Failure; f != nil {
+		plan.Failure, plan.Failed = f.Error(), f.Event
+	}
+	if plan.Dollars = o.dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
+		plan.Units = &p.Units
+	}
+	s, _, err := o.live(ctx, name)
+	plan.Generation = s.Counter + 1
+	if g := s.Rebuilding(); g != nil {
+		plan.Generation = g.Number
+	}
+	plan.compareTypes(o, name)
+	return plan, err
+}
+
+// compareTypes says which event types the version that is read does not handle, and the other
+// way round.
+func (p *RebuildPlan) compareTypes(o *Operator, name string) {
+	code, err := o.projection(name)
+	if err != nil || p.From == 0 {
+		return
+	}
+	for old := code.Replaced(); old != nil; old = old.Replaced() {
+		if old.Version() != p.From {
+			continue
+		}
+		was, is := old.Handled(), code.Handled()
+		p.Added = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
+		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(code.Handled(), t) })
+	}
+}
+
+// Charges reports whether the service's store charges for what it does, in units that have
+// prices.
+func (o *Operator) Charges() bool { return o.service.Usage != nil && o.service.Costs != nil }
+
+// dollars are what units cost, nil where nothing is charged.
+func (o *Operator) dollars(u Usage) *float64 {
+	if !o.Charges() {
+		return nil
+	}
+	return new(o.service.Costs.Prices().Dollars(u))
+}
+
+// Dollars returns what units cost.
+func (p Prices) Dollars(u Usage) float64 { return (u.WriteUnits*p.Write + u.ReadUnits*p.Read) / 1e6 }
+
+// Prices are those by which units become money, zero where the service tells none.
+func (o *Operator) Prices() Prices {
+	if o.service.Costs == nil {
+		return Prices{}
+	}
+	return o.service.Costs.Prices()
+}
+
+// RebuildStart is what starting a rebuild would come to.
+type RebuildStart struct {
+	Projection string
+	// Generation is the one that would be built, or that is.
+	Generation uint64
+	Version    int
+	// Against is the generation that readers use now, 0 for none.
+	Against uint64
+	// UnderWay is the rebuild that goes on already, which would be joined, or nil.
+	UnderWay *RebuildStatus
+}
+
+// CheckRebuild says what a start of a rebuild would come to, and does nothing. Where something
+// else is built the error is a [projection.ErrRebuilding].
+func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart, error) {
+	start := RebuildStart{Projection: name}
+	p, err := o.projection(name)
+	if err != nil {
+		return start, err
+	}
+	overview, err := o.Rebuild(ctx, name)
+	if err != nil {
+		return start, err
+	}
+	s, _, err := o.live(ctx, name)
+	if err != nil {
+		return start, err
+	}
+	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), overview.Rebuild
+	if overview.Active != nil {
+		start.Against = overview.Active.Number
+	}
+	if g := s.With(projection.Building); g != nil {
+		start.Generation = g.Number
+		if g.Rebuild == nil || g.Version != p.Version() {
+			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil}
+		}
+	}
+	return start, nil
+}
+
+// StartRebuild builds a new generation of a projection, or joins whoever does, until it can be
+// switched to, and compares it with what readers use. Where ctx ends, and nobody else works
+// on it, the rebuild is paused: [Operator.ResumeRebuild] carries on.
+func (o *Operator) StartRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (Rebuilt, error) {
+	return o.rebuild(ctx, by, "rebuild start", name, opts, func(ctx context.Context, r *projection.Rebuilder) error {
+		_, err := r.Start(ctx, projection.StartOptions{By: by.Actor, Reason: by.Reason})
+		if errors.Is(err, projection.ErrRebuilding) {
+			return nil // and Run says whether it can be joined
+		}
+		return err
+	})
+}
+
+// ResumeRebuild lets a rebuild go on that is paused, that has failed or on which nobody works,
+// as [Operator.StartRebuild] does.
+func (o *Operator) ResumeRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (Rebuilt, error) {
+	return o.rebuild(ctx, by, "rebuild resume", name, opts, func(ctx context.Context, _ *projection.Rebuilder) error {
+		return projection.ResumeRebuild(ctx, o.service.Views, name)
+	})
+}
+
+func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts RebuildOptions, begin func(context.Context, *projection.Rebuilder) error) (Rebuilt, error) {
+	b := &rebuilding{o: o, report: opts.Progress, done: Rebuilt{Projection: name, Phases: []RebuildPhase{}}, began: o.now()}
+	opts.Progress = b.progress
+	r, err := o.rebuilder(name, opts.RebuildOptions)
+	if err != nil {
+		return b.done, err
+	}
+	var before Usage
+	if o.service.Usage != nil {
+		before = o.service.Usage()
+	}
+	recorded, err := o.Act(ctx, Action{Action: action, Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
+		if err := begin(ctx, r); err != nil {
+			return "", err
+		}
+		return b.run(ctx, r, opts)
+	})
+	b.done.Recorded = recorded
+	b.done.Seconds = o.now().Sub(b.began).Seconds()
+	if o.service.Usage != nil {
+		b.done.Used = new(o.service.Usage().minus(before))
+		b.done.Dollars = o.dollars(*b.done.Used)
+	}
+	return b.done, err
+}
+
+// pauseTimeout is for pausing a rebuild whose context has ended.
+const pauseTimeout = 10 * time.Second

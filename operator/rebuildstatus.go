@@ -1,0 +1,227 @@
+package operator
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// RebuildCondition is how a rebuild is, in one word.
+type RebuildCondition string
+
+// The conditions of a rebuild.
+const (
+	// RebuildRuns: a coordinator works on it.
+	RebuildRuns RebuildCondition = "running"
+	// RebuildSilent: its coordinator has left no heartbeat for [RebuildSilence].
+	RebuildSilent RebuildCondition = "silent"
+	// RebuildIdle: nobody works on it.
+	RebuildIdle RebuildCondition = "idle"
+	// RebuildPaused: somebody has paused it.
+	RebuildPaused RebuildCondition = "paused"
+	// RebuildFailed: an event could not be applied.
+	RebuildFailed RebuildCondition = "failed"
+	// RebuildBuilt: everything is there, and not compared yet.
+	RebuildBuilt RebuildCondition = "built"
+	// RebuildWrong: rows are not what a fold of the events says.
+	RebuildWrong RebuildCondition = "wrong"
+	// RebuildReady: readers can be switched to it.
+	RebuildReady RebuildCondition = "ready"
+)
+
+// RebuildSilence is after what time a coordinator is taken to be gone that leaves no
+// heartbeat.
+const RebuildSilence = 15 * time.Second
+
+// RebuildOverview is what there is of the generations of a projection beside the one that is
+// read.
+type RebuildOverview struct {
+	Projection string `json:"projection"`
+	// Active is the generation that readers use, nil for none.
+	Active *GenerationStatus `json:"active,omitempty"`
+	// Rebuild is the one that is under way, or can be switched to; nil for none.
+	Rebuild *RebuildStatus `json:"rebuild,omitempty"`
+	// Kept are the other generations of which there is anything left, the newest first.
+	Kept []GenerationStatus `json:"kept,omitempty"`
+}
+
+// GenerationStatus is how a generation is.
+type GenerationStatus struct {
+	Number  uint64          `json:"number"`
+	Version int             `json:"version"`
+	Role    projection.Role `json:"role"`
+	Since   time.Time       `json:"since"`
+	// Frozen: no worker of late carries its version. FrozenSince is when one that does was
+	// last heard of, zero where that is not known.
+	Frozen      bool      `json:"frozen,omitempty"`
+	FrozenSince time.Time `json:"frozen_since,omitzero"`
+	// Until is when the items of a retired generation are removed, by the next sweep; zero
+	// for one that is kept until somebody retires it.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// RebuildStatus is how far a rebuild has come.
+type RebuildStatus struct {
+	Generation uint64           `json:"generation"`
+	Version    int              `json:"version"`
+	Condition  RebuildCondition `json:"condition"`
+	Phase      projection.Phase `json:"phase"`
+	Began      time.Time        `json:"began"`
+	By         string           `json:"by,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	// Done is how much of the phase is done, from 0 to 1, as far as it is known.
+	Done float64 `json:"done"`
+	// Streams and Events are what lies up to the heads, 0 before they are listed.
+	Streams int    `json:"streams,omitempty"`
+	Events  uint64 `json:"events,omitempty"`
+	// Coordinator works on it, empty for nobody. Heard is its last heartbeat, and Progress
+	// what it said.
+	Coordinator string                      `json:"coordinator,omitempty"`
+	Heard       time.Time                   `json:"heard,omitzero"`
+	Progress    *projection.RebuildProgress `json:"progress,omitempty"`
+	// Failure is what stopped it, Failed the event, if it was one.
+	Failure string             `json:"failure,omitempty"`
+	Failed  eventstore.EventID `json:"failed,omitzero"`
+	// Swept is when the last sweep began that brought every stream to its head, Compared
+	// what the last comparison found.
+	Swept    time.Time            `json:"swept,omitzero"`
+	Compared *projection.Compared `json:"compared,omitempty"`
+}
+
+// Rebuilds are the overviews of all projections. Cost: two reads for each, however much is
+// stored.
+func (o *Operator) Rebuilds(ctx context.Context) ([]RebuildOverview, error) {
+	all, err := o.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	overviews := []RebuildOverview{}
+	for _, k := range all {
+		if k.reaction {
+			continue
+		}
+		overview, err := o.overview(ctx, k.name)
+		if err != nil {
+			return nil, err
+		}
+		overviews = append(overviews, overview)
+	}
+	return overviews, nil
+}
+
+// Rebuild is the overview of one projection, or a [NotFoundError].
+func (o *Operator) Rebuild(ctx context.Context, name string) (RebuildOverview, error) {
+	if _, err := o.find(ctx, name); err != nil {
+		return RebuildOverview{}, err
+	}
+	return o.overview(ctx, name)
+}
+
+func (o *Operator) overview(ctx context.Context, name string) (RebuildOverview, error) {
+	overview := RebuildOverview{Projection: name}
+	if o.service.Views == nil {
+		return overview, nil
+	}
+	s, err := o.service.Views.State(ctx, name)
+	if err != nil {
+		return overview, err
+	}
+	beats, err := o.service.Views.Heartbeats(ctx, name)
+	if err != nil {
+		return overview, err
+	}
+	now := o.now()
+	overview.Rebuild = rebuildOf(s, beats, now)
+	for _, g := range slices.Backward(s.Generations) {
+		status := generationOf(g, beats, now)
+		switch g.Role {
+		case projection.Active:
+			overview.Active = &status
+		case projection.Previous, projection.Retired:
+			overview.Kept = append(overview.Kept, status)
+		}
+	}
+	return overview, nil
+}
+
+func generationOf(g projection.Generation, beats []projection.Heartbeat, now time.Time) GenerationStatus {
+	status := GenerationStatus{Number: g.Number, Version: g.Version, Role: g.Role, Since: g.Since}
+	if g.Role == projection.Retired {
+		status.Until = g.Since.Add(projection.RetiredFor)
+		return status
+	}
+	status.Frozen, status.FrozenSince = frozen(g, beats, now)
+	return status
+}
+
+// rebuildOf returns the rebuild that a state has, or nil.
+func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) *RebuildStatus {
+	g := s.Rebuilding()
+	if g == nil {
+		return nil
+	}
+	b := g.Rebuild
+	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, By: b.By, Reason: b.Reason,
+		Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
+	if b.Phase == projection.PhaseFold {
+		status.Done = b.Share()
+	}
+	for _, beat := range beats {
+		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && strings.HasSuffix(beat.Worker, " "+b.Coordinator) {
+			status.Heard, status.Progress = beat.At, beat.Rebuild
+			if beat.Rebuild.Phase == b.Phase {
+				status.Done = max(status.Done, beat.Rebuild.Done())
+			}
+		}
+	}
+	status.Condition = status.judge(b, now)
+	return status
+}
+
+func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondition {
+	built := b.Phase == projection.PhaseCatchUp && !b.Swept.IsZero()
+	switch {
+	case b.Paused:
+		return RebuildPaused
+	case b.Failure != "":
+		return RebuildFailed
+	case built && b.Compared == nil:
+		return RebuildBuilt
+	case built && b.Compared.Wrong > 0:
+		return RebuildWrong
+	case built:
+		return RebuildReady
+	case b.Coordinator == "":
+		return RebuildIdle
+	case now.Sub(s.Heard) > RebuildSilence && now.Sub(s.Began) > RebuildSilence:
+		return RebuildSilent
+	}
+	return RebuildRuns
+}
+
+// frozen reports whether the workers of late all lack a generation's version, and when one
+// that had it was last heard of: before that it was fed.
+func frozen(g projection.Generation, beats []projection.Heartbeat, now time.Time) (bool, time.Time) {
+	carries := func(b projection.Heartbeat) bool { return !slices.Contains(b.Frozen, g.Number) }
+	workers := ofWorkers(beats)
+	late := speaking(workers, now)
+	if len(late) == 0 || slices.ContainsFunc(late, carries) {
+		return false, time.Time{}
+	}
+	var since time.Time
+	for _, b := range workers {
+		if carries(b) && b.At.After(since) && (g.Rebuild == nil || b.At.After(g.Rebuild.Began)) {
+			since = b.At
+		}
+	}
+	return true, since
+}
+
+// ofWorkers leaves out the heartbeats of coordinators, which feed nothing.
+func ofWorkers(beats []projection.Heartbeat) []projection.Heartbeat {
+	return slices.DeleteFunc(slices.Clone(beats), func(b projection.Heartbeat) bool { return b.Rebuild != nil })
+}

@@ -1,0 +1,134 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leftfold/leftfold/projection"
+)
+
+// Rebuilt is what came of a rebuild.
+type Rebuilt struct {
+	Projection string `json:"projection"`
+	Generation uint64 `json:"generation"`
+	Version    int    `json:"version"`
+	// Phases are those that this process has seen, with how long they took.
+	Phases []RebuildPhase `json:"phases"`
+	// Streams and Events are what lay up to the heads, Applied counts events that were
+	// folded, each once for each range of rows.
+	Streams int    `json:"streams"`
+	Events  uint64 `json:"events"`
+	Applied uint64 `json:"applied"`
+	// Behind is how many streams the last sweep has found behind.
+	Behind int `json:"behind"`
+	// Diff is what the comparison found, nil where it did not come to that.
+	Diff *RebuildDiff `json:"diff,omitempty"`
+	// Paused: it was interrupted, and is paused.
+	Paused  bool    `json:"paused,omitempty"`
+	Seconds float64 `json:"seconds"`
+	// Used is what the process has used of its stores, absent where that is not known, and
+	// Dollars what it cost, absent where nothing is charged.
+	Used    *Usage   `json:"used,omitempty"`
+	Dollars *float64 `json:"dollars,omitempty"`
+	Recorded
+}
+
+// RebuildPhase is a phase of a rebuild.
+type RebuildPhase struct {
+	Phase   projection.Phase `json:"phase"`
+	Began   time.Time        `json:"began"`
+	Seconds float64          `json:"seconds"`
+	// Rows and Checkpoints were put in it, those that were there included.
+	Rows        int `json:"rows,omitempty"`
+	Checkpoints int `json:"checkpoints,omitempty"`
+}
+
+// rebuilding is a rebuild on its way.
+type rebuilding struct {
+	o      *Operator
+	report func(projection.RebuildProgress)
+	began  time.Time
+
+	mu   sync.Mutex // guards done.Phases, and last
+	last projection.RebuildProgress
+	done Rebuilt
+}
+
+// progress notes when phases begin and end.
+func (b *rebuilding) progress(p projection.RebuildProgress) {
+	b.note(p)
+	if b.report != nil {
+		b.report(p)
+	}
+}
+
+func (b *rebuilding) note(p projection.RebuildProgress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.o.now()
+	b.end(now)
+	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
+		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
+	}
+	for i := range b.done.Phases { // what a phase came to is told with the next one, at the latest
+		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold {
+			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
+		}
+	}
+	b.last = p
+}
+
+func (b *rebuilding) end(now time.Time) {
+	if n := len(b.done.Phases); n > 0 {
+		b.done.Phases[n-1].Seconds = now.Sub(b.done.Phases[n-1].Began).Seconds()
+	}
+}
+
+// run carries the rebuild on, and compares.
+func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts RebuildOptions) (string, error) {
+	g, err := r.Run(ctx)
+	b.done.Generation, b.done.Version = g.Number, g.Version
+	if g.Rebuild != nil {
+		b.done.Streams, b.done.Events, b.done.Applied = g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, g.Rebuild.Applied
+	}
+	if err != nil {
+		return b.stopped(ctx, err)
+	}
+	b.done.Behind = b.last.Behind
+	found, err := r.Compare(ctx, opts.Compare)
+	if err != nil {
+		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
+	}
+	diff, err := diffOf(found)
+	b.done.Diff = &diff
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(b.o.now())
+	return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
+}
+
+// stopped pauses the rebuild that was interrupted, unless somebody else works on it.
+func (b *rebuilding) stopped(ctx context.Context, why error) (string, error) {
+	if ctx.Err() == nil {
+		return "", why
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseTimeout)
+	defer cancel()
+	views := b.o.service.Views
+	s, err := views.State(late, b.done.Projection)
+	if err != nil {
+		return "", errors.Join(why, err)
+	}
+	g := s.Rebuilding()
+	if g == nil || g.Rebuild.Coordinator != "" {
+		return "", why
+	}
+	if err := projection.PauseRebuild(late, views, b.done.Projection); err != nil {
+		return "", errors.Join(why, err)
+	}
+	b.done.Generation, b.done.Version, b.done.Paused = g.Number, g.Version, true
+	return fmt.Sprintf("generation %d is paused", g.Number), why
+}

@@ -1,0 +1,349 @@
+package projection
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// CompareOptions says how a generation is compared. The zero value works.
+type CompareOptions struct {
+	// Full folds every row anew; else Keys of them, about.
+	Full bool
+	// Keys defaults to 200.
+	Keys int
+	// Samples is how many rows that differ are shown. Defaults to 10.
+	Samples int
+}
+
+// Compared says what a comparison found, in numbers.
+type Compared struct {
+	At time.Time `json:"at"`
+	// Against is the generation that readers used, 0 where there was none: then only the
+	// fold is compared with.
+	Against uint64 `json:"against,omitempty"`
+	// Rows of the two generations, view by view.
+	Equal   int `json:"equal"`
+	Changed int `json:"changed"`
+	OnlyOld int `json:"only_old"`
+	OnlyNew int `json:"only_new"`
+	// Checked rows were folded anew from the events, up to the checkpoints of the new
+	// generation; Wrong ones are not what that came to, twice in the same way. Moving ones
+	// differed each time that they were looked at, and in another way. Full: all were.
+	Checked int  `json:"checked"`
+	Wrong   int  `json:"wrong"`
+	Moving  int  `json:"moving,omitempty"`
+	Full    bool `json:"full,omitempty"`
+	// Skipped is how many events the generation passes over.
+	Skipped int `json:"skipped,omitempty"`
+}
+
+// Comparison is a Compared with some of the rows.
+type Comparison struct {
+	Compared
+	Generation GenerationID
+	// Samples are rows that differ between the generations, WrongRows such that are not
+	// what a fold says: there Old is the fold.
+	Samples, WrongRows []RowDiff
+}
+
+// RowDiff is a row that differs.
+type RowDiff struct {
+	View string `json:"view"`
+	Key  Key    `json:"key"`
+	// Old and New are nil where there is no such row.
+	Old json.RawMessage `json:"old,omitempty"`
+	New json.RawMessage `json:"new,omitempty"`
+	// Because are the events that one version folds into the row and the other does not;
+	// where there are none, those that both fold, but in another way.
+	Because []Concern `json:"because,omitempty"`
+}
+
+// Concern is a type of events that were folded into a row.
+type Concern struct {
+	Type string `json:"type"`
+	// Old and New count the events that each version folds into the row.
+	Old int `json:"old"`
+	New int `json:"new"`
+	// Events are the first of them by their names.
+	Events []string `json:"events,omitempty"`
+
+	examples []eventstore.EventID
+}
+
+// Compare compares the generation of the rebuild, or the newest one behind the active one,
+// with the one that readers use, and with a fold of the events, and records what it found. It
+// writes nothing else, and may be made while everything goes on. Cost: a read of all rows of
+// both, and of the log, up to twice more where rows differ or move.
+func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, error) {
+	if o.Keys <= 0 {
+		o.Keys = 200
+	}
+	if o.Samples <= 0 {
+		o.Samples = 10
+	}
+	s, g, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active && !g.Folding() })
+	if err == nil {
+		err = r.checkCode(g)
+	}
+	if err != nil {
+		return Comparison{}, err
+	}
+	r.meter.note(func(p *RebuildProgress) { p.Generation, p.Phase = g.Number, PhaseCompare })
+	c := &comparer{Rebuilder: r, opts: o, state: s, generation: g}
+	c.result = Comparison{Generation: c.id(g), Compared: Compared{At: time.Now().UTC(), Full: o.Full}}
+	if old := s.With(Active); old != nil {
+		c.result.Against = old.Number
+		err = c.diff(ctx, *old)
+	} else {
+		err = c.count(ctx)
+	}
+	if err == nil {
+		err = c.check(ctx)
+	}
+	if err == nil {
+		err = c.explain(ctx)
+	}
+	if err != nil || g.Rebuild == nil {
+		return c.result, err
+	}
+	_, err = changeState(ctx, r.views, r.p.name, func(s *State) error {
+		now := s.Find(g.Number)
+		if now == nil || now.Role == Retired {
+			return errAsIs
+		}
+		now.Rebuild.Compared = new(c.result.Compared)
+		if now.Rebuild.Ready.IsZero() {
+			now.Rebuild.Ready = time.Now().UTC()
+		}
+		return nil
+	})
+	return c.result, err
+}
+
+// comparer compares a generation with others.
+type comparer struct {
+	*Rebuilder
+	opts       CompareOptions
+	state      State
+	generation Generation
+	rows       int // of the generation
+	result     Comparison
+}
+
+func (c *comparer) id(g Generation) GenerationID { return GenerationID{c.p.name, g.Number} }
+
+// count counts the rows of the generation.
+func (c *comparer) count(ctx context.Context) error {
+	for _, view := range c.generation.Views {
+		for _, err := range c.views.ScanRows(ctx, c.id(c.generation), view) {
+			if err != nil {
+				return err
+			}
+			c.rows++
+		}
+	}
+	c.result.OnlyNew = c.rows
+	return nil
+}
+
+// named are the views of a generation by their names for people.
+func named(g Generation) map[string]string {
+	views := map[string]string{}
+	for _, stored := range g.Views {
+		views[strings.TrimPrefix(stored, perStreamMark)] = stored
+	}
+	return views
+}
+
+// diff compares the rows of two generations.
+func (c *comparer) diff(ctx context.Context, old Generation) error {
+	before, after := named(old), named(c.generation)
+	for name, stored := range after {
+		if err := c.diffView(ctx, old, name, before[name], stored); err != nil {
+			return err
+		}
+	}
+	for name, stored := range before {
+		if _, both := after[name]; both {
+			continue
+		}
+		if err := c.diffView(ctx, old, name, stored, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair is a row of two generations; nil where there is none.
+type pair struct {
+	view     string
+	key      Key
+	old, new *Row
+}
+
+func (p pair) equal() bool {
+	return p.old != nil && p.new != nil && bytes.Equal(p.old.Content, p.new.Content)
+}
+
+// rowsOf yields the rows of a view, nothing where it has no name.
+func (c *comparer) rowsOf(ctx context.Context, g Generation, view string) iter.Seq2[Row, error] {
+	if view == "" {
+		return func(func(Row, error) bool) {}
+	}
+	return c.views.ScanRows(ctx, c.id(g), view)
+}
+
+// diffAgain is how many rows that differ are looked at again together.
+const diffAgain = 100
+
+func (c *comparer) diffView(ctx context.Context, old Generation, name, before, after string) error {
+	var doubtful []pair
+	for p, err := range pairs(c.rowsOf(ctx, old, before), c.rowsOf(ctx, c.generation, after)) {
+		if err != nil {
+			return err
+		}
+		if p.new != nil {
+			c.rows++
+		}
+		if p.equal() {
+			c.result.Equal++
+			continue
+		}
+		if p.view = name; len(doubtful) == diffAgain {
+			if err := c.again(ctx, old, before, after, doubtful); err != nil {
+				return err
+			}
+			doubtful = doubtful[:0]
+		}
+		doubtful = append(doubtful, p)
+	}
+	return c.again(ctx, old, before, after, doubtful)
+}
+
+// pairs merges two sequences in the order of their keys.
+func pairs(old, new iter.Seq2[Row, error]) iter.Seq2[pair, error] {
+	return func(yield func(pair, error) bool) {
+		nextOld, stopOld := iter.Pull2(old)
+		defer stopOld()
+		nextNew, stopNew := iter.Pull2(new)
+		defer stopNew()
+		a, errA, hasA := nextOld()
+		b, errB, hasB := nextNew()
+		for hasA || hasB {
+			if errA != nil || errB != nil {
+				err := errA
+				if err == nil {
+					err = errB
+				}
+				yield(pair{}, err)
+				return
+			}
+			order := 0
+			switch {
+			case !hasB:
+				order = -1
+			case !hasA:
+				order = 1
+			default:
+				order = a.ID.Key.Compare(b.ID.Key)
+			}
+			var p pair
+			if order <= 0 {
+				first := a
+				p.key, p.old = a.ID.Key, &first
+				a, errA, hasA = nextOld()
+			}
+			if order >= 0 {
+				second := b
+				p.key, p.new = b.ID.Key, &second
+				b, errB, hasB = nextNew()
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// mostLooks is how often a row is looked at that is written meanwhile.
+const mostLooks = 4
+
+// again looks again at rows that differ, which may have been written between the two reads,
+// and counts what stays.
+func (c *comparer) again(ctx context.Context, old Generation, before, after string, doubtful []pair) error {
+	for look := 1; len(doubtful) > 0; look++ {
+		now := make([]pair, len(doubtful))
+		for i, p := range doubtful {
+			now[i] = pair{view: p.view, key: p.key}
+		}
+		if err := c.reread(ctx, old, before, now, func(p *pair, row Row) { p.old = &row }); err != nil {
+			return err
+		}
+		if err := c.reread(ctx, c.generation, after, now, func(p *pair, row Row) { p.new = &row }); err != nil {
+			return err
+		}
+		var moving []pair
+		for i, p := range now {
+			if still := sameRow(p.old, doubtful[i].old) && sameRow(p.new, doubtful[i].new); !still && look < mostLooks && !p.equal() {
+				moving = append(moving, p)
+				continue
+			}
+			c.countPair(p)
+		}
+		doubtful = moving
+	}
+	return nil
+}
+
+func sameRow(a, b *Row) bool { return (a == nil) == (b == nil) && (a == nil || a.Rev == b.Rev) }
+
+func (c *comparer) reread(ctx context.Context, g Generation, view string, pairs []pair, found func(*pair, Row)) error {
+	if view == "" {
+		return nil
+	}
+	ids, place := make([]RowID, len(pairs)), map[Key]int{}
+	for i, p := range pairs {
+		ids[i], place[p.key] = RowID{View: view, Key: p.key}, i
+	}
+	rows, err := c.views.Rows(ctx, c.id(g), ids)
+	for _, row := range rows {
+		found(&pairs[place[row.ID.Key]], row)
+	}
+	return err
+}
+
+func (c *comparer) countPair(p pair) {
+	switch {
+	case p.equal():
+		c.result.Equal++
+		return
+	case p.old == nil && p.new == nil:
+		return // deleted meanwhile
+	case p.old == nil:
+		c.result.OnlyNew++
+	case p.new == nil:
+		c.result.OnlyOld++
+	default:
+		c.result.Changed++
+	}
+	if len(c.result.Samples) < c.opts.Samples {
+		c.result.Samples = append(c.result.Samples, diffOf(p))
+	}
+}
+
+func diffOf(p pair) RowDiff {
+	d := RowDiff{View: p.view, Key: p.key}
+	if p.old != nil {
+		d.Old = p.old.Content
+	}
+	if p.new != nil {
+		d.New = p.new.Content
+	}
+	return d
+}

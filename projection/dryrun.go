@@ -1,0 +1,83 @@
+package projection
+
+import (
+	"context"
+	"errors"
+)
+
+// Plan is what a rebuild would do.
+type Plan struct {
+	Projection string
+	Version    int
+	// Against is the generation that readers use now, of version From; 0 for none.
+	Against uint64
+	From    int
+	// Streams, Events and Bytes are what is read once.
+	Streams int
+	Events  uint64
+	Bytes   uint64
+	// Passes is how often the log is folded, since not all rows fit into memory, or since
+	// that is asked for.
+	Passes int
+	// Rows and Checkpoints are what is written.
+	Rows        int
+	Checkpoints int
+	// Units are those that the rebuild would use, without a comparison.
+	Units Units
+	// Failure is the event that the fold would fail on, or nil.
+	Failure *FoldError
+}
+
+// Plan folds the whole log in memory, as a rebuild would, writes nothing, and says what would
+// be written and whether an event would fail. It may be called at any time. Cost: a read of
+// the log for the heads, and one for each pass.
+func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
+	plan := Plan{Projection: r.p.name, Version: r.p.version}
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return plan, err
+	}
+	if g := s.With(Active); g != nil {
+		plan.Against, plan.From = g.Number, g.Version
+	}
+	r.meter.note(func(p *RebuildProgress) { *p = RebuildProgress{Phase: PhaseHeads, Units: p.Units} })
+	before := r.meter.progress().Units.Read
+	h, err := r.list(ctx, r.p)
+	if err != nil {
+		return plan, err
+	}
+	plan.Streams, plan.Events = len(h.all), h.events
+	listed := r.meter.progress().Units.Read
+	take := func(_ context.Context, f Filling) error {
+		plan.Rows += len(f.Rows)
+		plan.Checkpoints += len(f.Checkpoints)
+		plan.Units.Write += unitsOf(f).Write
+		return nil
+	}
+	id := GenerationID{r.p.name, s.Counter + 1}
+	for keys := (KeyRange{0, allKeys}); keys.From < keys.To; plan.Passes++ {
+		r.meter.note(func(p *RebuildProgress) {
+			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
+				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
+		})
+		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
+		if failed, ok := errors.AsType[*FoldError](err); ok {
+			plan.Failure = failed
+			break
+		}
+		if err != nil {
+			return plan, err
+		}
+		keys.From = done.To
+	}
+	manifest := 0
+	for _, head := range h.all {
+		manifest += len(head.Stream.String()) + HeadBytes
+	}
+	plan.Units.Write += writeUnits(manifest)
+	folded := r.meter.progress().Units.Read
+	plan.Bytes = uint64((folded - listed) * readBytes / float64(max(1, plan.Passes)))
+	// The sweep lists the heads once more, and reads the checkpoints.
+	plan.Units.Read = folded - before + listed - before + float64(plan.Checkpoints)*itemOverhead/readBytes
+	return plan, nil
+}

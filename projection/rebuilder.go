@@ -1,0 +1,308 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// RebuildSource is what a rebuild reads of an event store.
+type RebuildSource interface {
+	Source
+	eventstore.Scanner
+}
+
+// RebuildOptions says how a [Rebuilder] works. The zero value works.
+type RebuildOptions struct {
+	// Name tells this coordinator from others. Defaults to a random one.
+	Name string
+	// Build names the program's version, for heartbeats.
+	Build string
+	// Logger gets what an operator should know. Defaults to discarding it.
+	Logger *slog.Logger
+	// Readers is how many segments of the log are read and decoded at once. Defaults to
+	// the number of processors, and at least 2.
+	Readers int
+	// Ranges is in how many parts the rows are built, at least. The log is read once for
+	// each; what a coordinator that is killed has done for its last one is done again.
+	// Defaults to 1.
+	Ranges int
+	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
+	// is more is left to another range. Rows take about three times as much in memory.
+	// Defaults to 192 MB.
+	Memory int
+	// Rate is how many units a second are used at the most: a unit is 1 KB of one row or
+	// checkpoint written, or 4 KB read. Defaults to 0: as fast as possible.
+	Rate float64
+	// Progress is told how far it has come, often, by one goroutine at a time.
+	Progress func(RebuildProgress)
+	// HeartbeatEvery is how often a heartbeat is left, and how often it is looked whether
+	// somebody has paused or cancelled the rebuild. Defaults to 2 seconds.
+	HeartbeatEvery time.Duration
+	// Lease is how long another coordinator may be silent before this one takes over.
+	// Defaults to 15 seconds; a negative value takes over at once.
+	Lease time.Duration
+	// Sequential does everything in one goroutine, and leaves no heartbeats.
+	Sequential bool
+}
+
+func (o RebuildOptions) withDefaults() RebuildOptions {
+	if o.Name == "" {
+		o.Name = uuid.NewString()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Readers <= 0 {
+		o.Readers = max(2, runtime.GOMAXPROCS(0))
+	}
+	if o.Ranges <= 0 {
+		o.Ranges = 1
+	}
+	if o.Memory <= 0 {
+		o.Memory = 192 << 20
+	}
+	if o.Progress == nil {
+		o.Progress = func(RebuildProgress) {}
+	}
+	if o.HeartbeatEvery <= 0 {
+		o.HeartbeatEvery = 2 * time.Second
+	}
+	if o.Lease == 0 {
+		o.Lease = 15 * time.Second
+	}
+	return o
+}
+
+// Rebuilder builds a new generation of a projection while the others are live: it is a
+// coordinator. Any number of them, in any number of processes, may work on one rebuild: what
+// several do is done once. It starts nothing by itself, and is safe for concurrent use, but
+// for Run.
+//
+// The program must carry the version of the active generation, too, by [Replaces], and so
+// must its workers: from the last phase on they feed both.
+type Rebuilder struct {
+	source   RebuildSource
+	views    ViewStore
+	p        *Projection
+	opts     RebuildOptions
+	engine   *Engine
+	decoders decoders
+	meter    *meter
+	sealed   *sealed // what this coordinator knows of a manifest, or nil
+}
+
+// NewRebuilder returns a rebuilder for one projection. The error wraps
+// [eventstore.ErrInvalid].
+func NewRebuilder(source RebuildSource, views ViewStore, p *Projection, opts RebuildOptions) (*Rebuilder, error) {
+	opts = opts.withDefaults()
+	engine, err := NewEngine(source, views, Options{Name: opts.Name, Build: opts.Build, Logger: opts.Logger, Sequential: opts.Sequential}, p)
+	if err != nil {
+		return nil, err
+	}
+	r := &Rebuilder{source: source, views: views, p: p, opts: opts, engine: engine, decoders: decoders{}, meter: newMeter(opts)}
+	r.decoders.add(p)
+	return r, nil
+}
+
+// StartOptions says who starts a rebuild, and why. Both are for people.
+type StartOptions struct{ By, Reason string }
+
+// Start prepares a rebuild: it gives out the number of a new generation. Somebody has to
+// [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]. Cost:
+// a read and a write of the state.
+func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, error) {
+	for {
+		s, err := r.views.State(ctx, r.p.name)
+		if err != nil {
+			return GenerationID{}, err
+		}
+		for _, g := range s.live() {
+			if g.Role == Building {
+				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
+			}
+			if code := r.p.code(g.Version); code != nil && g.Version == r.p.version {
+				if err := checkFingerprint(code, g); err != nil {
+					return GenerationID{}, err
+				}
+			}
+		}
+		now := time.Now().UTC()
+		s.Projection, s.Counter = r.p.name, s.Counter+1
+		s.Generations = append(s.Generations, Generation{
+			Number: s.Counter, Version: r.p.version, Fingerprint: r.p.fingerprint, Role: Building, Since: now, Views: r.p.Views(),
+			Rebuild: &Rebuild{Phase: PhaseHeads, Began: now, By: o.By, Reason: o.Reason},
+		})
+		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
+			return GenerationID{r.p.name, s.Counter}, err
+		}
+	}
+}
+
+// Run carries the rebuild on that is under way until its generation has everything and is
+// swept, wherever it had come to, and returns it: it can be compared and switched to. Where
+// another coordinator works on it Run waits, and takes over if that falls silent.
+//
+// It ends with an [ErrRebuildPaused] where somebody pauses it, an [ErrNoRebuild] where
+// there is none or somebody cancels it, and an [ErrFold] where an event can not be applied.
+// Where ctx ends it stops; what was recorded stays, and another Run goes on from there.
+func (r *Rebuilder) Run(ctx context.Context) (Generation, error) {
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if !r.opts.Sequential {
+		defer r.watch(working, stop)()
+	}
+	g, err := r.run(working)
+	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
+		err = cause
+	}
+	return g, errors.Join(err, r.release(ctx, err))
+}
+
+// step does what comes next for a generation; done: nothing does.
+func (r *Rebuilder) run(ctx context.Context) (Generation, error) {
+	other := rival{}
+	for {
+		s, g, err := r.building(ctx)
+		if err != nil {
+			return Generation{}, err
+		}
+		switch b := g.Rebuild; {
+		case b.Paused:
+			return g, fmt.Errorf("%w: projection %q", ErrRebuildPaused, r.p.name)
+		case b.Coordinator != r.opts.Name && !b.finished():
+			err = r.takeOver(ctx, s, g, &other)
+		case b.Phase == PhaseHeads:
+			err = r.seal(ctx, g)
+		case b.Phase == PhaseFold && b.next() != KeyRange{}:
+			err = r.foldNext(ctx, g)
+		case b.Phase == PhaseFold:
+			err = r.catchUp(ctx, g)
+		case !b.finished():
+			err = r.sweep(ctx, s, g)
+		default:
+			return g, nil
+		}
+		if err != nil && !errors.Is(err, ErrChanged) {
+			return g, err
+		}
+	}
+}
+
+func (b *Rebuild) finished() bool { return b.Phase == PhaseCatchUp && !b.Swept.IsZero() }
+
+// building returns the generation that is to be built.
+func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
+	if ctx.Err() != nil {
+		return State{}, Generation{}, context.Cause(ctx)
+	}
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return s, Generation{}, err
+	}
+	g := s.Rebuilding()
+	if g == nil {
+		return s, Generation{}, &NoRebuildError{Projection: r.p.name}
+	}
+	return s, *g, r.checkCode(*g)
+}
+
+// checkCode refuses a generation that other code has built.
+func (r *Rebuilder) checkCode(g Generation) error {
+	if g.Version != r.p.version {
+		return fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
+			eventstore.ErrInvalid, g.Number, r.p.name, g.Version, r.p.version)
+	}
+	return checkFingerprint(r.p, g)
+}
+
+// change changes the rebuild of a generation, unless somebody has cancelled or switched it
+// meanwhile.
+func (r *Rebuilder) change(ctx context.Context, g Generation, change func(*State, *Generation) error) error {
+	return changeRebuild(ctx, r.views, r.p.name, func(s *State, now *Generation) error {
+		if now.Number != g.Number {
+			return &NoRebuildError{Projection: r.p.name}
+		}
+		return change(s, now)
+	})
+}
+
+// release says that this coordinator has stopped, and why if the fold has failed.
+func (r *Rebuilder) release(ctx context.Context, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostGoodbye)
+	defer cancel()
+	err := changeRebuild(ctx, r.views, r.p.name, func(_ *State, g *Generation) error {
+		if g.Rebuild.Coordinator != r.opts.Name {
+			return errAsIs
+		}
+		g.Rebuild.Coordinator = ""
+		if failed, ok := errors.AsType[*FoldError](why); ok {
+			g.Rebuild.Failure, g.Rebuild.Failed = clip(failed.Error()), failed.Event
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNoRebuild) {
+		return nil
+	}
+	return err
+}
+
+// rival is what is known of another coordinator.
+type rival struct {
+	name string
+	beat time.Time // of its last heartbeat
+	seen time.Time // by our own clock
+}
+
+// takeOver makes this coordinator the one of a rebuild, once no other works on it; else it
+// waits a moment.
+func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *rival) error {
+	if name := g.Rebuild.Coordinator; name != "" && r.opts.Lease > 0 {
+		beat, err := r.lastBeat(ctx, name)
+		if err != nil {
+			return err
+		}
+		if now := time.Now(); other.name != name || !other.beat.Equal(beat) {
+			*other = rival{name, beat, now}
+		}
+		if time.Since(other.seen) < r.opts.Lease {
+			return r.wait(ctx, min(r.opts.HeartbeatEvery, r.opts.Lease))
+		}
+		r.opts.Logger.WarnContext(ctx, "another coordinator has fallen silent; this one goes on", "generation", GenerationID{r.p.name, g.Number}.String(), "coordinator", name)
+	}
+	i := slices.IndexFunc(s.Generations, func(o Generation) bool { return o.Number == g.Number })
+	b := s.Generations[i].Rebuild
+	b.Coordinator, b.Failure, b.Failed = r.opts.Name, "", eventstore.EventID{}
+	_, err := r.views.PutState(ctx, s)
+	return err
+}
+
+func (r *Rebuilder) lastBeat(ctx context.Context, name string) (time.Time, error) {
+	beats, err := r.views.Heartbeats(ctx, r.p.name)
+	for _, b := range beats {
+		if b.Worker == coordinatorWorker(name) {
+			r.report(*b.Rebuild)
+			return b.At, err
+		}
+	}
+	return time.Time{}, err
+}
+
+func (r *Rebuilder) wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

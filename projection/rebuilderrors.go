@@ -1,0 +1,117 @@
+package projection
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+var (
+	// ErrNoRebuild: no rebuild of the projection is under way; see [NoRebuildError].
+	ErrNoRebuild = errors.New("no rebuild is under way")
+	// ErrRebuilding: a rebuild is under way, and another one has to wait; see [RebuildingError].
+	ErrRebuilding = errors.New("a rebuild is under way")
+	// ErrRebuildPaused: somebody has paused the rebuild.
+	ErrRebuildPaused = errors.New("the rebuild is paused")
+	// ErrFold: the fold of a rebuild has failed; see [FoldError].
+	ErrFold = errors.New("the fold failed")
+	// ErrNotReady: readers can not be switched to a generation; see [NotReadyError].
+	ErrNotReady = errors.New("generation is not ready")
+	// ErrNoGeneration: there is no generation to switch, go back to or retire.
+	ErrNoGeneration = errors.New("there is no such generation")
+)
+
+// NoRebuildError is an [ErrNoRebuild].
+type NoRebuildError struct{ Projection string }
+
+func (e *NoRebuildError) Error() string {
+	return fmt.Sprintf("no rebuild of projection %q is under way", e.Projection)
+}
+
+// Is makes the error an [ErrNoRebuild].
+func (e *NoRebuildError) Is(target error) bool { return target == ErrNoRebuild }
+
+// Hint says what to do.
+func (e *NoRebuildError) Hint() string { return "start one" }
+
+// RebuildingError says what is built already. It is an [ErrRebuilding].
+type RebuildingError struct {
+	Generation GenerationID
+	Version    int
+	// Live: workers build it from its first event on, not a rebuild.
+	Live bool
+}
+
+func (e *RebuildingError) Error() string {
+	return fmt.Sprintf("%s, of version %d, is still being built", e.Generation, e.Version)
+}
+
+// Is makes the error an [ErrRebuilding].
+func (e *RebuildingError) Is(target error) bool { return target == ErrRebuilding }
+
+// Hint says what to do.
+func (e *RebuildingError) Hint() string {
+	if e.Live {
+		return "let a worker run until its first sweep has ended"
+	}
+	return "let it run to its end and switch to it, or cancel it"
+}
+
+// FoldError says at which event a fold has failed. It is an [ErrFold].
+type FoldError struct {
+	Generation GenerationID
+	// Event is zero where no single one is at fault, such as where a row has become too
+	// large.
+	Event eventstore.EventID
+	Type  string
+	Err   error
+}
+
+func (e *FoldError) Error() string {
+	if e.Event.Version == 0 {
+		return fmt.Sprintf("fold of %s: %v", e.Generation, e.Err)
+	}
+	return fmt.Sprintf("fold of %s at %s (%s): %v", e.Generation, e.Event, e.Type, e.Err)
+}
+
+// Is makes the error an [ErrFold].
+func (e *FoldError) Is(target error) bool { return target == ErrFold }
+
+// Unwrap returns the cause.
+func (e *FoldError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *FoldError) Hint() string {
+	return "readers notice nothing; mend the code and resume the rebuild, or cancel it"
+}
+
+// NotReadyError says what keeps readers from being switched. It is an [ErrNotReady].
+type NotReadyError struct {
+	Generation GenerationID
+	// Obstacles are for people, the first one first.
+	Obstacles []string
+	// Firm: one of them is such that nobody can pass it by.
+	Firm bool
+	// Frozen: nobody carries its version.
+	Frozen bool
+}
+
+func (e *NotReadyError) Error() string {
+	return fmt.Sprintf("%s is not ready: %s", e.Generation, strings.Join(e.Obstacles, "; "))
+}
+
+// Is makes the error an [ErrNotReady].
+func (e *NotReadyError) Is(target error) bool { return target == ErrNotReady }
+
+// Hint says what to do.
+func (e *NotReadyError) Hint() string {
+	switch {
+	case e.Frozen:
+		return "run a program that carries that version, by projection.Replaces"
+	case e.Firm:
+		return "let the rebuild run to its end"
+	}
+	return "see to it, or force the switch"
+}

@@ -1,0 +1,189 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// RebuildProgress is how far a coordinator has come.
+type RebuildProgress struct {
+	Generation uint64 `json:"generation"`
+	Phase      Phase  `json:"phase"`
+	// Streams and Events count what the phase has looked at, of StreamsOf and EventsOf; 0
+	// where that is not known yet.
+	Streams   int    `json:"streams"`
+	StreamsOf int    `json:"streams_of,omitempty"`
+	Events    uint64 `json:"events"`
+	EventsOf  uint64 `json:"events_of,omitempty"`
+	// Share is how much of the rows is filled, from 0 to 1, and Part how much of them the
+	// pass makes that is on its way. Put of PutOf rows and checkpoints of it are filled.
+	Share float64 `json:"share"`
+	Part  float64 `json:"part,omitempty"`
+	Put   int     `json:"put,omitempty"`
+	PutOf int     `json:"put_of,omitempty"`
+	// Rows were put, those included that were there, and checkpoints, too.
+	Rows        int `json:"rows"`
+	Checkpoints int `json:"checkpoints"`
+	// Applied counts the events that were folded, each once for each range; what was
+	// folded and lost with a coordinator is not in it.
+	Applied uint64 `json:"applied"`
+	// Units are those of DynamoDB, as its rules count them, about: for 1 KB written and 4 KB
+	// read.
+	Units Units `json:"units"`
+	// Behind is how many streams the sweep has found behind.
+	Behind int           `json:"behind"`
+	Took   time.Duration `json:"took"`
+	// Left is how long the phase takes yet, zero where that can not be told.
+	Left Span `json:"left,omitzero"`
+}
+
+// Done returns how much of the phase is done, from 0 to 1; 0 where that is not known.
+func (p RebuildProgress) Done() float64 {
+	read := ratio(p.Events, p.EventsOf)
+	if p.Phase != PhaseFold {
+		return read
+	}
+	return min(1, p.Share+p.Part*(read+ratio(p.Put, p.PutOf))/2)
+}
+
+func ratio[N int | uint64](n, of N) float64 {
+	if of == 0 {
+		return 0
+	}
+	return min(1, float64(n)/float64(of))
+}
+
+// Units count what DynamoDB charges for.
+type Units struct {
+	Read  float64 `json:"read"`
+	Write float64 `json:"write"`
+}
+
+// meter counts what a coordinator does, and keeps it from doing it too fast. It is safe for
+// concurrent use.
+type meter struct {
+	rate   float64
+	report func(RebuildProgress)
+	began  time.Time
+
+	mu   sync.Mutex
+	now  RebuildProgress
+	told time.Time
+	paid time.Time // until when the units that were used last
+	pace pace
+}
+
+func newMeter(o RebuildOptions) *meter {
+	return &meter{rate: o.Rate, report: o.Progress, began: time.Now()}
+}
+
+// reportEvery is how often progress is told while nothing new begins.
+const reportEvery = 100 * time.Millisecond
+
+// note changes what is known, and tells it from time to time.
+func (m *meter) note(change func(*RebuildProgress)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	phase := m.now.Phase
+	change(&m.now)
+	now := time.Now()
+	m.now.Took = now.Sub(m.began)
+	m.now.Left = m.pace.left(now, m.now)
+	if m.now.Phase != phase || now.Sub(m.told) >= reportEvery {
+		m.told = now
+		m.report(m.now)
+	}
+}
+
+func (m *meter) progress() RebuildProgress {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+// spend counts units, and waits until they may be used.
+func (m *meter) spend(ctx context.Context, u Units) error {
+	m.note(func(p *RebuildProgress) {
+		p.Units.Read += u.Read
+		p.Units.Write += u.Write
+	})
+	if m.rate <= 0 {
+		return nil
+	}
+	m.mu.Lock()
+	if now := time.Now(); m.paid.Before(now) {
+		m.paid = now
+	}
+	m.paid = m.paid.Add(time.Duration((u.Read + u.Write) / m.rate * float64(time.Second)))
+	wait := time.Until(m.paid)
+	m.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// report tells what another coordinator does.
+func (r *Rebuilder) report(p RebuildProgress) {
+	r.meter.mu.Lock()
+	defer r.meter.mu.Unlock()
+	r.meter.now = p
+	r.meter.report(p)
+}
+
+// coordinatorWorker is whose heartbeats a coordinator leaves.
+func coordinatorWorker(name string) string { return "rebuild " + name }
+
+// watch leaves heartbeats, and stops the work where somebody has paused or cancelled the
+// rebuild, until the function that it returns is called.
+func (r *Rebuilder) watch(ctx context.Context, stop context.CancelCauseFunc) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticker := time.NewTicker(r.opts.HeartbeatEvery)
+		defer ticker.Stop()
+		for {
+			if err := r.look(ctx); err != nil && ctx.Err() == nil {
+				stop(err)
+				return
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// look leaves a heartbeat where this coordinator works, and returns why it must stop, or
+// nil.
+func (r *Rebuilder) look(ctx context.Context) error {
+	_, g, err := r.building(ctx)
+	switch {
+	case errors.Is(err, ErrNoRebuild):
+		return err
+	case err != nil:
+		return nil // whoever works meets it
+	case g.Rebuild.Paused:
+		return ErrRebuildPaused
+	case g.Rebuild.Coordinator != r.opts.Name:
+		return nil
+	}
+	progress := r.meter.progress()
+	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Rebuild: &progress}
+	if err := r.views.Beat(ctx, beat); err != nil && ctx.Err() == nil {
+		r.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", r.p.name, "error", err)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package projection
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/leftfold/leftfold/eventstore"
+)
+
+// sweep brings every stream of the store to its head, as read now, in a generation that is
+// in catch-up: commits that were acknowledged before that are in the store, and in no
+// manifest perhaps. It reads the whole log for that: a directory may not list yet what was
+// acknowledged already. The state must be as it was read before, so that nobody has paused
+// the projection meanwhile.
+func (r *Rebuilder) sweep(ctx context.Context, s State, g Generation) error {
+	began := time.Now().UTC()
+	behind, err := r.sweepGeneration(ctx, s, g)
+	if err != nil {
+		return err
+	}
+	s = s.Clone()
+	now := s.Find(g.Number)
+	if now.Rebuild != nil {
+		now.Rebuild.Swept = began
+		_, err = r.views.PutState(ctx, s)
+	}
+	r.opts.Logger.InfoContext(ctx, "rebuild: swept", "generation", GenerationID{r.p.name, g.Number}.String(), "behind", behind)
+	return err
+}
+
+// sweepGeneration returns how many streams were behind. What workers of this program's
+// versions feed is swept along where a stream is behind.
+func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) (behind int, err error) {
+	if s.Paused != nil {
+		return 0, &PausedError{Projection: r.p.name, Paused: *s.Paused}
+	}
+	code := r.p.code(g.Version)
+	if code == nil {
+		return 0, &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
+	}
+	r.meter.note(func(p *RebuildProgress) {
+		*p = RebuildProgress{Generation: g.Number, Phase: PhaseCatchUp, Share: 1, Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units}
+		if g.Rebuild != nil {
+			p.EventsOf = g.Rebuild.Manifest.Events // about
+		}
+	})
+	h, err := r.list(ctx, code)
+	if err != nil {
+		return 0, err
+	}
+	late, err := r.late(ctx, GenerationID{r.p.name, g.Number}, code, h, skipsOf(s.Skips))
+	if err != nil {
+		return 0, err
+	}
+	r.meter.note(func(p *RebuildProgress) { p.StreamsOf, p.Behind = len(h.all), len(late) })
+	for first := 0; first < len(late); first += sweepStreams {
+		part := late[first:min(first+sweepStreams, len(late))]
+		o := r.engine.deliver(ctx, part)
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		if o.err != nil {
+			return 0, fmt.Errorf("sweep of %s: %w", GenerationID{r.p.name, g.Number}, o.err)
+		}
+		for i, why := range o.undone {
+			return 0, fmt.Errorf("sweep of %s: %q was left behind: %w", GenerationID{r.p.name, g.Number}, part[i].stream, why)
+		}
+	}
+	return len(late), nil
+}
+
+// late returns deliveries for the streams whose checkpoints are not at their heads, or have a
+// left-over park record. What is parked stays.
+func (r *Rebuilder) late(ctx context.Context, g GenerationID, code *Projection, h *heads, skips skips) ([]*delivery, error) {
+	waits := make([]bool, len(h.all))
+	leftover := make([]bool, len(h.all))
+	at := make([]eventstore.Version, len(h.all))
+	checkpoints := 0
+	for c, err := range r.views.AllCheckpoints(ctx, g, false) {
+		if err != nil {
+			return nil, err
+		}
+		checkpoints++
+		if i, known := h.index[c.Stream]; known {
+			at[i] = c.Version
+			waits[i] = c.Waits() && !canRetry(c, code, skips)
+			leftover[i] = c.Parked != nil
+		}
+	}
+	if err := r.meter.spend(ctx, Units{Read: float64(checkpoints) * itemOverhead / readBytes}); err != nil {
+		return nil, err
+	}
+	var late []*delivery
+	for i, head := range h.all {
+		if !waits[i] && (at[i] < head.Version || leftover[i]) {
+			late = append(late, &delivery{stream: head.Stream, reach: head.Version})
+		}
+	}
+	return late, nil
+}

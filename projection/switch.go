@@ -1,0 +1,271 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// sweptFor is how long a sweep is good for a switch.
+	sweptFor = time.Hour
+	// comparedFor is how long a comparison is.
+	comparedFor = 24 * time.Hour
+	// silentFor is how long a worker may be silent that is taken to be there.
+	silentFor = time.Minute
+)
+
+// SwitchOptions says what a switch passes by.
+type SwitchOptions struct {
+	// Force switches although streams are parked, nothing was compared, a comparison found
+	// the rows wrong, or no worker feeds the generation.
+	Force bool
+}
+
+// Switch makes readers use the newest generation behind the active one: that of the rebuild,
+// or the one that was rolled back from. They follow at their next read. The active one becomes
+// the previous one, which workers feed on. For a moment a reader may step back by commits in
+// flight; [AtLeast] hides that.
+//
+// What keeps it from that is a [NotReadyError]; if the state has changed since it was read,
+// an [ErrChanged], and nothing was done. Cost: a read and a write of the state, one of what is
+// parked and of the heartbeats; a sweep where the last one is over an hour old.
+func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, error) {
+	s, target, err := r.target(ctx, behindActive)
+	if err != nil {
+		return GenerationID{}, err
+	}
+	id := GenerationID{r.p.name, target.Number}
+	sweep, err := r.ready(ctx, s, target)
+	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !o.Force) {
+		return id, err
+	}
+	if sweep {
+		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
+			return id, err
+		}
+	}
+	return id, r.makeActive(ctx, s, target.Number)
+}
+
+// ready returns a NotReadyError where something speaks against a switch, and whether a sweep
+// is needed for it.
+func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (sweep bool, err error) {
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
+	if b := target.Rebuild; target.Role == Building && (b == nil || !b.finished()) {
+		refusal.Obstacles, refusal.Firm = []string{"it is still being built"}, true
+		return false, refusal
+	}
+	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
+		return false, err
+	}
+	fed, err := r.feeding(ctx, target)
+	if err == nil && len(refusal.Obstacles) > 0 {
+		err = refusal
+	}
+	return !fed.surely && target.Role == Previous || target.unswept(fed.missed), err
+}
+
+// Rollback makes readers use the newest generation before the active one again: the write of
+// a switch back. One that no worker has fed is swept first; one whose version the program
+// does not carry is then a [NotReadyError].
+func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
+	s, target, err := r.target(ctx, beforeActive)
+	if err != nil {
+		return GenerationID{}, err
+	}
+	id := GenerationID{r.p.name, target.Number}
+	sweep, err := r.thawed(ctx, target)
+	if err == nil && sweep {
+		_, err = r.sweepGeneration(ctx, s, target)
+	}
+	if err != nil {
+		return id, err
+	}
+	return id, r.makeActive(ctx, s, target.Number)
+}
+
+// thawed returns whether a sweep is needed before a rollback, or a NotReadyError where it
+// can not be made.
+func (r *Rebuilder) thawed(ctx context.Context, target Generation) (sweep bool, err error) {
+	fed, err := r.feeding(ctx, target)
+	if err == nil && !fed.surely && r.p.code(target.Version) == nil {
+		err = &NotReadyError{Generation: GenerationID{r.p.name, target.Number}, Firm: true, Frozen: true,
+			Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
+	}
+	return !fed.surely, err
+}
+
+// target returns the newest generation that is not retired and fits, and the state.
+func (r *Rebuilder) target(ctx context.Context, fits func(g Generation, active uint64) bool) (State, Generation, error) {
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return s, Generation{}, err
+	}
+	active := uint64(0)
+	if g := s.With(Active); g != nil {
+		active = g.Number
+	}
+	for _, g := range slices.Backward(s.Generations) {
+		if g.Role != Retired && g.Role != Active && fits(g, active) {
+			return s, g, nil
+		}
+	}
+	return s, Generation{}, fmt.Errorf("projection %q: %w; its active one is %d", r.p.name, ErrNoGeneration, active)
+}
+
+// obstacles returns what speaks against a switch.
+func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found []string, err error) {
+	if s.Paused != nil {
+		found = append(found, "the projection is paused, or was and is not swept yet")
+	}
+	parked := 0
+	for _, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
+		if err != nil {
+			return nil, err
+		}
+		parked++
+	}
+	if parked > 0 {
+		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))
+	}
+	if b := g.Rebuild; g.Role == Building {
+		switch {
+		case b.Compared == nil:
+			found = append(found, "it was not compared")
+		case b.Compared.Wrong > 0:
+			found = append(found, fmt.Sprintf("%d of %d rows are not what a fold of the events says", b.Compared.Wrong, b.Compared.Checked))
+		case time.Since(b.Compared.At) > comparedFor:
+			found = append(found, fmt.Sprintf("it was compared at %s, which is long ago", b.Compared.At.Format(time.RFC3339)))
+		}
+	}
+	fed, err := r.feeding(ctx, g)
+	if fed.frozen != "" {
+		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", fed.frozen, g.Version))
+	}
+	return found, err
+}
+
+// feeding is what is known of the workers that feed a generation.
+type feeding struct {
+	// surely: there are workers, and for a day each one has carried the generation's version.
+	surely bool
+	// frozen is a worker that is there and does not, empty for none.
+	frozen string
+	// missed is when a worker was last there that did not: it may have acknowledged commits
+	// that the generation does not show.
+	missed time.Time
+}
+
+// clockSkew is how far the clocks of two processes may be apart.
+const clockSkew = time.Minute
+
+// unswept: the last sweep of a rebuild was before commits may have been missed, or long ago.
+func (g Generation) unswept(missed time.Time) bool {
+	b := g.Rebuild
+	return b == nil || time.Since(b.Swept) > sweptFor || !missed.IsZero() && b.Swept.Before(missed.Add(clockSkew))
+}
+
+// feeding asks the heartbeats, which are kept for a day.
+func (r *Rebuilder) feeding(ctx context.Context, g Generation) (f feeding, err error) {
+	beats, err := r.views.Heartbeats(ctx, r.p.name)
+	for _, b := range beats {
+		there := !b.Ended && time.Since(b.At) < silentFor
+		switch {
+		case b.Rebuild != nil:
+			continue
+		case !slices.Contains(b.Frozen, g.Number):
+			f.surely = f.surely || there
+			continue
+		case there:
+			f.frozen = b.Worker
+		}
+		if b.At.After(f.missed) {
+			f.missed = b.At
+		}
+	}
+	f.surely = f.surely && f.missed.IsZero()
+	return f, err
+}
+
+// makeActive is one write, on condition that the state is as it was read.
+func (r *Rebuilder) makeActive(ctx context.Context, s State, number uint64) error {
+	s = s.Clone()
+	now := time.Now().UTC()
+	for i := range s.Generations {
+		switch g := &s.Generations[i]; {
+		case g.Number == number:
+			g.Role, g.Since = Active, now
+		case g.Role == Active:
+			g.Role, g.Since = Previous, now
+		}
+	}
+	_, err := r.views.PutState(ctx, s)
+	if errors.Is(err, ErrChanged) {
+		return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", r.p.name, err)
+	}
+	return err
+}
+
+// Retire gives a previous generation up: nobody can go back to it, and workers feed it no
+// more. Number 0 is the newest of them. Its items are removed later, by [Engine.Sweep].
+func Retire(ctx context.Context, views StateStore, projection string, number uint64) (GenerationID, error) {
+	var id GenerationID
+	_, err := changeState(ctx, views, projection, func(s *State) error {
+		g := s.With(Previous)
+		if number > 0 {
+			g = s.Find(number)
+		}
+		if g == nil || g.Role != Previous {
+			return fmt.Errorf("projection %q: %w that is a previous one", projection, ErrNoGeneration)
+		}
+		id = GenerationID{projection, g.Number}
+		g.retire()
+		return nil
+	})
+	return id, err
+}
+
+// RetiredFor is how long the items of a generation stay once it is retired: longer than any
+// batch or reader may hold an old state. They are removed then, and once more as long
+// afterwards, since a slow worker may still have written some.
+const RetiredFor = 30 * time.Minute
+
+// clearRetired removes the items of generations that are retired long enough.
+func (f *feeder) clearRetired(ctx context.Context) error {
+	s, err := f.views.State(ctx, f.projection.name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, g := range s.Generations {
+		if g.Role != Retired || time.Since(g.Since) < RetiredFor {
+			continue
+		}
+		if err := f.clear(ctx, g); err != nil {
+			errs = append(errs, fmt.Errorf("removing %s: %w", GenerationID{f.projection.name, g.Number}, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f *feeder) clear(ctx context.Context, g Generation) error {
+	if err := f.views.Clear(ctx, GenerationID{f.projection.name, g.Number}, g.Views); err != nil {
+		return err
+	}
+	_, err := changeState(ctx, f.views, f.projection.name, func(s *State) error {
+		i := slices.IndexFunc(s.Generations, func(o Generation) bool { return o.Number == g.Number && o.Cleared == g.Cleared })
+		if i < 0 {
+			return errAsIs // another sweep was here
+		}
+		if g.Cleared > 0 {
+			s.Generations = slices.Delete(s.Generations, i, i+1)
+			return nil
+		}
+		s.Generations[i].Cleared, s.Generations[i].Since = 1, time.Now().UTC()
+		return nil
+	})
+	return err
+}
