@@ -42,10 +42,13 @@ type RebuildProgress struct {
 // Done returns how much of the phase is done, from 0 to 1; 0 where that is not known.
 func (p RebuildProgress) Done() float64 {
 	read := ratio(p.Events, p.EventsOf)
-	if p.Phase != PhaseFold {
+	switch p.Phase {
+	case PhaseFold:
+		return min(1, p.Share+p.Part*(read+ratio(p.Put, p.PutOf))/2)
+	case PhaseCompare:
 		return read
 	}
-	return min(1, p.Share+p.Part*(read+ratio(p.Put, p.PutOf))/2)
+	return ratio(p.Streams, p.StreamsOf)
 }
 
 func ratio[N int | uint64](n, of N) float64 {

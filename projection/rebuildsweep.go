@@ -42,7 +42,7 @@ func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) 
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseCatchUp, Share: 1, Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units}
 		if g.Rebuild != nil {
-			p.EventsOf = g.Rebuild.Manifest.Events // about
+			p.StreamsOf = g.Rebuild.Manifest.Streams // about
 		}
 	})
 	h, err := r.list(ctx, code)

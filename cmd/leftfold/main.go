@@ -24,6 +24,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process
 	code := run(ctx, os.Args[1:], terminal.New(terminal.Options{}))
 	stop()
 	os.Exit(code)

@@ -130,7 +130,7 @@ func (s *Service) queries(opts dispatch.Options) *query.Bus {
 	bus := query.NewBus(opts)
 	query.Register(bus, "stats", "Shows how a product sells",
 		func(ctx context.Context, call query.Call[ShowStats]) (ProductStats, error) {
-			return Stats.Get(ctx, s.Views, projection.KeyOf(call.Query.Product), call.Options()...)
+			return s.Edition.stats.Get(ctx, s.Views, projection.KeyOf(call.Query.Product), call.Options()...)
 		})
 	query.Register(bus, "history", "Shows what a customer bought, newest first",
 		func(ctx context.Context, call query.Call[ShowHistory]) (historyAnswer, error) {

@@ -31,12 +31,12 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	s, err := openService(t.Context(), "sqlite:"+t.TempDir()+"/shop.db", false)
+	s, err := openService(t.Context(), "sqlite:"+t.TempDir()+"/shop.db", false, firstEdition)
 	require.NoError(t, err)
 	s.Views = projection.Notifying(s.Views)
 	feed, err := s.Feed(t.Context(), "api", nil)
 	require.NoError(t, err)
-	worker, err := projection.NewWorker(s.Store, s.Views, feed, workerOptions(nil), viewConsumers()...)
+	worker, err := projection.NewWorker(s.Store, s.Views, feed, workerOptions(nil), firstEdition.consumers()...)
 	require.NoError(t, err)
 	require.NoError(t, worker.Prepare(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())

@@ -51,13 +51,13 @@ func BenchmarkProjectYear(b *testing.B) {
 // sweepYear does what shop project does, and counts its transactions.
 func sweepYear(b *testing.B, path string) (usage benchtest.Usage, transactions int) {
 	b.Helper()
-	s, err := openService(b.Context(), "sqlite:"+path, true)
+	s, err := openService(b.Context(), "sqlite:"+path, true, firstEdition)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, s.Close()) }()
 	file, err := sqlitefile.Open(b.Context(), path, sqlitefile.Options{MustExist: true})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, file.Close()) }()
-	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(nil), viewConsumers()...)
+	engine, err := projection.NewEngine(s.Store, s.Views, workerOptions(nil), firstEdition.consumers()...)
 	require.NoError(b, err)
 	require.NoError(b, engine.Prepare(b.Context()))
 	counted := countTransactions(file)

@@ -42,7 +42,7 @@ func BenchmarkRebuildYear(b *testing.B) {
 // transactions.
 func rebuildYear(b *testing.B, path string) (usage benchtest.Usage, transactions int) {
 	b.Helper()
-	s, err := openService(b.Context(), "sqlite:"+path, true)
+	s, err := openService(b.Context(), "sqlite:"+path, true, firstEdition)
 	require.NoError(b, err)
 	defer func() { require.NoError(b, s.Close()) }()
 	file, err := sqlitefile.Open(b.Context(), path, sqlitefile.Options{MustExist: true})

@@ -43,7 +43,7 @@ func crowdCommands() int {
 // runCrowd sends commands at random, the same for the same seed, and prints the ID of each
 // purchase that was acknowledged. Without a seed it examines what is there.
 func runCrowd(ctx context.Context) error {
-	s, err := openService(ctx, os.Getenv(crowdStore), true)
+	s, err := openService(ctx, os.Getenv(crowdStore), true, firstEdition)
 	if err != nil {
 		return err
 	}

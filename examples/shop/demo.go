@@ -174,7 +174,7 @@ func compareViews(ctx context.Context, s *Service, log []eventstore.Commit) (row
 			}
 		}
 	})
-	for _, p := range projections() {
+	for _, p := range s.Edition.projections {
 		expected, err := projection.Replay(p, commits)
 		if err != nil {
 			return 0, err

@@ -78,7 +78,7 @@ func (a *app) openDev(ctx context.Context) (*development, error) {
 			return nil, err
 		}
 	}
-	s, err := openService(ctx, a.store, false)
+	s, err := openService(ctx, a.store, false, a.edition)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (d *development) byWorker(ctx context.Context) (func(context.Context) error
 	if err != nil {
 		return nil, err
 	}
-	worker, err := projection.NewWorker(d.service.Store, d.service.Views, d.report.Feed(feed), d.engineOptions(), viewConsumers()...)
+	worker, err := projection.NewWorker(d.service.Store, d.service.Views, d.report.Feed(feed), d.engineOptions(), d.service.Edition.consumers()...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (a *app) welcome(url string) {
 		upcasters += len(t.Upcasts)
 	}
 	var names []string
-	for _, p := range projections() {
+	for _, p := range a.edition.projections {
 		names = append(names, p.Name())
 	}
 	place := a.store + ", kept between runs; --memory forgets"

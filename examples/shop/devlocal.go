@@ -61,7 +61,7 @@ func (d *development) byFunction(ctx context.Context) (func(context.Context) err
 		return nil, err
 	}
 	store := d.service.Store.(*dynamostore.Store) // as openDev has made sure
-	engine, err := projection.NewEngine(store, d.service.Views, d.engineOptions(), viewConsumers()...)
+	engine, err := projection.NewEngine(store, d.service.Views, d.engineOptions(), d.service.Edition.consumers()...)
 	if err != nil {
 		return nil, err
 	}

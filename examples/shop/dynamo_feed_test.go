@@ -51,7 +51,7 @@ func follow(t testing.TB, s *shop, streams, consumer string, opts dynamofeed.Opt
 	f.feed, err = dynamofeed.Open(t.Context(), client, dynamotest.NewStreamsClient(t, streams), prefix, consumer, opts)
 	require.NoError(t, err)
 	heard := hearing{f.feed, &f.handed}
-	f.Worker, err = projection.NewWorker(f.store, f.views, heard, projection.Options{Name: consumer, Logger: slog.New(sweepLog{slog.DiscardHandler, f.swept})}, viewConsumers()...)
+	f.Worker, err = projection.NewWorker(f.store, f.views, heard, projection.Options{Name: consumer, Logger: slog.New(sweepLog{slog.DiscardHandler, f.swept})}, firstEdition.consumers()...)
 	require.NoError(t, err)
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(t.Context())

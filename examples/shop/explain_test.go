@@ -28,7 +28,7 @@ func (s *shop) requireSums(said string) {
 	require.NoError(s, err)
 	rows := explainedRow.FindAllStringSubmatch(said, -1)
 	whys := explainedWhy.FindAllStringSubmatch(said, -1)
-	require.Len(s, rows, 2*len(allConsumers()))
+	require.Len(s, rows, 2*len(firstEdition.all()))
 	require.Len(s, whys, len(rows))
 	for i, why := range whys {
 		require.Equal(s, rows[i][1:3], why[1:3])

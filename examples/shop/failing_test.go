@@ -69,7 +69,7 @@ func parkedYear(t *testing.T) (*Service, past, *fragile) {
 	}
 	loaded := newShop(t)
 	loaded.must("load", data.Path)
-	s, err := openService(t.Context(), "sqlite:"+loaded.path("shop.db"), true)
+	s, err := openService(t.Context(), "sqlite:"+loaded.path("shop.db"), true, firstEdition)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	code := newFragile()

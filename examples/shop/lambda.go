@@ -43,9 +43,10 @@ func functions(c cloud) map[string]any {
 
 // cloud is the shop as Lambda runs it.
 type cloud struct {
-	store  string // as --store
-	bus    string // as --bus
-	logger *slog.Logger
+	store   string // as --store
+	bus     string // as --bus
+	edition edition
+	logger  *slog.Logger
 }
 
 // storeVariable says which store a function works on, and busVariable on which bus it
@@ -59,8 +60,9 @@ const (
 // only what is wrong at its start.
 func serve(name string, stderr io.Writer) int {
 	c := cloud{store: os.Getenv(storeVariable), bus: os.Getenv(busVariable), logger: slog.New(slog.NewJSONHandler(stderr, nil))}
-	all := functions(c)
 	var err error
+	c.edition, err = editionOf(os.Getenv(editionVariable))
+	all := functions(c)
 	if !strings.HasPrefix(c.store, "dynamodb:") {
 		err = &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("%s=%s: a function works on DynamoDB", storeVariable, c.store), Fix: "set it to the prefix of the tables, for example dynamodb:shop"}
 	}
@@ -77,7 +79,7 @@ func serve(name string, stderr io.Writer) int {
 
 // views connects with the stores, and with an engine that keeps the views.
 func (c cloud) views(ctx context.Context) (*dynamostore.Store, *projection.Engine, error) {
-	return c.feed(ctx, viewConsumers()...)
+	return c.feed(ctx, c.edition.consumers()...)
 }
 
 // publishing connects with the stores and the bus, and with an engine that publishes.
@@ -93,7 +95,7 @@ func (c cloud) publishing(ctx context.Context) (*dynamostore.Store, *projection.
 }
 
 func (c cloud) feed(ctx context.Context, consumers ...projection.Consumer) (*dynamostore.Store, *projection.Engine, error) {
-	s, err := openService(ctx, c.store, true)
+	s, err := openService(ctx, c.store, true, c.edition)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +109,7 @@ func (c cloud) feed(ctx context.Context, consumers ...projection.Consumer) (*dyn
 // receive returns what takes an event of the bus. It connects with the first one.
 func (c cloud) receive() func(context.Context, json.RawMessage) error {
 	connected := onFirstUse(func(ctx context.Context) (*eventbridge.Receiver, error) {
-		s, err := openService(ctx, c.store, true)
+		s, err := openService(ctx, c.store, true, c.edition)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +128,7 @@ func (c cloud) receive() func(context.Context, json.RawMessage) error {
 // connects with the first one.
 func (c cloud) api() func(context.Context, json.RawMessage) (events.APIGatewayV2HTTPResponse, error) {
 	connected := onFirstUse(func(ctx context.Context) (http.Handler, error) {
-		s, err := openService(ctx, c.store, true)
+		s, err := openService(ctx, c.store, true, c.edition)
 		if err != nil {
 			return nil, err
 		}

@@ -35,6 +35,7 @@ func main() {
 		os.Exit(serve(name, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -43,9 +44,12 @@ func main() {
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a := &app{out: terminal.New(terminal.Options{Stdout: stdout, Stderr: stderr})}
-	root := a.root()
-	root.SetArgs(args)
-	err := a.explained(root.ExecuteContext(ctx))
+	var err error
+	if a.edition, err = editionOf(os.Getenv(editionVariable)); err == nil {
+		root := a.root()
+		root.SetArgs(args)
+		err = a.explained(root.ExecuteContext(ctx))
+	}
 	return int(a.out.Fail(ctx, err, "give the command again; what was done is not done twice"))
 }
 
@@ -85,8 +89,9 @@ func unknownOutcomeOfSend(err error) bool {
 
 // app is what the commands share.
 type app struct {
-	store string
-	out   *terminal.Terminal
+	store   string
+	edition edition
+	out     *terminal.Terminal
 }
 
 func (a *app) stdout() io.Writer { return a.out.Stdout() }
@@ -97,10 +102,11 @@ func (a *app) root() *cobra.Command {
 		Use:   "shop",
 		Short: "The worked example of Leftfold: a shop on an event store",
 		Long: "The worked example of Leftfold: a shop on an event store. Without a command it plays the demo.\n" +
-			"Most commands take --store, and --json to answer in JSON.",
+			"Most commands take --store, and --json to answer in JSON.\n\n" +
+			editionVariable + "=2 is another build of the program: it carries version 2 of product-stats beside version 1.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
-	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: told(new(Service)),
+	commands.Mount(root, commands.Options{Terminal: a.out, Open: a.operated, Service: told(&Service{Edition: a.edition}),
 		Flags: a.storeFlag, Line: a.command})
 	withoutJSON := []*cobra.Command{a.provisionCommand(), a.tradeCommand(), a.workerCommand()}
 	acts := []*cobra.Command{a.loadCommand(), a.projectCommand(), a.mailsCommand(), a.publishCommand(), a.receiveCommand()}
@@ -158,17 +164,17 @@ func (a *app) open(ctx context.Context, open func(context.Context, string, bool)
 	if err != nil {
 		return nil, err
 	}
-	return newService(s), nil
+	return newService(s, a.edition), nil
 }
 
 // create opens the service for a command that needs no store to be there. It says
 // so if it made one, since a store whose name is mistyped looks like an empty one.
 func (a *app) create(ctx context.Context) (*Service, error) {
-	s, err := openService(ctx, a.store, true)
+	s, err := openService(ctx, a.store, true, a.edition)
 	if !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
-	s, err = openService(ctx, a.store, false)
+	s, err = openService(ctx, a.store, false, a.edition)
 	if err == nil {
 		fmt.Fprintf(a.stderr(), "created %s\n", a.store)
 	}

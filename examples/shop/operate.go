@@ -36,14 +36,13 @@ func (s *Service) operated() operator.Service {
 func told(s *Service) operator.Service {
 	opts := dispatch.Options{Refusals: refusals}
 	return operator.Service{
-		Name: "shop", Events: Events, Consumers: allConsumers(), Commands: s.commands(opts), Queries: s.queries(opts),
+		Name: "shop", Events: Events, Consumers: s.Edition.all(), Commands: s.commands(opts), Queries: s.queries(opts),
 	}
 }
 
-// allConsumers are the projections, and the reactions, to be told of: these have no mailbox
-// and no bus.
-func allConsumers() []projection.Consumer {
-	return append(viewConsumers(), new(mailbox).reaction(), publishing(new(eventbridge.Publisher)))
+// all are the projections, and the reactions, to be told of: these have no mailbox and no bus.
+func (e edition) all() []projection.Consumer {
+	return append(e.consumers(), new(mailbox).reaction(), publishing(new(eventbridge.Publisher)))
 }
 
 // findCustomer is the hint for a command on a customer who is not there.

@@ -100,7 +100,7 @@ func TestANewerProgramAppliesByItselfWhatAnOlderOneDidNotKnow(t *testing.T) {
 	assert.Equal(t, exitCheck, s.run("parked", "try", "product-stats").code, "this program knows it no better")
 
 	events := eventstore.MustRegistry(append(eventTypes(), eventstore.Type[loyaltyJoined]("LOYALTY_JOINED", 1))...)
-	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true)
+	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true, firstEdition)
 	require.NoError(t, err)
 	newer, err := projection.NewEngine(service.Store, service.Views, projection.Options{Build: "shop@newer"},
 		projection.MustNew("product-stats", 1, events, projection.Follow(customerCategory), newStats()),

@@ -106,7 +106,7 @@ func (a *app) statsCommand() *cobra.Command {
 		Short: "Show how a product sells",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(s *Service) error {
-				stats, err := Stats.Get(cmd.Context(), s.Views, projection.KeyOf(args[0]))
+				stats, err := s.Edition.stats.Get(cmd.Context(), s.Views, projection.KeyOf(args[0]))
 				if errors.Is(err, projection.ErrNotFound) {
 					return notFoundf(fmt.Sprintf("%s lists products, whose case counts; %s brings the views up to date", a.command("top"), a.command("project")),
 						"no sale or return of a product %q is known", args[0])
@@ -146,7 +146,7 @@ func (a *app) topCommand() *cobra.Command {
 // of them would keep a ranking as a view of its own.
 func bestSellers(ctx context.Context, s *Service, limit int) ([]ProductStats, error) {
 	var all []ProductStats
-	for stats, err := range Stats.All(ctx, s.Views) {
+	for stats, err := range s.Edition.stats.All(ctx, s.Views) {
 		if err != nil {
 			return nil, err
 		}
@@ -176,6 +176,21 @@ func (a *app) printProducts(products []ProductStats, single bool) error {
 	if !single && len(products) == 0 && !a.out.JSON {
 		a.out.Say("no product has been sold yet")
 	}
+	if err := table.Flush(); err != nil || !single || a.out.JSON || len(products[0].Days) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.stdout())
+	return a.printDays(products[0].Days)
+}
+
+// printDays prints the last days on which a product was sold.
+func (a *app) printDays(days []DaySales) error {
+	table := a.out.Table(terminal.Column{Name: "DAY"}, terminal.Column{Name: "SALES", Right: true}, terminal.Column{Name: "UNITS", Right: true})
+	for _, d := range days {
+		if err := table.Row(d.Day, d.Sales.String(), d.Units); err != nil {
+			return err
+		}
+	}
 	return table.Flush()
 }
 
@@ -192,7 +207,7 @@ func (a *app) dumpCommand() *cobra.Command {
 func (a *app) dump(ctx context.Context, s *Service, view string) error {
 	switch view {
 	case Stats.Name():
-		return printAll(a, Stats.All(ctx, s.Views))
+		return printAll(a, s.Edition.stats.All(ctx, s.Views))
 	case History.Name():
 		return printAll(a, History.All(ctx, s.Views))
 	case Purchases.Name():

@@ -21,6 +21,8 @@ type Service struct {
 	Views     projection.ViewStore
 	Feed      openFeed
 	Customers *aggregate.Repository[Customer, CustomerEvent]
+	// Edition says which projections the program carries.
+	Edition edition
 	// Tailer shows what is stored as it happens; nil where the store does.
 	Tailer eventstore.Tailer
 	// Usage tells what was used of DynamoDB so far; nil on another store.
@@ -32,16 +34,17 @@ type Service struct {
 const cachedCustomers = 100
 
 // openService opens the store that a URL names, and wires the shop.
-func openService(ctx context.Context, url string, mustExist bool) (*Service, error) {
+func openService(ctx context.Context, url string, mustExist bool, e edition) (*Service, error) {
 	s, err := openStores(ctx, url, mustExist)
 	if err != nil {
 		return nil, err
 	}
-	return newService(s), nil
+	return newService(s, e), nil
 }
 
-func newService(s stores) *Service {
+func newService(s stores, e edition) *Service {
 	return &Service{
+		Edition:   e,
 		Store:     s.store,
 		Views:     s.views,
 		Feed:      s.feed,
@@ -64,16 +67,6 @@ func isFull(err error) bool {
 		Code() int
 	}](err)
 	return ok && coded.Code()&0xff == sqliteFull || errors.Is(err, syscall.ENOSPC)
-}
-
-// projections are all that the shop has.
-func projections() []*projection.Projection {
-	return []*projection.Projection{ProductStatsV1, PurchaseHistoryV1}
-}
-
-// viewConsumers are the projections, for a worker that keeps their views.
-func viewConsumers() []projection.Consumer {
-	return []projection.Consumer{ProductStatsV1, PurchaseHistoryV1}
 }
 
 func workerOptions(logger *slog.Logger) projection.Options {

@@ -37,7 +37,7 @@ func (a *app) trade(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	worker, err := projection.NewWorker(s.Store, s.Views, feed, workerOptions(nil), viewConsumers()...)
+	worker, err := projection.NewWorker(s.Store, s.Views, feed, workerOptions(nil), s.Edition.consumers()...)
 	if err != nil {
 		return err
 	}

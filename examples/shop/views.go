@@ -11,7 +11,9 @@ import (
 
 // ProductStats is how a product sells: a row of the view product-stats.
 type ProductStats struct {
-	ProductID     string      `json:"productId"`
+	ProductID string `json:"productId"`
+	// TotalSales and UnitsSold are all that was sold in version 1, and from version 2 on what
+	// is left of that without what came back.
 	TotalSales    money.Money `json:"totalSales"`
 	PurchaseCount int         `json:"purchaseCount"`
 	UnitsSold     int64       `json:"unitsSold"`
@@ -19,6 +21,8 @@ type ProductStats struct {
 	ReturnCount   int         `json:"returnCount"`
 	UnitsReturned int64       `json:"unitsReturned"`
 	LastUpdated   time.Time   `json:"lastUpdated"`
+	// Days are the last ones with a sale or a return, of version 2.
+	Days []DaySales `json:"days,omitempty"`
 }
 
 // Stats has one row a product, which the streams of all its buyers share.
@@ -134,7 +138,7 @@ func entryOf(l Line) PurchaseEntry {
 	return PurchaseEntry{PurchaseID: l.PurchaseID, ProductID: l.ProductID, Quantity: l.Quantity, Amount: l.Amount, Date: l.Date}
 }
 
-// The projections, under the version of their code.
+// The projections, under the version of their code. netstats.go has the next one.
 var (
 	ProductStatsV1    = projection.MustNew("product-stats", 1, Events, projection.Follow(customerCategory), Stats)
 	PurchaseHistoryV1 = projection.MustNew("purchase-history", 1, Events, projection.Follow(customerCategory), History, Purchases)

@@ -18,7 +18,7 @@ func (a *app) projectCommand() *cobra.Command {
 		Use:   "project",
 		Short: "Bring every view up to date, then exit",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			consumers := viewConsumers()
+			consumers := a.edition.consumers()
 			if product != "" {
 				consumers = brokenConsumers(product)
 			}
@@ -74,7 +74,7 @@ func (a *app) printProject(r projection.SweepReport) error {
 		return printJSON(a.stdout(), projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
 	}
 	_, err := fmt.Fprintf(a.stdout(), "%s of %s behind; applied %s to %d projections, %s\n", terminal.Thousands(r.Behind),
-		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), len(projections()), terminal.PerSecond(r.Events, r.Took))
+		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), len(a.edition.projections), terminal.PerSecond(r.Events, r.Took))
 	return err
 }
 

@@ -94,11 +94,11 @@ func (a *app) follow(ctx context.Context, s *Service, beside string) error {
 	if err != nil {
 		return err
 	}
-	worker, err := projection.NewWorker(s.Store, views, feed, opts, viewConsumers()...)
+	worker, err := projection.NewWorker(s.Store, views, feed, opts, s.Edition.consumers()...)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr(), "worker %s feeds %d projections%s from %s; interrupt it to stop\n", opts.Name, len(projections()), beside, a.store)
+	fmt.Fprintf(a.stderr(), "worker %s feeds %d projections%s from %s; interrupt it to stop\n", opts.Name, len(s.Edition.projections), beside, a.store)
 	err = worker.Run(ctx)
 	for _, b := range worker.Heartbeats(time.Now()) {
 		views.log(ctx, b) // what came after the last one

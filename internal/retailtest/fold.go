@@ -23,7 +23,9 @@ type Expected struct {
 	// bytes of a part.
 	Commits int
 
+	// ProductStats are those of version 1, NetStats those of version 2.
 	ProductStats    []ProductStats
+	NetStats        []NetStats
 	PurchaseHistory []PurchaseHistory
 }
 
@@ -38,6 +40,20 @@ type ProductStats struct {
 	ReturnCount   int         `json:"returnCount"`
 	UnitsReturned int64       `json:"unitsReturned"`
 	LastUpdated   string      `json:"lastUpdated"`
+}
+
+// NetStats is a row of version 2 of product-stats: sales are net of returns, and there are the
+// last seven days on which anything happened.
+type NetStats struct {
+	ProductStats
+	Days []DaySales `json:"days"`
+}
+
+// DaySales is what a product sold on a day, net of returns.
+type DaySales struct {
+	Day   string      `json:"day"`
+	Sales json.Number `json:"sales"`
+	Units int64       `json:"units"`
 }
 
 // PurchaseHistory is a row of the view purchase-history.
@@ -88,20 +104,32 @@ func (t *totals) units() int64 {
 	return sum
 }
 
-// amount is written with as many decimals as it has.
-func (t *totals) amount() json.Number {
+func (t *totals) sum() *big.Rat {
 	sum := new(big.Rat)
 	for price, n := range t.byPrice {
 		sum.Add(sum, new(big.Rat).Mul(price, new(big.Rat).SetInt64(n)))
 	}
+	return sum
+}
+
+// number is written with as many decimals as it has.
+func number(sum *big.Rat) json.Number {
 	decimals, _ := sum.FloatPrec()
 	return json.Number(sum.FloatString(decimals))
+}
+
+func (t *totals) amount() json.Number { return number(t.sum()) }
+
+// net is what is left of what was sold without what was returned.
+func net(sold, returned *totals) json.Number {
+	return number(new(big.Rat).Sub(sold.sum(), returned.sum()))
 }
 
 // account is a product's or a user's row in the making.
 type account struct {
 	sold, returned totals
 	last           time.Time
+	days           map[string]*account // of a product, by date
 }
 
 // Fold folds the CSV text, which is not compressed. An error is one of r, or that
@@ -134,6 +162,10 @@ func Fold(r io.Reader) (*Expected, error) {
 		}
 		e.Events++
 		enter(products, s.product, s)
+		if products[s.product].days == nil {
+			products[s.product].days = make(map[string]*account)
+		}
+		enter(products[s.product].days, s.date.Format(time.DateOnly), s)
 		enter(users, s.user, s)
 	}
 	if lines.Err() != nil {
@@ -142,6 +174,7 @@ func Fold(r io.Reader) (*Expected, error) {
 	e.Commits = commits.n
 	e.Rejected = len(e.RejectedLines)
 	e.ProductStats = productRows(products)
+	e.NetStats = netRows(e.ProductStats, products)
 	e.PurchaseHistory = userRows(users)
 	return &e, nil
 }
@@ -196,6 +229,25 @@ func productRows(accounts map[string]*account) []ProductStats {
 		})
 	}
 	return rows
+}
+
+// netRows are the rows of version 2, made of those of version 1.
+func netRows(rows []ProductStats, accounts map[string]*account) []NetStats {
+	var nets []NetStats
+	for _, row := range rows {
+		a := accounts[row.ProductID]
+		row.TotalSales, row.UnitsSold = net(&a.sold, &a.returned), row.UnitsSold-row.UnitsReturned
+		n := NetStats{ProductStats: row}
+		for _, day := range slices.Backward(slices.Sorted(maps.Keys(a.days))) {
+			if len(n.Days) == 7 {
+				break
+			}
+			d := a.days[day]
+			n.Days = append(n.Days, DaySales{Day: day, Sales: net(&d.sold, &d.returned), Units: d.sold.units() - d.returned.units()})
+		}
+		nets = append(nets, n)
+	}
+	return nets
 }
 
 func userRows(accounts map[string]*account) []PurchaseHistory {

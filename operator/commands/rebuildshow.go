@@ -76,7 +76,7 @@ const barColumns = 20
 // what it cost.
 func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
 	parts := []string{fmt.Sprintf("%-9s", p.Phase)}
-	if done := p.Done(); p.EventsOf > 0 {
+	if done := p.Done(); p.StreamsOf > 0 {
 		if s.line.Terminal() {
 			parts[0] += " " + terminal.Bar(done, barColumns)
 		}
@@ -87,10 +87,12 @@ func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%s/%s rows and checkpoints", terminal.Thousands(p.Put), terminal.Thousands(p.PutOf)))
 	case p.EventsOf > 0:
 		parts = append(parts, fmt.Sprintf("%s/%s events", terminal.Thousands(p.Events), terminal.Thousands(p.EventsOf)))
+	case p.StreamsOf > 0:
+		parts = append(parts, fmt.Sprintf("%s/%s streams", terminal.Thousands(p.Streams), terminal.Thousands(p.StreamsOf)))
 	default:
-		parts = append(parts, terminal.Counted(p.Streams, "stream"), terminal.Counted(int(p.Events), "event"))
+		parts = append(parts, terminal.Counted(p.Streams, "stream"))
 	}
-	if took := now.Sub(s.entered.at); took > 0 && p.PutOf == 0 {
+	if took := now.Sub(s.entered.at); took > 0 && p.EventsOf > 0 && p.PutOf == 0 {
 		parts = append(parts, terminal.PerSecond(int(p.Events-s.entered.events), took))
 	}
 	if p.Left != (projection.Span{}) {

@@ -3,20 +3,35 @@ package projectiontest_test
 import (
 	"testing"
 
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/memviews"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
 
+// A schedule lets one actor run at a time, so that the race detector has nothing to find; the
+// tests of the engine and of the stores have it.
 func TestAnEngineKeepsItsPromisesUnderAFeedThatRepeatsAndReorders(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(1000)})
 }
 
 func TestAnEngineKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	projectiontest.Run(t, projectiontest.Options{Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(500), Lossy: true})
 }
 
 func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	projectiontest.Run(t, projectiontest.Options{Projection: newShelves(), Events: registry, History: history, Schedules: schedules(500), Lossy: true,
 		Views: func(_ testing.TB, limits projection.Limits) projection.ViewStore {
 			limits.Apart = true

@@ -57,6 +57,9 @@ func Pence(n int64) Money { return wrap(decimal.New(n, -2)) }
 // Add returns m + n.
 func (m Money) Add(n Money) Money { return wrap(m.d.Add(n.d)) }
 
+// Sub subtracts.
+func (m Money) Sub(n Money) Money { return wrap(m.d.Sub(n.d)) }
+
 // Mul returns m times n, exact.
 func (m Money) Mul(n int64) Money { return wrap(m.d.Mul(decimal.NewFromInt(n))) }
 
