@@ -53,20 +53,24 @@ func rebuilds(n int, more func(*projectiontest.Options)) projectiontest.Options 
 }
 
 func TestARebuildKeepsItsPromises(t *testing.T) {
-	projectiontest.Run(t, rebuilds(1000, func(*projectiontest.Options) {}))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(400, func(*projectiontest.Options) {}))
 }
 
 func TestARebuildKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
-	projectiontest.Run(t, rebuilds(500, func(o *projectiontest.Options) { o.Lossy = true }))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) { o.Lossy = true }))
 }
 
 func TestARebuildKeepsItsPromisesWhileProgramsOfEachVersionRun(t *testing.T) {
+	t.Parallel()
 	alone := newNextWarehouse(newNextLog())
-	projectiontest.Run(t, rebuilds(500, func(o *projectiontest.Options) {
+	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) {
 		o.Programs = []*projection.Projection{o.Next, o.Projection, alone}
 	}))
 }
 
 func TestARebuildKeepsItsPromisesWhereNoProgramCarriesBothVersions(t *testing.T) {
-	projectiontest.Run(t, rebuilds(250, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(100, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }))
 }
