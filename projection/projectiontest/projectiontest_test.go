@@ -41,10 +41,12 @@ func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) 
 
 // rebuilds is a scene with rebuilds of a warehouse.
 func rebuilds(n int, more func(*projectiontest.Options)) projectiontest.Options {
-	old, log := newWarehouse(), newNextLog()
+	oldLog, log := newLog(), newNextLog()
+	old := newWarehouseWith(oldLog)
+	replaces := projection.Replaces(old, projection.Shows(log, oldLog, func(l line) line { return l }))
 	opts := projectiontest.Options{
-		Projection: old, Next: newNextWarehouse(log, projection.Replaces(old)), Readers: []projectiontest.Reader{projectiontest.Reads(log)},
-		Events: registry, History: history, Schedules: schedules(n),
+		Projection: old, Next: newNextWarehouse(log, replaces),
+		Readers: []projectiontest.Reader{projectiontest.Reads(log), projectiontest.Reads(oldLog)}, Events: registry, History: history, Schedules: schedules(n),
 	}
 	more(&opts)
 	return opts
