@@ -73,8 +73,8 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
 	}
-	for i := range b.done.Phases { // what a phase came to is told with the next one, at the latest
-		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold {
+	for i := range b.done.Phases { // what the fold came to is told with the next phase, at the latest
+		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold && p.Phase != projection.PhaseCompare {
 			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
 		}
 	}

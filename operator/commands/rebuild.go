@@ -42,6 +42,9 @@ func (f *rebuildFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.takeOver, "take-over", false, "wait for no other coordinator: one that was killed is not waited for")
 }
 
+// fewSamples is how many rows that differ a summary shows; rebuild diff shows more.
+const fewSamples = 3
+
 // options are what the flags say.
 func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, error) {
 	opts := f.opts
@@ -51,7 +54,7 @@ func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, err
 	case f.compare != "full" && f.compare != "sample":
 		return opts, Wrong(cmd, "--compare %s: it is full or sample", f.compare)
 	}
-	opts.Memory, opts.Compare.Full = f.memory<<20, f.compare == "full"
+	opts.Memory, opts.Compare.Full, opts.Compare.Samples = f.memory<<20, f.compare == "full", fewSamples
 	if f.takeOver {
 		opts.Lease = -1
 	}
@@ -173,8 +176,10 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 	for _, t := range plan.Removed {
 		head += "  -" + t
 	}
-	read := fmt.Sprintf("  read      %s, %s, %s; each %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"),
-		terminal.Bytes(plan.Bytes), terminal.Counted(plan.Passes+2, "time"))
+	read := fmt.Sprintf("  read      %s, %s, %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"), terminal.Bytes(plan.Bytes))
+	if plan.Passes > 1 {
+		read += fmt.Sprintf("; %d times, once for each part of the rows", plan.Passes)
+	}
 	write := fmt.Sprintf("  write     %s, %s", terminal.Counted(plan.Rows, "row"), terminal.Counted(plan.Checkpoints, "checkpoint"))
 	if plan.Failure != "" {
 		return []string{head, read, "  fails     " + plan.Failure}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,7 +84,7 @@ func rowName(row operator.RowDiff) string {
 	return terminal.Clean(strings.TrimSpace(row.View + " " + row.Partition + " " + row.Sort))
 }
 
-// mostChanges is how many fields of a row are shown.
+// mostChanges is how many fields of a row are shown; more of a list are only counted.
 const mostChanges = 6
 
 func rowText(row operator.RowDiff) string {
@@ -93,12 +95,20 @@ func rowText(row operator.RowDiff) string {
 		return "only old: " + clipped(row.Old)
 	}
 	var parts []string
-	for i, c := range row.Changes {
-		if i == mostChanges {
-			parts = append(parts, fmt.Sprintf("and %d fields more", len(row.Changes)-i))
-			break
+	within := map[string]int{} // fields of a list, where there are many
+	for _, c := range row.Changes {
+		list, _, inList := strings.Cut(c.Field, "[")
+		switch {
+		case inList && len(row.Changes) > mostChanges:
+			within[list]++
+		case len(parts) < mostChanges:
+			parts = append(parts, c.Field+" "+changeText(c))
+		default:
+			within["others"]++
 		}
-		parts = append(parts, c.Field+" "+changeText(c))
+	}
+	for _, list := range slices.Sorted(maps.Keys(within)) {
+		parts = append(parts, fmt.Sprintf("%s: %s", list, terminal.Counted(within[list], "field")))
 	}
 	return terminal.Clean(strings.Join(parts, ", "))
 }
