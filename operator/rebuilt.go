@@ -97,7 +97,6 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	if err != nil {
 		return b.stopped(ctx, err)
 	}
-	b.done.Behind = b.last.Behind
 	found, err := r.Compare(ctx, opts.Compare)
 	if err != nil {
 		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
@@ -107,6 +106,7 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.end(b.o.now())
+	b.done.Behind = b.last.Behind // which the comparison has told, at the latest
 	return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
 }
 
