@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,16 +166,10 @@ func named(g Generation) map[string]string {
 // diff compares the rows of two generations.
 func (c *comparer) diff(ctx context.Context, old Generation) error {
 	before, after := named(old), named(c.generation)
-	for name, stored := range after {
-		if err := c.diffView(ctx, old, name, before[name], stored); err != nil {
-			return err
-		}
-	}
-	for name, stored := range before {
-		if _, both := after[name]; both {
-			continue
-		}
-		if err := c.diffView(ctx, old, name, stored, ""); err != nil {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(before)), maps.Keys(after))
+	slices.Sort(all)
+	for _, name := range slices.Compact(all) {
+		if err := c.diffView(ctx, old, name, before[name], after[name]); err != nil {
 			return err
 		}
 	}

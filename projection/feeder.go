@@ -73,6 +73,13 @@ func allUndone(concerned map[int]error, err error) outcome {
 	return o
 }
 
+// nothing gives everything back, whatever was done of it.
+func (o outcome) nothing(concerned map[int]error, err error) outcome {
+	all := allUndone(concerned, err)
+	all.parked = o.parked
+	return all
+}
+
 // feed applies deliveries to every live generation.
 func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 	concerned := map[int]error{}
@@ -147,19 +154,40 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			err = notBuilt(f.projection, state) // nobody has prepared it, or it is gone
 		}
 		if err != nil {
-			all := allUndone(concerned, errors.Join(append(errs, err)...))
-			all.parked = o.parked
-			return all
+			return o.nothing(concerned, errors.Join(append(errs, err)...))
 		}
 		f.learn(state)
 		if f.known.paused.stops() {
 			return outcome{parked: o.parked}
 		}
-		if !slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
-			o.err = errors.Join(errs...)
-			return o
+		if slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
+			continue
+		}
+		if err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {
+			continue // look again
+		}
+		if o.err = errors.Join(append(errs, err)...); err != nil {
+			return o.nothing(concerned, o.err)
+		}
+		return o
+	}
+}
+
+// noteMissed notes, before anything is acknowledged, which generations do not get it, since
+// the program does not carry their version. What is folded still is swept later anyway.
+func (f *feeder) noteMissed(ctx context.Context, s State) error {
+	missed := false
+	for i := range s.Generations {
+		g := &s.Generations[i]
+		if g.Role != Retired && !g.Folding() && g.Missed.IsZero() && f.projection.code(g.Version) == nil {
+			g.Missed, missed = time.Now().UTC(), true
 		}
 	}
+	if !missed {
+		return nil
+	}
+	_, err := f.views.PutState(ctx, s)
+	return err
 }
 
 // task is a delivery on its way into one generation.

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -154,7 +155,7 @@ func (r *Rebuilder) list(ctx context.Context, code *Projection) (*heads, error) 
 	if err != nil {
 		return nil, err
 	}
-	for i := range odd {
+	for _, i := range slices.Sorted(maps.Keys(odd)) {
 		for c, err := range r.source.Read(ctx, h.all[i].Stream, h.all[i].Version+1) {
 			if err != nil {
 				return nil, err

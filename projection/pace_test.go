@@ -85,7 +85,7 @@ func TestAPlanOfASwitchSaysWhatSpeaksAgainstIt(t *testing.T) {
 	plan, err = r.PlanRollback(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, [2]uint64{2, 1}, [2]uint64{plan.From.Number, plan.To.Number})
-	assert.True(t, plan.Sweep, "no worker has fed it")
+	assert.False(t, plan.Sweep, "no worker has kept commits from it")
 	require.Equal(t, []string{"1 previous", "2 active"}, v.roles(t))
 	assertNoChange(t, v, func(ctx context.Context) { _, _ = r.PlanRollback(ctx) })
 }

@@ -32,13 +32,13 @@ func (r *Rebuilder) sweep(ctx context.Context, s State, g Generation) error {
 // sweepGeneration returns how many streams were behind. What workers of this program's
 // versions feed is swept along where a stream is behind.
 func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) (behind int, err error) {
-	if s.Paused != nil {
+	if s.Paused.stops() {
 		return 0, &PausedError{Projection: r.p.name, Paused: *s.Paused}
 	}
-	code := r.p.code(g.Version)
-	if code == nil {
-		return 0, &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
+	if err := r.checkCarried(g); err != nil {
+		return 0, err
 	}
+	code := r.p.code(g.Version)
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseCatchUp, Share: 1, Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units}
 		if g.Rebuild != nil {

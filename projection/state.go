@@ -113,6 +113,9 @@ type Generation struct {
 	// Rebuild is how far the rebuild has come that makes it, or has made it; nil where
 	// workers build it from its first event on.
 	Rebuild *Rebuild `json:"rebuild,omitempty"`
+	// Missed is since when workers have acknowledged commits whose programs do not carry its
+	// version: a sweep has to bring them before readers get it. Zero where none have.
+	Missed time.Time `json:"missed,omitzero"`
 	// Cleared is how often its items were removed since it is retired, Since when.
 	Cleared int `json:"cleared,omitempty"`
 }

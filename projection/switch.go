@@ -61,23 +61,22 @@ func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (swee
 	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
 		return false, err
 	}
-	fed, err := r.feeding(ctx, target)
-	if err == nil && len(refusal.Obstacles) > 0 {
+	if len(refusal.Obstacles) > 0 {
 		err = refusal
 	}
-	return !fed.surely && target.Role == Previous || target.unswept(fed.missed), err
+	return target.unswept(), err
 }
 
 // Rollback makes readers use the newest generation before the active one again: the write of
-// a switch back. One that no worker has fed is swept first; one whose version the program
-// does not carry is then a [NotReadyError].
+// a switch back. One from which workers have kept commits, since their programs do not carry
+// its version, is swept first; where this program does not either it is a [NotReadyError].
 func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
 	s, target, err := r.target(ctx, beforeActive)
 	if err != nil {
 		return GenerationID{}, err
 	}
 	id := GenerationID{r.p.name, target.Number}
-	sweep, err := r.thawed(ctx, target)
+	sweep, err := r.thawed(target)
 	if err == nil && sweep {
 		_, err = r.sweepGeneration(ctx, s, target)
 	}
@@ -89,13 +88,20 @@ func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
 
 // thawed returns whether a sweep is needed before a rollback, or a NotReadyError where it
 // can not be made.
-func (r *Rebuilder) thawed(ctx context.Context, target Generation) (sweep bool, err error) {
-	fed, err := r.feeding(ctx, target)
-	if err == nil && !fed.surely && r.p.code(target.Version) == nil {
-		err = &NotReadyError{Generation: GenerationID{r.p.name, target.Number}, Firm: true, Frozen: true,
-			Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", target.Version)}}
+func (r *Rebuilder) thawed(target Generation) (sweep bool, err error) {
+	if target.Missed.IsZero() {
+		return false, nil
 	}
-	return !fed.surely, err
+	return true, r.checkCarried(target)
+}
+
+// checkCarried refuses a generation that this program can not feed.
+func (r *Rebuilder) checkCarried(g Generation) error {
+	if r.p.code(g.Version) != nil {
+		return nil
+	}
+	return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Frozen: true,
+		Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
 }
 
 // target returns the newest generation that is not retired and fits, and the state.
@@ -141,53 +147,28 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 			found = append(found, fmt.Sprintf("it was compared at %s, which is long ago", b.Compared.At.Format(time.RFC3339)))
 		}
 	}
-	fed, err := r.feeding(ctx, g)
-	if fed.frozen != "" {
-		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", fed.frozen, g.Version))
+	keeper, err := r.keeper(ctx, g)
+	if keeper != "" {
+		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", keeper, g.Version))
 	}
 	return found, err
 }
 
-// feeding is what is known of the workers that feed a generation.
-type feeding struct {
-	// surely: there are workers, and for a day each one has carried the generation's version.
-	surely bool
-	// frozen is a worker that is there and does not, empty for none.
-	frozen string
-	// missed is when a worker was last there that did not: it may have acknowledged commits
-	// that the generation does not show.
-	missed time.Time
-}
-
-// clockSkew is how far the clocks of two processes may be apart.
-const clockSkew = time.Minute
-
-// unswept: the last sweep of a rebuild was before commits may have been missed, or long ago.
-func (g Generation) unswept(missed time.Time) bool {
-	b := g.Rebuild
-	return b == nil || time.Since(b.Swept) > sweptFor || !missed.IsZero() && b.Swept.Before(missed.Add(clockSkew))
-}
-
-// feeding asks the heartbeats, which are kept for a day.
-func (r *Rebuilder) feeding(ctx context.Context, g Generation) (f feeding, err error) {
+// keeper returns a worker that is there and does not carry the generation's version, empty for
+// none.
+func (r *Rebuilder) keeper(ctx context.Context, g Generation) (string, error) {
 	beats, err := r.views.Heartbeats(ctx, r.p.name)
 	for _, b := range beats {
-		there := !b.Ended && time.Since(b.At) < silentFor
-		switch {
-		case b.Rebuild != nil:
-			continue
-		case !slices.Contains(b.Frozen, g.Number):
-			f.surely = f.surely || there
-			continue
-		case there:
-			f.frozen = b.Worker
-		}
-		if b.At.After(f.missed) {
-			f.missed = b.At
+		if b.Rebuild == nil && !b.Ended && time.Since(b.At) < silentFor && slices.Contains(b.Frozen, g.Number) {
+			return b.Worker, err
 		}
 	}
-	f.surely = f.surely && f.missed.IsZero()
-	return f, err
+	return "", err
+}
+
+// unswept: commits may have been missed, or the last sweep of the rebuild was long ago.
+func (g Generation) unswept() bool {
+	return !g.Missed.IsZero() || g.Rebuild == nil || time.Since(g.Rebuild.Swept) > sweptFor
 }
 
 // makeActive is one write, on condition that the state is as it was read.

@@ -39,7 +39,7 @@ func (r *Rebuilder) PlanRollback(ctx context.Context) (SwitchPlan, error) {
 		return SwitchPlan{}, err
 	}
 	plan := r.planFor(s, target)
-	plan.Sweep, err = r.thawed(ctx, target)
+	plan.Sweep, err = r.thawed(target)
 	return plan.refusedBy(err)
 }
 

@@ -89,7 +89,7 @@ func TestEveryPurchaseComesToTheBusInItsStreamsOrderWhenPublishersAreKilled(t *t
 			go func() { ended <- p.wait() }()
 		}
 		enough := all*round/rounds + random.IntN(max(1, all/rounds))
-		require.Eventually(t, func() bool { return bus.Accepted() >= enough || len(ended) == len(processes) }, 10*time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return bus.Accepted() >= enough || len(ended) == len(processes) }, 10*time.Minute, 5*time.Millisecond)
 		for _, p := range processes {
 			_ = p.Process.Kill()
 		}

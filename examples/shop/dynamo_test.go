@@ -15,18 +15,18 @@ import (
 var server dynamotest.Server
 
 // dynamoInvoices are enough for large invoices, returns and guests; a soak takes more.
-const dynamoInvoices = 300
+const dynamoInvoices = 120
 
 func dynamoData(tb testing.TB) retailtest.Data { return someData(tb, 1) }
 
 // fewData are enough for what does not depend on their number.
-func fewData(tb testing.TB) retailtest.Data { return someData(tb, 3) }
+func fewData(tb testing.TB) retailtest.Data { return someData(tb, 2) }
 
 // someData are the first invoices: all that are enough, or one of so many of them.
 func someData(tb testing.TB, share int) retailtest.Data {
 	n := dynamoInvoices / share
 	if soak() {
-		n = dynamoInvoices * 10
+		n = dynamoInvoices * 25
 	}
 	return retailtest.Open(tb).First(tb, n)
 }

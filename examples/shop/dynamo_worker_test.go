@@ -27,7 +27,7 @@ func (s *shop) requireSoon(want expected) {
 	upToDate := func() bool {
 		return s.run("dump", "product-stats").stdout == want.stats && s.run("dump", "purchase-history").stdout == want.history
 	}
-	assert.Eventually(s, upToDate, within, 200*time.Millisecond)
+	assert.Eventually(s, upToDate, within, time.Second) // a look costs what it waits for
 	s.requireViews(want)
 }
 

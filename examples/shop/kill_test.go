@@ -30,11 +30,11 @@ type killing struct {
 	log, purchases string
 }
 
-// trials, and rounds of kills in each. A soak makes ten times as many, on more data.
+// trials, and rounds of kills in each. A soak makes fifteen times as many, on more data.
 const (
-	killTrials   = 3
+	killTrials   = 2
 	killRounds   = 4
-	killInvoices = 1_500
+	killInvoices = 700
 )
 
 func soak() bool { return os.Getenv("LEFTFOLD_SOAK") != "" }
@@ -55,7 +55,7 @@ func newKilling(tb testing.TB) *killing {
 	tb.Helper()
 	invoices := killInvoices
 	if soak() {
-		invoices *= 4
+		invoices *= 8
 	}
 	k := &killing{TB: tb, random: newRandom(tb), data: retailtest.Open(tb).First(tb, invoices), undisturbed: newShop(tb)}
 	k.want = expect(tb, k.data)
@@ -103,7 +103,7 @@ func (k *killing) disturb(d disturbance) {
 	k.Helper()
 	trials, killed, started, torn := killTrials, 0, 0, 0
 	if soak() {
-		trials *= 10
+		trials *= 15
 	}
 	all := k.progress(k.undisturbed, d.progress)
 	for trial := range trials {
@@ -148,7 +148,7 @@ func (k *killing) kill(s *shop, d disturbance, stage int) (answers []answer) {
 		processes = append(processes, p)
 		go func() { ended <- p.wait() }()
 	}
-	ticker := time.NewTicker(time.Millisecond)
+	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for stage > 0 && len(ended) < cap(ended) && k.progress(s, d.progress) < stage {
 		<-ticker.C

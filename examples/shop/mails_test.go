@@ -132,7 +132,7 @@ func TestNoMailIsLostOrWrittenTwiceWhenWorkersAreKilled(t *testing.T) {
 		for round := range 8 {
 			worker := s.start("worker", "--mails", "mails")
 			atLeast := k.random.IntN(len(want)) * round / 8
-			require.Eventually(t, func() bool { return len(s.mails("mails")) >= atLeast || len(loaded) == 1 }, time.Minute, time.Millisecond)
+			require.Eventually(t, func() bool { return len(s.mails("mails")) >= atLeast || len(loaded) == 1 }, time.Minute, 5*time.Millisecond)
 			require.NoError(t, worker.Process.Kill())
 			if worker.wait().code == -1 {
 				killed++

@@ -13,6 +13,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/examples/shop/money"
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
@@ -21,6 +22,9 @@ import (
 // that crash.
 func TestTheProjectionsStandAHostileWorld(t *testing.T) {
 	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	for _, p := range []*projection.Projection{ProductStatsV1, ProductStatsV2, PurchaseHistoryV1} {
 		for name, lossy := range map[string]bool{"a feed that repeats and reorders": false, "a feed that loses": true} {
 			t.Run(fmt.Sprintf("%s v%d, %s", p.Name(), p.Version(), name), func(t *testing.T) {

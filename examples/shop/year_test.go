@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/internal/retailtest"
 	"github.com/leftfold/leftfold/operator"
 )
@@ -69,6 +70,9 @@ func (s *shop) readRejects(name string) []rejected {
 
 func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	data := retailtest.Open(t)
 	s := newShop(t)
 	loaded, peak := s.start("load", data.Path, "--rejects", "rejects.csv", "--json").peakMemory()

@@ -42,12 +42,17 @@ func TestWhatABatchLeavesOverIsSentUntilNothingIsLeft(t *testing.T) {
 	found, err := dynamotable.BatchGet(t.Context(), 3, client, table, append(keys, absent))
 	require.NoError(t, err)
 	assert.ElementsMatch(t, items, found)
+	require.NoError(t, dynamotable.BatchDelete(t.Context(), 3, client, table, append(keys[1:], absent)))
+	found, err = dynamotable.BatchGet(t.Context(), 3, client, table, keys)
+	require.NoError(t, err)
+	assert.Equal(t, items[:1], found)
 }
 
 func TestABatchOfNothingIsNoRequest(t *testing.T) {
 	t.Parallel()
 	client := dynamotest.NewClient(t, nobody)
 	assert.NoError(t, dynamotable.BatchPut(t.Context(), 1, client, "t", nil))
+	assert.NoError(t, dynamotable.BatchDelete(t.Context(), 1, client, "t", nil))
 	found, err := dynamotable.BatchGet(t.Context(), 1, client, "t", nil)
 	assert.NoError(t, err)
 	assert.Empty(t, found)

@@ -55,3 +55,12 @@ func TestAPrefixIsCheckedBeforeAnythingIsSent(t *testing.T) {
 		assert.Error(t, dynamotable.CheckPrefix(prefix), prefix)
 	}
 }
+
+func TestAnUpdateIsAsLargeAsWhatItSets(t *testing.T) {
+	t.Parallel()
+	key := dynamotable.Item{dynamotable.PK: dynamotable.S("x")}
+	values := dynamotable.Item{":a": dynamotable.S("a"), ":b": dynamotable.N(1), ":read": dynamotable.S("only in a condition")}
+	item := dynamotable.Updated(key, "SET #row = :a, dir = :b, other = other2 REMOVE gone", map[string]string{"#row": "row"}, values)
+	assert.Equal(t, dynamotable.Item{dynamotable.PK: dynamotable.S("x"), "row": dynamotable.S("a"), "dir": dynamotable.N(1)}, item)
+	assert.Len(t, key, 1, "the key is not changed")
+}

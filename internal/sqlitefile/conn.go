@@ -190,10 +190,12 @@ func (c *conn) mark(ctx context.Context) error {
 
 // useWAL makes appends durable when they return. The log is copied back after 500
 // pages instead of 1000: it is written over from its start sooner, instead of growing,
-// and what a file grows by is dear to make durable.
+// and what a file grows by is dear to make durable. What [Tx.Conditionally] needs to
+// take a write back, the pages as they were, stays in memory: SQLite would put it into a
+// temporary file, a new one for each larger write, which a process that is killed may leave.
 func (c *conn) useWAL(ctx context.Context) error {
 	_, err := c.sql.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=1; PRAGMA checkpoint_fullfsync=1;
-		PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=500`, longLog))
+		PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=500; PRAGMA temp_store=MEMORY`, longLog))
 	return err
 }
 

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	readFile  = "projection/dynamoviews/read.go"
-	sliceFile = "projection/dynamoviews/slice.go"
-	stateFile = "projection/dynamoviews/state.go"
+	readFile    = "projection/dynamoviews/read.go"
+	sliceFile   = "projection/dynamoviews/slice.go"
+	rebuildFile = "projection/dynamoviews/rebuild.go"
+	stateFile   = "projection/dynamoviews/state.go"
 )
 
 // faults are the mistakes of views whose rows and checkpoints are written by conditional
@@ -59,7 +60,7 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a row that was absent is written over",
-		Edits: []planted.Edit{{File: sliceFile, Old: "absent = \"attribute_not_exists(PK)\"", New: "absent = \"attribute_not_exists(nothing)\""}},
+		Edits: []planted.Edit{{File: sliceFile, Old: "noRow  = \"attribute_not_exists(rev)\"", New: "noRow  = \"attribute_not_exists(nothing)\""}},
 		Test:  "^TestViews$/^Races$/^for_one_absent_row",
 	},
 	{
@@ -132,6 +133,56 @@ var faults = []planted.Fault{
 		Name:  "a state whose answer is lost is taken for another's",
 		Edits: []planted.Edit{{File: stateFile, Old: "len(failed.Item) > 0 &&", New: "len(failed.Item) > 1000 &&"}},
 		Test:  "^TestAStateIsKnownByItsMarkWhenItsAnswerIsLost$",
+	},
+	{
+		Name:  "a put loses the origin of a row",
+		Edits: []planted.Edit{{File: sliceFile, Old: "setRow = \"rev = :new, #row = :row\"", New: "setRow = \"rev = :new, #row = :row REMOVE o\""}},
+		Test:  "^TestViews$/^Origin$/^is_kept_by_puts",
+	},
+	{
+		Name:  "a deletion leaves no tombstone",
+		Edits: []planted.Edit{{File: sliceFile, Old: "\tif w.Row.Origin {\n", New: "\tif w.Row.Origin && w.Insert {\n"}},
+		Test:  "^TestViews$/^Tombstones$/^keep_a_filling_out",
+	},
+	{
+		Name:  "a row whose tombstone is there can not be made again",
+		Edits: []planted.Edit{{File: sliceFile, Old: "noRow  = \"attribute_not_exists(rev)\"", New: "noRow  = \"attribute_not_exists(PK)\""}},
+		Test:  "^TestViews$/^Tombstones$/^are_no_rows",
+	},
+	{
+		Name:  "a filling puts over what is there",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "ConditionExpression: aws.String(absent)", New: "ConditionExpression: nil"}},
+		Test:  "^TestViews$/^Fill$/^changes_nothing",
+	},
+	{
+		Name:  "a filling takes a tombstone for absence",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "aws.String(absent)", New: "aws.String(noRow)"}},
+		Test:  "^TestViews$/^Tombstones$/^keep_a_filling_out",
+	},
+	{
+		Name:  "a filling does not say that it failed",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "\t\t\t\t\tcancel(err)\n", New: "\t\t\t\t\tcancel(nil)\n\t\t\t\t\treturn\n"}},
+		Test:  "^TestAFillingThatFailsSaysSoAndBeginsNothingMore$",
+	},
+	{
+		Name:  "a page counts tombstones",
+		Edits: []planted.Edit{{File: readFile, Old: "\t\t\tdead++\n\t\t\tcontinue\n", New: "\t\t\tif dead++; dead+len(rows) >= q.Limit {\n\t\t\t\tbreak\n\t\t\t}\n\t\t\tcontinue\n"}},
+		Test:  "^TestViews$/^Tombstones$/^count_in_no_limit",
+	},
+	{
+		Name:  "a clearing forgets tombstones",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "\tquery.ProjectionExpression =", New: "\tquery.FilterExpression = aws.String(\"attribute_exists(rev) OR attribute_exists(v) OR attribute_exists(heads)\")\n\tquery.ProjectionExpression ="}},
+		Test:  "^TestViews$/^Clear$/^removes",
+	},
+	{
+		Name:  "a clearing forgets what it has read before",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "\t\tkeys = nil\n\t}\n\treturn ", New: "\t\treturn nil\n\t}\n\treturn "}},
+		Test:  "^TestViews$/^Clear$/^takes_more",
+	},
+	{
+		Name:  "a clearing forgets manifests",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "places := []string{manifestsKey(g)}", New: "places := []string{}"}},
+		Test:  "^TestViews$/^Clear$/^removes",
 	},
 }
 

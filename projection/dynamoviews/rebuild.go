@@ -15,8 +15,12 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// atOnce is how many requests of a filling are under way.
-const atOnce = 32
+const (
+	// atOnce is how many requests of a filling are under way.
+	atOnce = 32
+	// clearedAtOnce is how many keys are held before their items are deleted.
+	clearedAtOnce = 4 * dynamotable.MaxBatchWriteItems
+)
 
 // PutManifest implements [projection.RebuildStore]: a PutItem, one write unit for each KB.
 func (v *Views) PutManifest(ctx context.Context, g projection.GenerationID, attempt string, part int, heads []projection.Head) error {
@@ -109,11 +113,11 @@ func (v *Views) clear(ctx context.Context, pk string) error {
 	query := v.query(pk, "PK = :pk")
 	query.ProjectionExpression = aws.String("PK, SK")
 	var keys []dynamotable.Item
-	for item, err := range v.items(ctx, query, func(int, int) int { return mostItems }) {
+	for item, err := range v.items(ctx, query, pageOf) {
 		if err != nil {
 			return err
 		}
-		if keys = append(keys, item); len(keys) < mostItems {
+		if keys = append(keys, item); len(keys) < clearedAtOnce {
 			continue
 		}
 		if err := dynamotable.BatchDelete(ctx, v.attempts, v.client, v.table, keys); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -88,8 +89,8 @@ func (w *world) compare(ctx context.Context, known *generation) {
 	}
 	end := known.clone()
 	defer end.end()
-	for stream, version := range applied {
-		w.advance(end, stream, max(version, end.at[stream]))
+	for _, stream := range slices.SortedFunc(maps.Keys(applied), eventstore.StreamID.Compare) {
+		w.advance(end, stream, max(applied[stream], end.at[stream]))
 	}
 	w.compareWith(end, promiseInEnd)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
 	"github.com/leftfold/leftfold/projection/projectiontest"
@@ -19,10 +20,14 @@ var server dynamotest.Server
 func TestMain(m *testing.M) { server.Main(m) }
 
 func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	client := dynamotest.NewClient(t, server.Endpoint(t))
 	outside := newOutside(t)
 	projectiontest.Run(t, projectiontest.Options{
-		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(6),
+		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(4),
 		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {
 			var views *dynamoviews.Views
 			outside.do(t.Context(), func(ctx context.Context) {

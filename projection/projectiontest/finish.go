@@ -18,6 +18,9 @@ func (w *world) finish(ctx context.Context) {
 	if w.failure == "" && w.scene.Next != nil {
 		w.finishActor(w.spawn("last coordinator", coordinator, func(a *actor) { w.bringToItsEnd(ctx, a) }))
 	}
+	if w.failure == "" && w.state().Paused != nil {
+		w.finishActor(w.spawn("last worker", worker, func(a *actor) { w.repair(ctx, a) })) // nothing was there to sweep
+	}
 	if w.failure == "" {
 		w.compareAll(ctx)
 	}
@@ -33,7 +36,7 @@ func (w *world) finish(ctx context.Context) {
 // repair retries everything with code that is fixed, and sweeps where something was lost.
 func (w *world) repair(ctx context.Context, a *actor) {
 	name := w.scene.Projection.Name()
-	missed := w.lossy
+	missed := w.lossy || w.state().Paused != nil
 	for _, g := range w.live() {
 		missed = missed || w.generation(g).missed
 	}

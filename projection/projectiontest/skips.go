@@ -18,12 +18,20 @@ type skips struct {
 	// to them, as soon as who feeds them knows.
 	listed map[eventstore.EventID]bool
 	// doubted are those of which somebody has tried to take the skip back, undone those
-	// of which somebody has.
+	// of which somebody has, and which were not marked again since.
 	doubted, undone map[eventstore.EventID]bool
 }
 
 func newSkips() skips {
 	return skips{map[eventstore.EventID][]uint64{}, map[eventstore.EventID]bool{}, map[eventstore.EventID]bool{}, map[eventstore.EventID]bool{}}
+}
+
+// mark notes that an event is marked in a generation, perhaps again.
+func (s skips) mark(generation uint64, id eventstore.EventID) {
+	if !s.in(generation, id) {
+		s.marked[id] = append(s.marked[id], generation)
+	}
+	s.undone[id] = false
 }
 
 // in reports whether an event was marked in a generation.

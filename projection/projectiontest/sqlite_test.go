@@ -6,12 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
 
 func TestSQLiteViewsKeepThePromisesOfTheEngine(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
 	projectiontest.Run(t, projectiontest.Options{
 		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(40),
 		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {

@@ -20,6 +20,9 @@ func (w *world) stateChanged(a *actor, before, after projection.State) {
 	for _, id := range after.Skips {
 		w.skips.listed[id] = true
 	}
+	for _, id := range before.Skips {
+		w.skips.undone[id] = w.skips.undone[id] || !slices.Contains(after.Skips, id)
+	}
 	if w.failure != "" {
 		return
 	}
@@ -146,6 +149,11 @@ func whatChanged(before, after projection.State) (said []string) {
 	for _, id := range after.Skips {
 		if !slices.Contains(before.Skips, id) {
 			say("lists %s as skipped", id)
+		}
+	}
+	for _, id := range before.Skips {
+		if !slices.Contains(after.Skips, id) {
+			say("lists %s no more", id)
 		}
 	}
 	return said

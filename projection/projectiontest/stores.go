@@ -98,11 +98,8 @@ func (v views) Park(ctx context.Context, g projection.GenerationID, stream event
 	}
 	return v.request(ctx, what+v.world.in(g.Number), true, func(ctx context.Context) error {
 		err := v.ViewStore.Park(ctx, g, stream, at, p)
-		if id := (eventstore.EventID{Stream: stream}); err == nil && p != nil && p.Skip {
-			id.Version = p.Version
-			if !v.world.skips.in(g.Number, id) {
-				v.world.skips.marked[id] = append(v.world.skips.marked[id], g.Number)
-			}
+		if err == nil && p != nil && p.Skip {
+			v.world.skips.mark(g.Number, eventstore.EventID{Stream: stream, Version: p.Version})
 		}
 		v.world.check(g.Number)
 		return err

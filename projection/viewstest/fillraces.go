@@ -20,7 +20,7 @@ var fillRaceClauses = []clause{
 
 func raceFillings(t *testing.T, f *fixture) {
 	var all projection.Filling
-	for i, name := range numbered("s", 60) {
+	for i, name := range numbered("s", 20) {
 		all.Checkpoints = append(all.Checkpoints, at(name, eventstore.Version(i+1)))
 		all.Rows = append(all.Rows, f.row(row("v", name, ""), `1`))
 	}
@@ -29,7 +29,7 @@ func raceFillings(t *testing.T, f *fixture) {
 }
 
 func raceForAFilling(t *testing.T, f *fixture) {
-	for _, name := range numbered("s", 10) {
+	for _, name := range numbered("s", 5) {
 		own := ownRow(stream(name))
 		atOnce(6, func(i int) {
 			v := eventstore.Version(i + 1)
@@ -45,7 +45,7 @@ func raceForAFilling(t *testing.T, f *fixture) {
 // raceWithSlices: coordinators that were held up fill in again and again what they know,
 // while a worker puts and deletes. It is alone, so no condition of its own may fail.
 func raceWithSlices(t *testing.T, f *fixture) {
-	const rounds = 15
+	const rounds = 9
 	id, other, own := row("v", "p", ""), row("v", "q", ""), ownRow(stream("a"))
 	known := projection.Filling{Checkpoints: checkpoints(at("a", 1)), Rows: []projection.Row{f.row(id, `0`), f.row(other, `0`), f.row(own, `0`)}}
 	require.NoError(t, f.views.Fill(t.Context(), f.generation, known))

@@ -50,13 +50,13 @@ func (f *fixture) buried(t testing.TB, ids ...projection.RowID) {
 // late fills rows in once more, as one does who was held up, and expects nothing of it.
 func (f *fixture) late(t testing.TB, ids ...projection.RowID) {
 	t.Helper()
-	before := f.contents(t, "v")
+	before := f.get(t, ids...)
 	var rows []projection.Row
 	for _, id := range ids {
 		rows = append(rows, f.row(id, `"late"`))
 	}
 	f.filling(t, nil, rows...)
-	require.Equal(t, before, f.contents(t, "v"))
+	require.Equal(t, before, f.get(t, ids...))
 }
 
 func originTold(t *testing.T, f *fixture) {
@@ -129,8 +129,8 @@ func tombstonesUnseen(t *testing.T, f *fixture) {
 func tombstonesInPages(t *testing.T, f *fixture) {
 	var ids []projection.RowID
 	var rows []projection.Row
-	for i, sort := range numbered("s", 800) {
-		if i%200 == 150 {
+	for i, sort := range numbered("s", 160) {
+		if i%40 == 35 {
 			rows = append(rows, f.row(row("v", "p", sort), `1`))
 		} else {
 			ids = append(ids, row("v", "p", sort))

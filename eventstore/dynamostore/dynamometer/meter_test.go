@@ -41,9 +41,15 @@ func TestAWriteWithoutAnAnswerCountsAsCarriedOutUnlessItWasNeverSent(t *testing.
 				{PutRequest: &types.PutRequest{Item: small}}, {PutRequest: &types.PutRequest{Item: large}}, {DeleteRequest: &types.DeleteRequest{Key: small}}}}})
 			return err
 		}},
-		"TransactWriteItems": {2 + 7 + 2, func(c *dynamodb.Client) error {
+		"UpdateItem": {4, func(c *dynamodb.Client) error {
+			_, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: new("t"), Key: small, UpdateExpression: new("SET b = :b"),
+				ExpressionAttributeValues: dynamotable.Item{":b": dynamotable.B(make([]byte, 3100))}})
+			return err
+		}},
+		"TransactWriteItems": {2 + 7 + 2 + 8, func(c *dynamodb.Client) error {
 			_, err := c.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-				{Put: &types.Put{TableName: new("t"), Item: small}}, {Put: &types.Put{TableName: new("t"), Item: large}}, {Delete: &types.Delete{TableName: new("t"), Key: small}}}})
+				{Put: &types.Put{TableName: new("t"), Item: small}}, {Put: &types.Put{TableName: new("t"), Item: large}}, {Delete: &types.Delete{TableName: new("t"), Key: small}},
+				{Update: &types.Update{TableName: new("t"), Key: small, UpdateExpression: new("SET b = :b"), ExpressionAttributeValues: dynamotable.Item{":b": dynamotable.B(make([]byte, 3100))}}}}})
 			return err
 		}},
 		"GetItem": {0, func(c *dynamodb.Client) error {

@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -90,10 +91,9 @@ func TestADamagedInstallationIsReplaced(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("HOME", cache)
 	t.Setenv("XDG_CACHE_HOME", cache)
-	damaged, err := Install(t.Context())
-	require.NoError(t, err)
-	assert.NotEqual(t, dir, damaged)
-	require.NoError(t, os.Truncate(damaged+"/"+jarName, 100))
+	damaged := filepath.Join(cache, "leftfold", filepath.Base(dir))
+	require.NoError(t, os.CopyFS(damaged, os.DirFS(dir)))
+	require.NoError(t, os.Truncate(filepath.Join(damaged, jarName), 100))
 	again, err := Install(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, damaged, again)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/examples/shop/retail"
+	"github.com/leftfold/leftfold/internal/plaintest"
 )
 
 const (
@@ -22,6 +23,9 @@ const (
 
 // Not parallel: it measures the heap of the whole process.
 func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
+	if plaintest.Run(t) {
+		return
+	}
 	source := writeEndless(fileBytes)
 	var lines, rejects int64
 	before := liveBytes()

@@ -1,0 +1,6 @@
+//go:build !race
+
+package plaintest
+
+// detector is whether this program has the race detector.
+const detector = false
