@@ -72,7 +72,7 @@ func TestTheYearIsRebuiltWhileOthersWriteAndRead(t *testing.T) {
 	before := s.commits()
 	worker, writer := next.start("worker"), s.start("load", data.Path)
 	reader := readMarked(t, s.path("shop.db"))
-	require.Eventually(t, func() bool { return s.commits() > before }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.commits() > before }, 10*time.Minute, time.Millisecond, "it has read what is known")
 	before = s.commits()
 
 	report := decode[rebuilt](t, next.act("start", "--compare", "full", "--json"))
