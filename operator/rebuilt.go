@@ -73,8 +73,8 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
 	}
-	for i := range b.done.Phases { // what a phase came to is told with the next one, at the latest
-		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold {
+	for i := range b.done.Phases { // what the fold came to is told with the next phase, at the latest
+		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold && p.Phase != projection.PhaseCompare {
 			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
 		}
 	}
@@ -97,7 +97,6 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	if err != nil {
 		return b.stopped(ctx, err)
 	}
-	b.done.Behind = b.last.Behind
 	found, err := r.Compare(ctx, opts.Compare)
 	if err != nil {
 		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
@@ -107,6 +106,7 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.end(b.o.now())
+	b.done.Behind = b.last.Behind // which the comparison has told, at the latest
 	return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
 }
 

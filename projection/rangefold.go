@@ -76,7 +76,6 @@ type rangeFold struct {
 
 	inserts []Row      // not filled yet
 	size    int        // of the rows, about
-	usual   int        // the size of the row that was measured last
 	filled  chan error // the answer to the filling that is on its way, or nil
 	touched bool       // by the event that is folded
 	applied uint64
@@ -87,13 +86,17 @@ type rangeFold struct {
 func (r *Rebuilder) foldRange(ctx context.Context, id GenerationID, s *sealed, keys KeyRange, only map[RowID]bool, fill sink) (done KeyRange, applied uint64, err error) {
 	f := &rangeFold{replay: newReplay(r.p, false, nil), r: r, id: id, heads: s.heads, keys: keys, only: only, at: make([]eventstore.Version, len(s.heads.all)), fill: fill}
 	f.decoders, f.skips, f.take, f.changed = r.decoders, s.skips, f.touch, f.measure
+	before := r.meter.progress().Applied
 	err = r.scan(ctx, r.p.follows, true, func(chunk []*commit) error {
 		for _, c := range chunk {
 			if err := f.commit(c); err != nil {
 				return err
 			}
 		}
-		r.meter.note(func(p *RebuildProgress) { p.Events += eventsIn(chunk) })
+		r.meter.note(func(p *RebuildProgress) {
+			p.Events += eventsIn(chunk)
+			p.Applied = before + f.applied
+		})
 		if f.shrink() {
 			r.meter.note(func(p *RebuildProgress) { p.Part = f.keys.share() })
 		}

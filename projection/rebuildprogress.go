@@ -26,8 +26,8 @@ type RebuildProgress struct {
 	// Rows were put, those included that were there, and checkpoints, too.
 	Rows        int `json:"rows"`
 	Checkpoints int `json:"checkpoints"`
-	// Applied counts the events that were folded, each once for each range; what was
-	// folded and lost with a coordinator is not in it.
+	// Applied counts the events that were folded, each once for each range, those of the pass
+	// that is on its way included; what was lost with a coordinator is not in it.
 	Applied uint64 `json:"applied"`
 	// Units are those of DynamoDB, as its rules count them, about: for 1 KB written and 4 KB
 	// read.
@@ -83,7 +83,7 @@ func newMeter(o RebuildOptions) *meter {
 }
 
 // reportEvery is how often progress is told while nothing new begins.
-const reportEvery = 100 * time.Millisecond
+const reportEvery = 20 * time.Millisecond
 
 // note changes what is known, and tells it from time to time.
 func (m *meter) note(change func(*RebuildProgress)) {

@@ -65,7 +65,8 @@ func rewrite(t *testing.T, name, from, to string) {
 	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
 }
 
-var goRun = regexp.MustCompile(`^go run \./(\S+)(.*)$`)
+// goRun takes a command line apart: variables of its environment, the program, its arguments.
+var goRun = regexp.MustCompile(`^((?:[A-Z_]+=\S+ )*)go run \./(\S+)(.*)$`)
 
 // run carries out "go run ./examples/…" by a program that is built once, and returns
 // all that it prints.
@@ -73,18 +74,18 @@ func run(t *testing.T, dir, line string) string {
 	t.Helper()
 	match := goRun.FindStringSubmatch(line)
 	require.NotNil(t, match, "only go run can be replayed, not %q", line)
-	program := filepath.Join(dir, "bin", filepath.Base(match[1]))
+	program := filepath.Join(dir, "bin", filepath.Base(match[2]))
 	if _, err := os.Stat(program); err != nil {
 		// Without the revision, so that what the program says of its build is the same each time.
-		build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, "./"+match[1])
+		build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, "./"+match[2])
 		build.Dir = root
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, string(out))
 		linkExamples(t, dir)
 	}
-	command := exec.CommandContext(t.Context(), program, arguments(match[2])...)
+	command := exec.CommandContext(t.Context(), program, arguments(match[3])...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "LEFTFOLD_HINTS=1") // as on a terminal
+	command.Env = append(append(os.Environ(), "LEFTFOLD_HINTS=1"), strings.Fields(match[1])...) // as on a terminal
 	out, err := command.CombinedOutput()
 	text := timeless(string(out))
 	if err != nil {
@@ -109,7 +110,9 @@ func arguments(line string) []string {
 
 var (
 	moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
-	age    = regexp.MustCompile(`\(\d\.\d s\)`)
+	age    = regexp.MustCompile(`\(\d+(\.\d)? s\)`)
+	clock  = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  `)
+	took   = regexp.MustCompile(`(?m), in \d+(\.\d)? s$`)
 )
 
 // timeless puts one moment in place of those around now, and one age in place of those of
@@ -122,6 +125,8 @@ func timeless(output string) string {
 		}
 		return "2026-11-22T14:05:09Z"
 	})
+	output = clock.ReplaceAllString(output, "14:05:09  ")
+	output = took.ReplaceAllString(output, ", in 0.3 s")
 	return age.ReplaceAllString(output, "(0.3 s)")
 }
 
@@ -142,7 +147,7 @@ var (
 	place    = regexp.MustCompile(`\S*leftfold-shop-\S*`)
 	killed   = regexp.MustCompile(`(?m)^.*(SIGKILL|acknowledged).*$`)
 	digits   = regexp.MustCompile(`[0-9][0-9,:]*`)
-	progress = regexp.MustCompile(`(?m)^(trading: |\S+ events of |\S+ events, ).*\n`)
+	progress = regexp.MustCompile(`(?m)^(trading: |\S+ events of |\S+ events, |(heads|fold|catch-up|compare) +\d+%).*\n`)
 )
 
 // lasting returns the part of an output that is the same each time.
@@ -178,7 +183,7 @@ func TestCommandsAreThere(t *testing.T) {
 				assert.Contains(t, targets, target, "%s: %s", p.name, command)
 			}
 			if match := goRun.FindStringSubmatch(command); match != nil {
-				_, err := os.Stat(filepath.Join(root, match[1], "main.go"))
+				_, err := os.Stat(filepath.Join(root, match[2], "main.go"))
 				assert.NoError(t, err, "%s: %s", p.name, command)
 			}
 		}

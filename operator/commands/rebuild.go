@@ -31,6 +31,21 @@ type rebuildFlags struct {
 	memory   int
 	compare  string
 	takeOver bool
+	progress progressFlag
+}
+
+// progressFlag says how a command shows how far it is.
+type progressFlag string
+
+func (f *progressFlag) add(c *cobra.Command) {
+	c.Flags().StringVar((*string)(f), "progress", "auto", "how it shows how far it is: auto, or json, a line for each step on stderr")
+}
+
+func (f *progressFlag) check(cmd *cobra.Command) error {
+	if *f != "auto" && *f != "json" {
+		return Wrong(cmd, "--progress %s: it is auto or json", *f)
+	}
+	return nil
 }
 
 func (f *rebuildFlags) add(c *cobra.Command) {
@@ -39,8 +54,12 @@ func (f *rebuildFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each")
 	c.Flags().IntVar(&f.memory, "memory", 128, "how many MB of rows are built at once, about")
 	c.Flags().StringVar(&f.compare, "compare", "sample", "how rows are held against a fold of the events in the end: full, or sample")
+	f.progress.add(c)
 	c.Flags().BoolVar(&f.takeOver, "take-over", false, "wait for no other coordinator: one that was killed is not waited for")
 }
+
+// fewSamples is how many rows that differ a summary shows; rebuild diff shows more.
+const fewSamples = 3
 
 // options are what the flags say.
 func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, error) {
@@ -51,11 +70,11 @@ func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, err
 	case f.compare != "full" && f.compare != "sample":
 		return opts, Wrong(cmd, "--compare %s: it is full or sample", f.compare)
 	}
-	opts.Memory, opts.Compare.Full = f.memory<<20, f.compare == "full"
+	opts.Memory, opts.Compare.Full, opts.Compare.Samples = f.memory<<20, f.compare == "full", fewSamples
 	if f.takeOver {
 		opts.Lease = -1
 	}
-	return opts, nil
+	return opts, f.progress.check(cmd)
 }
 
 func (m *mounted) rebuildStart() *cobra.Command {
@@ -66,9 +85,9 @@ func (m *mounted) rebuildStart() *cobra.Command {
 			return planned{}, err
 		}
 		if dry, _ := cmd.Flags().GetBool("dry-run"); dry {
-			return m.planDryRebuild(ctx, o, args[0], opts)
+			return m.planDryRebuild(ctx, o, args[0], opts, flags.progress)
 		}
-		return m.planRebuild(ctx, o, args[0], opts)
+		return m.planRebuild(ctx, o, args[0], opts, flags.progress)
 	})
 	c.Long = lines(c.Short+".",
 		"It works in this process, and any number of processes may work on one rebuild: another one waits, and goes on",
@@ -102,7 +121,7 @@ func (m *mounted) rebuildResume() *cobra.Command {
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Go on with the rebuild of %s here: generation %d, %s.", name, status.Generation, m.rebuildText(status)))
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			return m.runRebuild(ctx, o, by, name, opts, o.ResumeRebuild)
+			return m.runRebuild(ctx, o, by, name, opts, flags.progress, o.ResumeRebuild)
 		}
 		return p, nil
 	})
@@ -111,14 +130,14 @@ func (m *mounted) rebuildResume() *cobra.Command {
 	return c
 }
 
-func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions) (planned, error) {
+func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) (planned, error) {
 	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
 	start, err := o.CheckRebuild(ctx, name)
 	if err != nil {
 		return p, m.rebuildHint(err, name)
 	}
 	p.do = func(ctx context.Context, by operator.By) (done, error) {
-		return m.runRebuild(ctx, o, by, name, opts, o.StartRebuild)
+		return m.runRebuild(ctx, o, by, name, opts, how, o.StartRebuild)
 	}
 	if u := start.UnderWay; u != nil {
 		switch u.Condition {
@@ -145,9 +164,9 @@ func (m *mounted) readyText(name string, s operator.RebuildStatus) string {
 }
 
 // planDryRebuild folds in memory.
-func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions) (planned, error) {
+func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) (planned, error) {
 	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
-	show := m.newRebuildShow(o, "")
+	show := m.newRebuildShow(o, how, "")
 	opts.Progress = show.progress
 	plan, err := o.PlanRebuild(ctx, name, opts)
 	show.end()
@@ -173,8 +192,10 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 	for _, t := range plan.Removed {
 		head += "  -" + t
 	}
-	read := fmt.Sprintf("  read      %s, %s, %s; each %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"),
-		terminal.Bytes(plan.Bytes), terminal.Counted(plan.Passes+2, "time"))
+	read := fmt.Sprintf("  read      %s, %s, %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"), terminal.Bytes(plan.Bytes))
+	if plan.Passes > 1 {
+		read += fmt.Sprintf("; %d times, once for each part of the rows", plan.Passes)
+	}
 	write := fmt.Sprintf("  write     %s, %s", terminal.Counted(plan.Rows, "row"), terminal.Counted(plan.Checkpoints, "checkpoint"))
 	if plan.Failure != "" {
 		return []string{head, read, "  fails     " + plan.Failure}
@@ -216,10 +237,10 @@ func (m *mounted) logger() *slog.Logger {
 }
 
 // runRebuild works on a rebuild and shows how far it is.
-func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by operator.By, name string, opts operator.RebuildOptions,
+func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by operator.By, name string, opts operator.RebuildOptions, how progressFlag,
 	run func(context.Context, operator.By, string, operator.RebuildOptions) (operator.Rebuilt, error),
 ) (done, error) {
-	show := m.newRebuildShow(o, "^C pauses")
+	show := m.newRebuildShow(o, how, "^C pauses")
 	opts.Progress, opts.Logger = show.progress, m.logger()
 	said := make(chan struct{}) // closed when it was said
 	stop := context.AfterFunc(ctx, func() {

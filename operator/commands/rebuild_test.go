@@ -2,7 +2,9 @@ package commands_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -255,5 +257,26 @@ func TestARebuildShowsHowFarItIs(t *testing.T) {
 		p.types("rebuild start totals --ranges 8" + yes)
 		p.compare("rebuild-progress")
 		assert.Contains(t, p.text.String(), "^C pauses")
+	})
+}
+
+func TestProgressIsTalkedInJSONToWhoAsksForIt(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.views = &slow{ViewStore: p.views, takes: 2 * time.Second}
+		p.types("rebuild start totals --ranges 8 --progress json" + yes)
+		var last projection.RebuildProgress
+		phases := map[projection.Phase]int{}
+		for line := range strings.Lines(p.text.String()) {
+			if text, ok := strings.CutPrefix(line, "err: {"); ok {
+				var answer struct{ Progress projection.RebuildProgress }
+				require.NoError(t, json.Unmarshal([]byte("{"+text), &answer))
+				last = answer.Progress
+				phases[last.Phase]++
+			}
+		}
+		require.Greater(t, phases[projection.PhaseFold], 4, "one for each row at the least")
+		require.EqualValues(t, 4, last.Applied)
+		require.Equal(t, terminal.WrongUse, p.types("rebuild start totals --progress xml"+yes))
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,16 +18,21 @@ import (
 
 func (m *mounted) rebuildDiff() *cobra.Command {
 	var opts operator.RebuildOptions
+	var how progressFlag
 	c := m.look("diff PROJECTION", "Compare what was rebuilt with what readers use, and with a fold of the events", nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if opts.Compare.Samples < 1 || opts.Compare.Keys < 1 {
 			return Wrong(cmd, "--samples and --keys are 1 or more")
 		}
-		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error { return m.diffRebuild(cmd.Context(), o, args[0], opts) })
+		if err := how.check(cmd); err != nil {
+			return err
+		}
+		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error { return m.diffRebuild(cmd.Context(), o, args[0], opts, how) })
 	}
 	c.Long = lines(c.Short+".", "What it finds is kept with the projection: a switch wants a comparison of the last 24 hours.",
 		"It exits with 5 if rows are not what a fold of the events says; that the generations differ is no failure.")
+	how.add(c)
 	c.Flags().BoolVar(&opts.Compare.Full, "full", false, "hold every row against a fold of the events, and not only some")
 	c.Flags().IntVar(&opts.Compare.Keys, "keys", 200, "how many rows are held against a fold of the events, about, without --full")
 	c.Flags().IntVar(&opts.Compare.Samples, "samples", 5, "how many rows that differ are shown")
@@ -33,8 +40,8 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 	return c
 }
 
-func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions) error {
-	show := m.newRebuildShow(o, "")
+func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) error {
+	show := m.newRebuildShow(o, how, "")
 	opts.Progress, opts.Logger = show.progress, m.logger()
 	d, err := o.DiffRebuild(ctx, name, opts)
 	show.end()
@@ -82,7 +89,7 @@ func rowName(row operator.RowDiff) string {
 	return terminal.Clean(strings.TrimSpace(row.View + " " + row.Partition + " " + row.Sort))
 }
 
-// mostChanges is how many fields of a row are shown.
+// mostChanges is how many fields of a row are shown; more of a list are only counted.
 const mostChanges = 6
 
 func rowText(row operator.RowDiff) string {
@@ -93,12 +100,20 @@ func rowText(row operator.RowDiff) string {
 		return "only old: " + clipped(row.Old)
 	}
 	var parts []string
-	for i, c := range row.Changes {
-		if i == mostChanges {
-			parts = append(parts, fmt.Sprintf("and %d fields more", len(row.Changes)-i))
-			break
+	within := map[string]int{} // fields of a list, where there are many
+	for _, c := range row.Changes {
+		list, _, inList := strings.Cut(c.Field, "[")
+		switch {
+		case inList && len(row.Changes) > mostChanges:
+			within[list]++
+		case len(parts) < mostChanges:
+			parts = append(parts, c.Field+" "+changeText(c))
+		default:
+			within["others"]++
 		}
-		parts = append(parts, c.Field+" "+changeText(c))
+	}
+	for _, list := range slices.Sorted(maps.Keys(within)) {
+		parts = append(parts, fmt.Sprintf("%s: %s", list, terminal.Counted(within[list], "field")))
 	}
 	return terminal.Clean(strings.Join(parts, ", "))
 }

@@ -21,6 +21,7 @@ type rebuildShow struct {
 	m       *mounted
 	o       *operator.Operator
 	line    *terminal.Progress
+	json    bool
 	hint    string // at the end of the line
 	phase   projection.Phase
 	known   bool // how much there is of the phase was said
@@ -33,12 +34,15 @@ type mark struct {
 	events uint64
 }
 
-func (m *mounted) newRebuildShow(o *operator.Operator, hint string) *rebuildShow {
-	return &rebuildShow{m: m, o: o, line: m.Terminal.Progress(), hint: hint}
+func (m *mounted) newRebuildShow(o *operator.Operator, how progressFlag, hint string) *rebuildShow {
+	return &rebuildShow{m: m, o: o, line: m.Terminal.Progress(), json: how == "json", hint: hint}
 }
 
 func (s *rebuildShow) progress(p projection.RebuildProgress) {
-	if p.Phase == "" {
+	if s.json {
+		_ = terminal.WriteJSON(s.m.Terminal.Stderr(), map[string]projection.RebuildProgress{"progress": p}) // there is nowhere to say that it failed
+	}
+	if p.Phase == "" || s.json {
 		return
 	}
 	now := s.m.Terminal.Now()

@@ -169,5 +169,9 @@ func (m *mounted) moved(moved operator.MovedGeneration, text, next string) done 
 }
 
 func (m *mounted) readersMoved(moved operator.MovedGeneration, back string) done {
-	return m.moved(moved, fmt.Sprintf("%s readers of %s use generation %d; back: %s", m.paint(terminal.Good, "✔"), moved.Projection, moved.Generation, back), "")
+	text := fmt.Sprintf("%s readers of %s use generation %d", m.paint(terminal.Good, "✔"), moved.Projection, moved.Generation)
+	if moved.From > 0 {
+		text += "; back: " + back
+	}
+	return m.moved(moved, text, "")
 }
