@@ -195,23 +195,23 @@ func (r *Rebuilder) seal(ctx context.Context, g Generation) error {
 	if err != nil {
 		return err
 	}
-	attempt := uuid.NewString()
-	parts, err := r.putManifest(ctx, id, attempt, 0, slices.Values(h.all))
-	if err != nil {
-		return err
-	}
 	for {
 		s, err := r.views.State(ctx, r.p.name)
-		if err != nil {
-			return err
-		}
-		skipParts, err := r.putManifest(ctx, id, attempt, parts, headsOf(s.Skips))
 		if err != nil {
 			return err
 		}
 		now := s.Rebuilding()
 		if now == nil || now.Number != g.Number || now.Rebuild.Phase != PhaseHeads {
 			return ErrChanged
+		}
+		attempt := uuid.NewString() // another one each time: what comes late must not replace what is sealed
+		parts, err := r.putManifest(ctx, id, attempt, 0, slices.Values(h.all))
+		if err != nil {
+			return err
+		}
+		skipParts, err := r.putManifest(ctx, id, attempt, parts, headsOf(s.Skips))
+		if err != nil {
+			return err
 		}
 		now.Rebuild.Phase = PhaseFold
 		now.Rebuild.Manifest = Manifest{Attempt: attempt, Parts: parts, SkipParts: skipParts, Streams: len(h.all), Events: h.events}

@@ -53,26 +53,24 @@ func (f *rangeFold) touch(e *envelope, to effect) (mine bool) {
 const (
 	// rowOverhead is what a row counts for beside its content.
 	rowOverhead = 100
-	// oneIn is of how many new rows one is measured at once; the others are taken to be like
-	// it until they have had firstMeasured events.
-	oneIn, firstMeasured = 16, 4
 )
 
 // measure keeps count of what the rows take. A folded row is encoded for that at every power
-// of two of its events.
+// of two of its events. One that has had a single event stays encoded: most rows of some views
+// never have another, and many small objects are much work for the collector.
 func (f *rangeFold) measure(w *working) {
 	before := w.size
 	w.folds++
-	switch {
-	case w.row == nil:
-		w.size = rowOverhead + len(w.content)
-	case w.folds == 1 && len(f.rows)%oneIn != 1:
-		w.size = max(rowOverhead, f.usual)
-	case w.folds&(w.folds-1) == 0 && (w.folds == 1 || w.folds >= firstMeasured):
-		if content, err := encodeRow(w.row); err == nil { // else it fails where it is written
-			w.size = rowOverhead + len(content)
-			f.usual = w.size
+	if w.row != nil && w.folds&(w.folds-1) == 0 {
+		content, err := w.stored()
+		if err != nil {
+			return // it fails again where it is written
 		}
+		if w.size = rowOverhead + len(content); w.folds == 1 {
+			w.row, w.content = nil, content
+		}
+	} else if w.row == nil {
+		w.size = rowOverhead + len(w.content)
 	}
 	f.size += w.size - before
 }
@@ -207,7 +205,7 @@ func (f *rangeFold) checkpoints() (n int) {
 func (f *rangeFold) add(to *Filling, w *working) error {
 	write, err := w.write()
 	if err != nil {
-		return &FoldError{Generation: f.id, Event: w.last.event.id, Type: w.last.event.typ, Err: err}
+		return &FoldError{Generation: f.id, Event: w.rev, Type: w.typ, Err: err}
 	}
 	if !write.Delete {
 		to.Rows = append(to.Rows, write.Row)

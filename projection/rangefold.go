@@ -76,7 +76,6 @@ type rangeFold struct {
 
 	inserts []Row      // not filled yet
 	size    int        // of the rows, about
-	usual   int        // the size of the row that was measured last
 	filled  chan error // the answer to the filling that is on its way, or nil
 	touched bool       // by the event that is folded
 	applied uint64

@@ -126,10 +126,10 @@ func (r *replay) effect(change *Change, e *envelope, f effect) (err error) {
 	}
 	w := r.rows[f.id]
 	if w == nil {
-		w = &working{id: f.id, last: &step{}}
+		w = &working{id: f.id}
 		r.rows[f.id] = w
 	}
-	w.last.event = e
+	w.rev, w.typ = e.id, e.typ
 	if r.observe {
 		err = change.add(w, e, f)
 	} else {
@@ -156,7 +156,7 @@ func (r *replay) end() ([]Row, error) {
 	for _, w := range r.rows {
 		write, err := w.write()
 		if err != nil {
-			return nil, fmt.Errorf("projection %q: after event %s: %w", r.p.name, w.last.event.id, err)
+			return nil, fmt.Errorf("projection %q: after event %s: %w", r.p.name, w.rev, err)
 		}
 		if !write.Delete {
 			result = append(result, write.Row)

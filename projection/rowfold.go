@@ -24,7 +24,9 @@ type working struct {
 	row     any // decoded, nil while it is as read or emitted
 	content []byte
 	exists  bool
-	last    *step
+	// rev and typ are of the last event.
+	rev eventstore.EventID
+	typ string
 	// size and folds are for who has to know how much memory the rows take.
 	size  int
 	folds uint
@@ -46,7 +48,7 @@ func (a *applier) fold(steps []*step) (writes []RowWrite, failed *step, err erro
 				rows[e.id] = w
 				order = append(order, w)
 			}
-			w.last = s
+			w.rev, w.typ = s.event.id, s.event.typ
 			w.read = w.read || a.removes(e)
 			var err error
 			if a.observe {
@@ -129,7 +131,7 @@ func (w *working) write() (RowWrite, error) {
 		return RowWrite{}, err
 	}
 	return RowWrite{
-		Row:         Row{ID: w.id, Rev: w.last.event.id, Content: content, Origin: w.base.origin},
+		Row:         Row{ID: w.id, Rev: w.rev, Content: content, Origin: w.base.origin},
 		Delete:      !w.exists,
 		Insert:      w.insert,
 		Conditional: w.read,

@@ -234,12 +234,13 @@ func TestARollbackToAFrozenGenerationIsRefused(t *testing.T) {
 		v := projection.Fold("totals", projection.On(func(e projection.Event[ordered]) projection.Key { return projection.KeyOf(e.Data.Item) },
 			func(t *totalWithOrders, e projection.Event[ordered]) error { t.Count += e.Data.Count; return nil }))
 		p.mended = projection.MustNew("totals", 2, registry, projection.Follow("order"), v)
+		p.order("7", "tea", 5, "")
+		p.sweep()
 		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "host/2", At: time.Now().UTC(), Frozen: []uint64{1}}))
 		p.all("status", "status --check", "projections", "projections totals", "rebuild status totals", "rebuild rollback totals --dry-run")
 		require.Equal(t, terminal.Refused, p.types("rebuild rollback totals"+named))
 		p.note("and one with version 1 again")
 		p.mended = both
-		p.order("7", "tea", 5, "")
 		p.all("rebuild rollback totals"+named, "ask total {\"item\":\"tea\"}")
 		p.compare("rebuild-frozen")
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -85,9 +86,7 @@ func filledItem(g projection.GenerationID, part projection.FillingPart) dynamota
 		item[attrOrigin] = isOrigin
 	}
 	if c := part.Checkpoint; c != nil {
-		for name, value := range checkpointKey(g, c.Stream.String()) {
-			item[name] = value
-		}
+		maps.Copy(item, checkpointKey(g, c.Stream.String()))
 		item[attrVersion] = dynamotable.N(c.Version)
 	}
 	return item

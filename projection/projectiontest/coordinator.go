@@ -35,7 +35,11 @@ func (w *world) rebuilder(a *actor, program *projection.Projection, fixed bool) 
 	if w.choices.rarely(4) {
 		opts.Memory = 1500 // a few rows
 	}
-	return projection.NewRebuilder(source{a, fixed}, views{a, w.views}, program, opts)
+	from := projection.RebuildSource(source{a, fixed})
+	if w.choices.rarely(4) {
+		from = lister{source{a, fixed}}
+	}
+	return projection.NewRebuilder(from, views{a, w.views}, program, opts)
 }
 
 // coordinate does what an operator may do next, mostly what leads on.

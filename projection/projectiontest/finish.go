@@ -18,9 +18,6 @@ func (w *world) finish(ctx context.Context) {
 	if w.failure == "" && w.scene.Next != nil {
 		w.finishActor(w.spawn("last coordinator", coordinator, func(a *actor) { w.bringToItsEnd(ctx, a) }))
 	}
-	if w.failure == "" && w.state().Paused != nil {
-		w.finishActor(w.spawn("last worker", worker, func(a *actor) { w.repair(ctx, a) })) // nothing was there to sweep
-	}
 	if w.failure == "" {
 		w.compareAll(ctx)
 	}
@@ -108,6 +105,9 @@ func (w *world) bringToItsEnd(ctx context.Context, a *actor) {
 	if _, err := r.Run(ctx); err != nil {
 		w.fail("the rebuild of generation %d does not come to its end: %v", g.Number, err)
 		return
+	}
+	if w.state().Paused != nil {
+		w.repair(ctx, a) // there was nothing to sweep before
 	}
 	compared, err := r.Compare(ctx, projection.CompareOptions{Full: true})
 	if err != nil {

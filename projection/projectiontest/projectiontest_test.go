@@ -41,30 +41,36 @@ func TestAnEngineKeepsItsPromisesWhereEachStreamIsWrittenByItself(t *testing.T) 
 
 // rebuilds is a scene with rebuilds of a warehouse.
 func rebuilds(n int, more func(*projectiontest.Options)) projectiontest.Options {
-	old, log := newWarehouse(), newNextLog()
+	oldLog, log := newLog(), newNextLog()
+	old := newWarehouseWith(oldLog)
+	replaces := projection.Replaces(old, projection.Shows(log, oldLog, func(l line) line { return l }))
 	opts := projectiontest.Options{
-		Projection: old, Next: newNextWarehouse(log, projection.Replaces(old)), Readers: []projectiontest.Reader{projectiontest.Reads(log)},
-		Events: registry, History: history, Schedules: schedules(n),
+		Projection: old, Next: newNextWarehouse(log, replaces),
+		Readers: []projectiontest.Reader{projectiontest.Reads(log), projectiontest.Reads(oldLog)}, Events: registry, History: history, Schedules: schedules(n),
 	}
 	more(&opts)
 	return opts
 }
 
 func TestARebuildKeepsItsPromises(t *testing.T) {
-	projectiontest.Run(t, rebuilds(1000, func(*projectiontest.Options) {}))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(400, func(*projectiontest.Options) {}))
 }
 
 func TestARebuildKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
-	projectiontest.Run(t, rebuilds(500, func(o *projectiontest.Options) { o.Lossy = true }))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) { o.Lossy = true }))
 }
 
 func TestARebuildKeepsItsPromisesWhileProgramsOfEachVersionRun(t *testing.T) {
+	t.Parallel()
 	alone := newNextWarehouse(newNextLog())
-	projectiontest.Run(t, rebuilds(500, func(o *projectiontest.Options) {
+	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) {
 		o.Programs = []*projection.Projection{o.Next, o.Projection, alone}
 	}))
 }
 
 func TestARebuildKeepsItsPromisesWhereNoProgramCarriesBothVersions(t *testing.T) {
-	projectiontest.Run(t, rebuilds(250, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }))
+	t.Parallel()
+	projectiontest.Run(t, rebuilds(100, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }))
 }

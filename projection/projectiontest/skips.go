@@ -43,6 +43,16 @@ func (s skips) all() []eventstore.EventID {
 	return slices.SortedFunc(maps.Keys(s.marked), eventstore.EventID.Compare)
 }
 
+// waitsToBeSkipped reports whether somebody has marked an event whose skip is not carried out.
+func (w *world) waitsToBeSkipped(id eventstore.EventID) bool {
+	for at := range w.parked(context.Background()) {
+		if at.Stream == id.Stream && at.Waits() && at.Parked.Skip && at.Parked.Version == id.Version {
+			return true
+		}
+	}
+	return false
+}
+
 // checkSkips holds in the end: the state has every event that was skipped, and none of
 // which the skip was taken back.
 func (w *world) checkSkips(ctx context.Context) {

@@ -99,6 +99,27 @@ func (s source) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[e
 	}
 }
 
+// lister is a source that lists heads by itself.
+type lister struct{ source }
+
+func (s lister) Heads(ctx context.Context, category string) iter.Seq2[eventstore.EventID, error] {
+	return func(yield func(eventstore.EventID, error) bool) {
+		if err := s.access(ctx, "lists the heads of %s", category); err != nil {
+			yield(eventstore.EventID{}, err)
+			return
+		}
+		for stream, err := range s.world.store.Streams(ctx, category, eventstore.StreamID{}) {
+			id := eventstore.EventID{Stream: stream}
+			if err == nil {
+				id = s.world.events[stream][len(s.world.events[stream])-1].EventID(0)
+			}
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // disordered returns commits in another order, some twice, and not all of those that were
 // stored since there were so many.
 func (w *world) disordered(all []eventstore.ScannedCommit, before int) []eventstore.ScannedCommit {

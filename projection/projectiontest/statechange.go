@@ -21,7 +21,9 @@ func (w *world) stateChanged(a *actor, before, after projection.State) {
 		w.skips.listed[id] = true
 	}
 	for _, id := range before.Skips {
-		w.skips.undone[id] = w.skips.undone[id] || !slices.Contains(after.Skips, id)
+		if !slices.Contains(after.Skips, id) && !w.waitsToBeSkipped(id) {
+			w.skips.undone[id] = true
+		}
 	}
 	if w.failure != "" {
 		return

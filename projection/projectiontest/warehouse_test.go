@@ -97,7 +97,17 @@ func newShelves() *projection.Projection {
 }
 
 // newWarehouse returns a projection of its own for each test.
-func newWarehouse() *projection.Projection {
+func newWarehouse() *projection.Projection { return newWarehouseWith(newLog()) }
+
+// newLog returns its view with a row for each event.
+func newLog() *projection.View[line] {
+	return projection.Fold("log", projection.OnNew(lineKey[Stored], func(l *line, e projection.Event[Stored]) error {
+		l.Item, l.At = e.Data.Item, e.Version
+		return nil
+	}))
+}
+
+func newWarehouseWith(log *projection.View[line]) *projection.Projection {
 	return projection.MustNew("warehouse", 1, registry, projection.Follow("shelf"),
 		projection.Fold("stock",
 			projection.On(itemKey(func(e Stored) string { return e.Item }), func(s *stock, e projection.Event[Stored]) error {
@@ -120,10 +130,7 @@ func newWarehouse() *projection.Projection {
 		),
 		newVisits(),
 		projection.Fold("shelves", touch[Stored](1), touch[Taken](-1), projection.OnDelete[shelf](shelfKey[Cleared])),
-		projection.Fold("log", projection.OnNew(lineKey[Stored], func(l *line, e projection.Event[Stored]) error {
-			l.Item, l.At = e.Data.Item, e.Version
-			return nil
-		})),
+		log,
 		projection.Rows("last", projection.Emit(func(e projection.Event[Taken], changes *projection.Changes[line]) error {
 			changes.Put(projection.KeyOf(e.Stream.ID()), line{Item: e.Data.Item, At: e.Version})
 			return nil

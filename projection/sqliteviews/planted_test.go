@@ -66,7 +66,7 @@ var faults = []planted.Fault{
 	{
 		Name:  "a clearing ends with its first rows",
 		Edits: []planted.Edit{{File: rebuildFile, Old: "removed == most; {", New: "removed == most; removed = 0 {"}},
-		Test:  "^TestAGenerationIsClearedToItsEnd$",
+		Test:  "^TestOthersWriteWhileAGenerationIsFilledAndCleared$",
 	},
 	{
 		Name:  "a clearing forgets tombstones",

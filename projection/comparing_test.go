@@ -1,0 +1,105 @@
+package projection_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/projection"
+)
+
+// meanwhile are views of which something changes once the checkpoints of a generation have
+// been read.
+type meanwhile struct {
+	projection.ViewStore
+	change func()
+}
+
+func (m *meanwhile) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
+	return func(yield func(projection.Checkpoint, error) bool) {
+		m.ViewStore.AllCheckpoints(ctx, g, parked)(yield)
+		if change := m.change; change != nil {
+			m.change = nil
+			change()
+		}
+	}
+}
+
+// listed is a view that only inserts.
+func listed() projection.Part {
+	return projection.Inserts("list", projection.Emit(func(e projection.Event[Counted], c *projection.Changes[counter]) error {
+		c.Put(projection.Key{Partition: e.Data.Counter, Sort: e.ID().String()}, counter{N: e.Data.N})
+		return nil
+	}))
+}
+
+// fillTo has one event for each of so many counters.
+func (v *versions) fillTo(t testing.TB, e *projection.Engine, n int) {
+	t.Helper()
+	for i := range n {
+		handle(t.Context(), e, v.append(t, fmt.Sprintf("user-%d", i), Counted{fmt.Sprint("c", i), 1}))
+	}
+}
+
+func TestAComparisonFindsNothingWrongHoweverMuchIsWrittenMeanwhileAndHoweverLittleMemoryThereIs(t *testing.T) {
+	t.Parallel()
+	v := newVersions(listed())
+	e := v.both(t)
+	v.fillTo(t, e, 30)
+	v.rebuilt(t, projection.RebuildOptions{})
+	views := &meanwhile{v.views, func() { v.fillTo(t, e, 30) }}
+	r := v.rebuilderOver(t, views, projection.RebuildOptions{Memory: 2000, Sequential: true})
+	found, err := r.Compare(t.Context(), projection.CompareOptions{Full: true})
+	require.NoError(t, err)
+	assert.Nil(t, views.change, "something was written")
+	assert.Equal(t, [2]int{0, 0}, [2]int{found.Wrong, found.Moving})
+}
+
+func TestAComparisonOfAGenerationThatOtherCodeHasBuiltIsRefused(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	v.fillTo(t, v.engine(t), 1)
+	v.rebuilt(t, projection.RebuildOptions{})
+	older, err := projection.NewRebuilder(v.store, v.views, v.p, projection.RebuildOptions{})
+	require.NoError(t, err)
+	_, err = older.Compare(t.Context(), projection.CompareOptions{})
+	require.ErrorIs(t, err, eventstore.ErrInvalid)
+	require.ErrorContains(t, err, "generation 2 of projection \"counters\" is built by version 2 of its code, and this is version 1")
+	s, err := v.views.State(t.Context(), "counters")
+	require.NoError(t, err)
+	require.Nil(t, s.Rebuilding().Rebuild.Compared)
+}
+
+// halfway are views whose slices lose everything but the rows that are only inserted.
+type halfway struct{ projection.ViewStore }
+
+func (h halfway) Apply(ctx context.Context, s projection.Slice) error {
+	for _, w := range s.Writes {
+		if w.Insert {
+			f := projection.Filling{Rows: []projection.Row{w.Row}}
+			if err := h.Fill(ctx, s.Generation, f); err != nil {
+				return err
+			}
+		}
+	}
+	return errGone
+}
+
+func TestAComparisonKnowsThatInsertedRowsMayComeBeforeTheirEventsAreApplied(t *testing.T) {
+	t.Parallel()
+	v := newVersions(listed())
+	v.fillTo(t, v.both(t), 1)
+	r := v.rebuilt(t, projection.RebuildOptions{})
+	e, err := projection.NewEngine(v.store, halfway{v.views}, v.opts, v.p2)
+	require.NoError(t, err)
+	require.NoError(t, e.Prepare(t.Context()))
+	require.NotEmpty(t, handle(t.Context(), e, v.append(t, "user-0", Counted{"late", 1})))
+	found, err := r.Compare(t.Context(), projection.CompareOptions{Full: true})
+	require.NoError(t, err)
+	assert.Equal(t, [3]int{3, 0, 0}, [3]int{found.Checked, found.Wrong, found.Moving})
+}
