@@ -208,6 +208,7 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 		if opts.Rate > 0 {
 			estimate += fmt.Sprintf("; %s at %s units/s", terminal.Age(secondsOf((u.Read+u.Write)/opts.Rate)), terminal.Thousands(int64(opts.Rate)))
 		}
+		estimate += fmt.Sprintf("; the comparison up to %s read units more", terminal.Thousands(int64(plan.CompareReadUnits)))
 		lines = append([]string{estimate}, lines...)
 	}
 	return append([]string{head, read, write}, lines...)
