@@ -107,7 +107,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- (&app{out: terminal.New(terminal.Options{Stderr: file})}).follow(ctx, s, "") }()
+		go func() { ended <- (&app{edition: firstEdition, out: terminal.New(terminal.Options{Stderr: file})}).follow(ctx, s, "") }()
 		synctest.Wait()
 
 		<-time.After(time.Minute + time.Second) // of the bubble's own time
