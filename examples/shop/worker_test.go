@@ -89,7 +89,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 	defer file.Close()
 	synctest.Test(t, func(t *testing.T) {
 		store, views := memstore.New(), &countedBeats{ViewStore: memviews.New(memviews.Options{})}
-		s := &Service{Store: store, Views: views, Feed: func(_ context.Context, name string, _ *slog.Logger) (eventstore.Feed, error) {
+		s := &Service{Edition: firstEdition, Store: store, Views: views, Feed: func(_ context.Context, name string, _ *slog.Logger) (eventstore.Feed, error) {
 			return store.Feed(name), nil
 		}}
 		customers := aggregate.NewRepository(store, Customers, aggregate.Options{})
@@ -107,7 +107,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- (&app{edition: firstEdition, out: terminal.New(terminal.Options{Stderr: file})}).follow(ctx, s, "") }()
+		go func() { ended <- (&app{out: terminal.New(terminal.Options{Stderr: file})}).follow(ctx, s, "") }()
 		synctest.Wait()
 
 		<-time.After(time.Minute + time.Second) // of the bubble's own time
