@@ -76,7 +76,11 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 	}
 	plan.Units.Write += writeUnits(manifest)
 	folded := r.meter.progress().Units.Read
-	plan.Bytes = uint64((folded - listed) * readBytes / float64(max(1, plan.Passes)))
+	once := listed - before // a fold that fails does not read all
+	if once == 0 {
+		once = (folded - listed) / float64(max(1, plan.Passes))
+	}
+	plan.Bytes = uint64(once * readBytes)
 	// The sweep lists the heads once more, and reads the checkpoints.
 	plan.Units.Read = folded - before + listed - before + float64(plan.Checkpoints)*itemOverhead/readBytes
 	return plan, nil
