@@ -59,7 +59,8 @@ type world struct {
 
 // style is what a schedule is like.
 type style struct {
-	writesEvery int  // turns that a commit takes, on average
+	early       int  // commits that are there soon
+	writesEvery int  // turns that a commit takes behind them, on average
 	breaks      int  // one event in so many is broken, 0: none
 	sweeps      bool // workers sweep now and then
 	unprepared  bool // nobody has made the first generation
@@ -73,7 +74,7 @@ func newWorld(t testing.TB, s *scene, c *choices) *world {
 	}
 	w.views = s.Views(t, projection.Limits{Items: 1 + max(s.width, 2) + c.pick(6), Bytes: 4 << 20})
 	if s.Next != nil {
-		w.style = style{writesEvery: []int{8, 20, 50}[c.pick(3)], breaks: []int{6, 12, 0}[c.pick(3)], sweeps: c.rarely(2), unprepared: c.rarely(4)}
+		w.style = style{early: c.pick(len(s.writes) + 1), writesEvery: []int{8, 20, 50}[c.pick(3)], breaks: []int{6, 12, 0}[c.pick(3)], sweeps: c.rarely(2), unprepared: c.rarely(4)}
 		w.acts = 3 + c.pick(8)
 	}
 	for _, p := range []*projection.Projection{s.Projection, s.Next} {
