@@ -22,6 +22,8 @@ const (
 	// mostCalm bounds the calm end of a schedule, and mostCalmEach adds to it for
 	// each commit. Two or three turns for each are what is needed.
 	mostCalm, mostCalmEach = 1000, 20
+	// mostOfOne bounds how long somebody takes who is alone.
+	mostOfOne = 20_000
 )
 
 // world is one run of one schedule.
@@ -254,9 +256,16 @@ func (w *world) calmWorkers(ctx context.Context) {
 	}
 }
 
-// finishActor lets an actor run to its end.
+// finishActor lets an actor run to its end, which it has to come to.
 func (w *world) finishActor(a *actor) {
-	for !a.ended {
-		a.run(goOn)
+	for turns := 0; !a.ended; turns++ {
+		if turns == mostOfOne {
+			w.fail("the %s does not come to its end", a.name)
+		}
+		t := goOn
+		if w.failure != "" {
+			t = crash
+		}
+		a.run(t)
 	}
 }
