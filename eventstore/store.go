@@ -81,4 +81,6 @@ type HeadLister interface {
 type ScannedCommit struct {
 	Commit Commit
 	Cursor Cursor
+	// Bytes is what the store charges to read the commit by, 0 where it does not tell.
+	Bytes int
 }

@@ -94,6 +94,9 @@ type RebuildPlan struct {
 	// Prices; absent where it charges nothing.
 	Units   *projection.Units `json:"units,omitempty"`
 	Dollars *float64          `json:"dollars,omitempty"`
+	// CompareReadUnits are those of the comparison at the most, about: it reads the log twice and
+	// all rows of both generations, and those again that differ.
+	CompareReadUnits float64 `json:"compare_read_units,omitempty"`
 	// Failure says why the fold would fail, Failed at which event.
 	Failure string             `json:"failure,omitempty"`
 	Failed  eventstore.EventID `json:"failed,omitzero"`
@@ -117,6 +120,7 @@ func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOpt
 	}
 	if plan.Dollars = o.dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
 		plan.Units = &p.Units
+		plan.CompareReadUnits = 2*float64(p.Bytes)/readUnit + 2.5*float64(p.Rows)
 	}
 	s, _, err := o.live(ctx, name)
 	plan.Generation = s.Counter + 1
@@ -126,6 +130,9 @@ func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOpt
 	plan.compareTypes(o, name)
 	return plan, err
 }
+
+// readUnit is how many bytes a read unit reads.
+const readUnit = 4096
 
 // compareTypes says which event types the version that is read does not handle, and the other
 // way round.

@@ -44,6 +44,8 @@ type RebuildPhase struct {
 	// Rows and Checkpoints were put in it, those that were there included.
 	Rows        int `json:"rows,omitempty"`
 	Checkpoints int `json:"checkpoints,omitempty"`
+	// Used is what the process has used of its stores in it, absent where that is not known.
+	Used *Usage `json:"used,omitempty"`
 }
 
 // rebuilding is a rebuild on its way.
@@ -52,9 +54,10 @@ type rebuilding struct {
 	report func(projection.RebuildProgress)
 	began  time.Time
 
-	mu   sync.Mutex // guards done.Phases, and last
-	last projection.RebuildProgress
-	done Rebuilt
+	mu     sync.Mutex // guards done.Phases, and what follows
+	last   projection.RebuildProgress
+	before Usage // the last phase
+	done   Rebuilt
 }
 
 // progress notes when phases begin and end.
@@ -72,6 +75,9 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	b.end(now)
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
+		if usage := b.o.service.Usage; usage != nil {
+			b.before = usage()
+		}
 	}
 	for i := range b.done.Phases { // what the fold came to is told with the next phase, at the latest
 		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold && p.Phase != projection.PhaseCompare {
@@ -81,9 +87,16 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	b.last = p
 }
 
+// end notes how long the last phase took, and what it used.
 func (b *rebuilding) end(now time.Time) {
-	if n := len(b.done.Phases); n > 0 {
-		b.done.Phases[n-1].Seconds = now.Sub(b.done.Phases[n-1].Began).Seconds()
+	n := len(b.done.Phases)
+	if n == 0 {
+		return
+	}
+	last := &b.done.Phases[n-1]
+	last.Seconds = now.Sub(last.Began).Seconds()
+	if usage := b.o.service.Usage; usage != nil {
+		last.Used = new(usage().minus(b.before))
 	}
 }
 

@@ -106,7 +106,7 @@ func (r *Rebuilder) scanSegment(ctx context.Context, i int, follows func(string)
 		if err != nil {
 			return err
 		}
-		bytes += commitBytes(&s.Commit)
+		bytes += scannedBytes(&s)
 		if !follows(s.Commit.Stream.Category()) {
 			continue
 		}

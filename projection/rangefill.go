@@ -232,8 +232,12 @@ func unitsOf(f Filling) (u Units) {
 // writeUnits are those of one item.
 func writeUnits(bytes int) float64 { return math.Ceil(float64(bytes) / 1024) }
 
-// commitBytes is about what a commit takes in a store.
-func commitBytes(c *eventstore.Commit) int {
+// scannedBytes is about what a commit takes in a store that does not tell it.
+func scannedBytes(s *eventstore.ScannedCommit) int {
+	if s.Bytes > 0 {
+		return s.Bytes
+	}
+	c := &s.Commit
 	n := 2*itemOverhead + len(c.Stream.String())
 	for i := range c.Events {
 		n += len(c.Events[i].Payload) + len(c.Events[i].Type) + 8

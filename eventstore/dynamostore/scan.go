@@ -30,7 +30,8 @@ func (s *Store) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[e
 				yield(eventstore.ScannedCommit{}, err)
 				return
 			}
-			if !yield(eventstore.ScannedCommit{Commit: c, Cursor: from.At(eventstore.EventID{Stream: c.Stream, Version: c.Last()})}, nil) {
+			at := from.At(eventstore.EventID{Stream: c.Stream, Version: c.Last()})
+			if !yield(eventstore.ScannedCommit{Commit: c, Cursor: at, Bytes: dynamotable.SizeOf(item)}, nil) {
 				return
 			}
 		}

@@ -89,7 +89,7 @@ func TestAWorkerLogsWhatItAppliedWithItsHeartbeatsAndAtTheEnd(t *testing.T) {
 	defer file.Close()
 	synctest.Test(t, func(t *testing.T) {
 		store, views := memstore.New(), &countedBeats{ViewStore: memviews.New(memviews.Options{})}
-		s := &Service{Store: store, Views: views, Feed: func(_ context.Context, name string, _ *slog.Logger) (eventstore.Feed, error) {
+		s := &Service{Edition: firstEdition, Store: store, Views: views, Feed: func(_ context.Context, name string, _ *slog.Logger) (eventstore.Feed, error) {
 			return store.Feed(name), nil
 		}}
 		customers := aggregate.NewRepository(store, Customers, aggregate.Options{})

@@ -52,7 +52,7 @@ func (f *rebuildFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.opts.Rate, "rate", 0, "the most units a second, of 1 KB written or 4 KB read; 0 for any")
 	c.Flags().IntVar(&f.opts.Readers, "workers", 0, "how many parts of the log are read at once (default one for each processor)")
 	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each")
-	c.Flags().IntVar(&f.memory, "memory", 128, "how many MB of rows are built at once, about")
+	c.Flags().IntVar(&f.memory, "memory", 192, "how many MB of rows are built at once, about")
 	c.Flags().StringVar(&f.compare, "compare", "sample", "how rows are held against a fold of the events in the end: full, or sample")
 	f.progress.add(c)
 	c.Flags().BoolVar(&f.takeOver, "take-over", false, "wait for no other coordinator: one that was killed is not waited for")
@@ -208,6 +208,7 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 		if opts.Rate > 0 {
 			estimate += fmt.Sprintf("; %s at %s units/s", terminal.Age(secondsOf((u.Read+u.Write)/opts.Rate)), terminal.Thousands(int64(opts.Rate)))
 		}
+		estimate += fmt.Sprintf("; the comparison up to %s read units more", terminal.Thousands(int64(plan.CompareReadUnits)))
 		lines = append([]string{estimate}, lines...)
 	}
 	return append([]string{head, read, write}, lines...)

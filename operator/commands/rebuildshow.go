@@ -24,7 +24,6 @@ type rebuildShow struct {
 	json    bool
 	hint    string // at the end of the line
 	phase   projection.Phase
-	known   bool // how much there is of the phase was said
 	entered mark
 }
 

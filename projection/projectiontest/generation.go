@@ -2,6 +2,7 @@ package projectiontest
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -147,9 +148,7 @@ func (w *world) advance(g *generation, stream eventstore.StreamID, to eventstore
 // clone returns a copy to go on with.
 func (g *generation) clone() *generation {
 	c := &generation{number: g.number, code: g.code, at: map[eventstore.StreamID]eventstore.Version{}}
-	for stream, version := range g.at {
-		c.at[stream] = version
-	}
+	maps.Copy(c.at, g.at)
 	for _, f := range g.folds {
 		c.folds = append(c.folds, f.clone())
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// operators is how many there are: two can decide differently about one event.
-const operators = 2
-
 const (
 	// mostTurns bounds a schedule; then nothing bad happens any more. One with rebuilds
 	// has more of them.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/sqliteviews"
 )
@@ -45,6 +46,9 @@ func newPlaces(version int) *projection.Projection {
 // time, so it reads the log several times over. In soak the smaller one has 5 million events
 // in 500,000 streams.
 func TestTheMemoryOfARebuildDoesNotGrowWithTheHistory(t *testing.T) {
+	if plaintest.Run(t) {
+		return
+	}
 	streams, commits := 1_500, 1
 	if os.Getenv("LEFTFOLD_SOAK") != "" {
 		streams, commits = 500_000, 1
