@@ -3,6 +3,7 @@ package projectiontest_test
 import (
 	"context"
 	"iter"
+	"runtime/debug"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,10 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) { server.Main(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800) // a schedule is small: else memory is collected all the time
+	server.Main(m)
+}
 
 func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 	t.Parallel()
