@@ -14,18 +14,18 @@ import (
 )
 
 // meanwhile are views of which something changes once the checkpoints of a generation have
-// been read.
+// been read, some times.
 type meanwhile struct {
 	projection.ViewStore
+	times  int
 	change func()
 }
 
 func (m *meanwhile) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
 	return func(yield func(projection.Checkpoint, error) bool) {
 		m.ViewStore.AllCheckpoints(ctx, g, parked)(yield)
-		if change := m.change; change != nil {
-			m.change = nil
-			change()
+		if m.times--; m.times >= 0 {
+			m.change()
 		}
 	}
 }
@@ -52,11 +52,11 @@ func TestAComparisonFindsNothingWrongHoweverMuchIsWrittenMeanwhileAndHoweverLitt
 	e := v.both(t)
 	v.fillTo(t, e, 30)
 	v.rebuilt(t, projection.RebuildOptions{})
-	views := &meanwhile{v.views, func() { v.fillTo(t, e, 30) }}
+	views := &meanwhile{v.views, 3, func() { v.fillTo(t, e, 30) }}
 	r := v.rebuilderOver(t, views, projection.RebuildOptions{Memory: 2000, Sequential: true})
 	found, err := r.Compare(t.Context(), projection.CompareOptions{Full: true})
 	require.NoError(t, err)
-	assert.Nil(t, views.change, "something was written")
+	assert.Negative(t, views.times, "rows were written while three parts of them were looked at")
 	assert.Equal(t, [2]int{0, 0}, [2]int{found.Wrong, found.Moving})
 }
 

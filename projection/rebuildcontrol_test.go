@@ -242,3 +242,15 @@ func TestARetiredGenerationIsRemovedByTwoSweepsLongEnoughApart(t *testing.T) {
 		}
 	})
 }
+
+func TestARetiredGenerationIsFedNoMore(t *testing.T) {
+	t.Parallel()
+	v, _ := switched(t)
+	e := v.both(t)
+	require.Empty(t, handle(t.Context(), e, v.append(t, "user-0", Counted{"before", 1})))
+	_, err := projection.Retire(t.Context(), v.views, "counters", 0)
+	require.NoError(t, err)
+	require.Empty(t, handle(t.Context(), v.both(t), v.append(t, "user-0", Counted{"behind", 1})))
+	assert.EqualValues(t, 2, v.checkpoint(t, "user-0").Version)
+	require.Contains(t, v.shown(t), "behind=10")
+}

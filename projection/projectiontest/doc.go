@@ -21,4 +21,7 @@
 // Then come schedules, each of which follows from a seed. One that fails is cut down:
 // less history, fewer workers, fewer accidents. What is left is printed as a trace
 // with a likely cause, and can be run again by its seed.
+//
+// With a Next version there are rebuilds, too: coordinators that start, die, carry on, compare,
+// switch, roll back and cancel, requests that come late, programs of each version.
 package projectiontest

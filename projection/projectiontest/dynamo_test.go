@@ -3,6 +3,7 @@ package projectiontest_test
 import (
 	"context"
 	"iter"
+	"runtime/debug"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,29 +18,44 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) { server.Main(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800) // a schedule is small: else memory is collected all the time
+	server.Main(m)
+}
 
 func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 	t.Parallel()
 	if plaintest.Run(t) {
 		return
 	}
+	projectiontest.Run(t, projectiontest.Options{
+		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(4), Views: onDynamoDB(t),
+	})
+}
+
+func TestDynamoViewsKeepThePromisesOfARebuild(t *testing.T) {
+	t.Parallel()
+	if plaintest.Run(t) {
+		return
+	}
+	projectiontest.Run(t, rebuilds(2, func(o *projectiontest.Options) { o.Views = onDynamoDB(t) }))
+}
+
+// onDynamoDB opens view stores with tables of their own.
+func onDynamoDB(t *testing.T) func(testing.TB, projection.Limits) projection.ViewStore {
 	client := dynamotest.NewClient(t, server.Endpoint(t))
 	outside := newOutside(t)
-	projectiontest.Run(t, projectiontest.Options{
-		Projection: newWarehouse(), Events: registry, History: history, Schedules: schedules(4),
-		Views: func(t testing.TB, _ projection.Limits) projection.ViewStore {
-			var views *dynamoviews.Views
-			outside.do(t.Context(), func(ctx context.Context) {
-				prefix := dynamotest.NewPrefix()
-				err := dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{Unprotected: true})
-				require.NoError(t, err)
-				views, err = dynamoviews.Open(ctx, client, prefix, dynamoviews.Options{})
-				require.NoError(t, err)
-			})
-			return outsideViews{views, outside}
-		},
-	})
+	return func(t testing.TB, _ projection.Limits) projection.ViewStore {
+		var views *dynamoviews.Views
+		outside.do(t.Context(), func(ctx context.Context) {
+			prefix := dynamotest.NewPrefix()
+			err := dynamoviews.Provision(ctx, client, prefix, dynamoviews.ProvisionOptions{Unprotected: true})
+			require.NoError(t, err)
+			views, err = dynamoviews.Open(ctx, client, prefix, dynamoviews.Options{})
+			require.NoError(t, err)
+		})
+		return outsideViews{views, outside}
+	}
 }
 
 // outside carries calls out in goroutines that are in no synctest bubble: connections

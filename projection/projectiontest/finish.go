@@ -97,7 +97,7 @@ func (w *world) bringToItsEnd(ctx context.Context, a *actor) {
 		w.fail("the rebuild can not be resumed: %v", err)
 		return
 	}
-	r, err := w.rebuilder(a, w.programOf(g.Version), true)
+	r, err := w.rebuilder(a, w.codeOf(g.Version), true)
 	if err != nil {
 		w.fail("%v", err)
 		return

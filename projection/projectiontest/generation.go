@@ -57,9 +57,6 @@ func (w *world) codeOf(version int) *projection.Projection {
 	return w.scene.Projection
 }
 
-// programOf returns a program that builds generations of a version.
-func (w *world) programOf(version int) *projection.Projection { return w.codeOf(version) }
-
 func (w *world) id(number uint64) projection.GenerationID {
 	return projection.GenerationID{Projection: w.scene.Projection.Name(), Number: number}
 }

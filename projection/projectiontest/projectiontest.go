@@ -194,6 +194,9 @@ func run(t *testing.T, opts Options) string {
 		choices := record(seed)
 		if w := play(t, s, choices); w.promise != "" {
 			s := shrinker{t: t, scene: s, choices: choices.made(), promise: w.promise, left: mostShrinking, seed: seed}
+			if o.Next != nil {
+				s.left = mostShrinkingOfRebuilds
+			}
 			s.shrink()
 			return report(t, play(t, s.scene, replay(s.choices)), seed, i+1)
 		}

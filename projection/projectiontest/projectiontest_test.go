@@ -54,23 +54,20 @@ func rebuilds(n int, more func(*projectiontest.Options)) projectiontest.Options 
 
 func TestARebuildKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	projectiontest.Run(t, rebuilds(400, func(*projectiontest.Options) {}))
-}
-
-func TestARebuildKeepsItsPromisesUnderAFeedThatLoses(t *testing.T) {
-	t.Parallel()
-	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) { o.Lossy = true }))
-}
-
-func TestARebuildKeepsItsPromisesWhileProgramsOfEachVersionRun(t *testing.T) {
-	t.Parallel()
-	alone := newNextWarehouse(newNextLog())
-	projectiontest.Run(t, rebuilds(200, func(o *projectiontest.Options) {
-		o.Programs = []*projection.Projection{o.Next, o.Projection, alone}
-	}))
-}
-
-func TestARebuildKeepsItsPromisesWhereNoProgramCarriesBothVersions(t *testing.T) {
-	t.Parallel()
-	projectiontest.Run(t, rebuilds(100, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }))
+	if plaintest.Run(t) {
+		return
+	}
+	for name, o := range map[string]projectiontest.Options{
+		"under a feed that repeats": rebuilds(2000, func(*projectiontest.Options) {}),
+		"under a feed that loses":   rebuilds(400, func(o *projectiontest.Options) { o.Lossy = true }),
+		"while programs of each version run": rebuilds(600, func(o *projectiontest.Options) {
+			o.Programs = []*projection.Projection{o.Next, o.Projection, newNextWarehouse(newNextLog())}
+		}),
+		"where no program carries both versions": rebuilds(200, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			projectiontest.Run(t, o)
+		})
+	}
 }

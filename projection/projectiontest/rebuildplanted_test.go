@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	rebuilt  = "^TestARebuildKeepsItsPromises$"
-	versions = "^TestARebuildKeepsItsPromisesWhileProgramsOfEachVersionRun$"
+	rebuilt  = "^TestARebuildKeepsItsPromises$/^under_a_feed_that_repeats$"
+	versions = "^TestARebuildKeepsItsPromises$/^while_programs_of_each_version_run$"
 
 	rebuilderFile = "projection/rebuilder.go"
 	stateFile     = "projection/rebuildstate.go"
@@ -137,8 +137,12 @@ var rebuildFaults = []planted.Fault{
 		Edits: []planted.Edit{{File: "projection/read.go", Old: "g.Number == c.Generation && g.Role != Retired && g.Role != Building {", New: "g.Role == Active {"}},
 	},
 	{
-		Name:  "readers are shown a generation that is built",
-		Edits: []planted.Edit{{File: "projection/replaces.go", Old: "if known && (g.Role == Active || g.Role == Previous) {", New: "if known && g.Role != Retired {"}},
+		Name: "readers are shown a generation that is built",
+		Edits: []planted.Edit{
+			{File: "projection/replaces.go", Old: "if known && (g.Role == Active || g.Role == Previous) {", New: "if known && g.Role != Retired {"},
+			{File: "projection/replaces.go", Old: "if g.Role == Active {\n\t\t\treturn found", New: "if g.Role == Active && sh.stored == \"\" {\n\t\t\treturn found"},
+			{File: "projection/replaces.go", Old: "return Generation{}, shape[R]{}, false\n}", New: "return found, as, found.Number > 0\n}"},
+		},
 	},
 	{
 		Name:  "a gap in the log is folded over",
@@ -151,7 +155,8 @@ var rebuildFaults = []planted.Fault{
 	{
 		Name:  "readers are rolled back to a generation that is not swept, although it is frozen",
 		Edits: []planted.Edit{{File: switchFile, Old: "if target.Missed.IsZero() {", New: "if target.Number > 0 {"}},
-		Test:  versions,
+		// It takes 2,380 schedules in which programs of each version run.
+		Package: "projection", Test: "^TestARollbackSweepsWhatAWorkerHasMissedThatIsReplacedSince$",
 	},
 	{
 		Name:  "a worker does not note what it keeps commits from",
@@ -164,8 +169,46 @@ var rebuildFaults = []planted.Fault{
 	},
 }
 
+// rebuildTests are mistakes in what a comparison says, in what is retired, and in what needs more
+// than schedules play; each has a test that arranges it.
+var rebuildTests = []planted.Fault{
+	{
+		Name:  "a generation is fed although it is retired",
+		Edits: []planted.Edit{{File: "projection/generations.go", Old: "for _, g := range s.live() {\n\t\tswitch", New: "for _, g := range s.Generations {\n\t\tswitch"}},
+		Test:  "^TestARetiredGenerationIsFedNoMore$",
+	},
+	{
+		Name:  "a comparison holds rows against a fold of others, where memory is short",
+		Edits: []planted.Edit{{File: "projection/comparefold.go", Old: "return !keys.holds(id) })", New: "return keys.From > keys.To })"}},
+		Test:  "^TestAComparisonFindsNothingWrongHoweverMuchIsWritten",
+	},
+	{
+		Name:  "a row that is only inserted is wrong before its event is applied",
+		Edits: []planted.Edit{{File: "projection/comparefold.go", Old: "&& !c.early(at, row) {", New: "&& at != nil {"}},
+		Test:  "^TestAComparisonKnowsThatInsertedRows",
+	},
+	{
+		Name:  "a request that is late replaces what is sealed",
+		Edits: []planted.Edit{{File: headsFile, Old: "attempt := uuid.NewString()", New: "attempt := uuid.NewSHA1(uuid.Nil, []byte(id.String())).String()"}},
+		Test:  "^TestWhatIsWrittenOfAManifestIsNeverReplaced$",
+	},
+	{
+		Name:  "a rebuild waits for somebody who sweeps after a pause",
+		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "if s.Paused.stops() {", New: "if s.Paused != nil {"}},
+		Test:  "^TestARebuildGoesOnOnceAPauseHasEnded$",
+	},
+	{
+		Name:  "a worker acknowledges although it could not note what it keeps that from",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {", New: "err = f.noteMissed(ctx, state); err != nil {\n\t\t\terr = nil\n\t\t}\n\t\tif errors.Is(err, ErrChanged) {"}},
+		Test:  "^TestAWorkerAcknowledgesNothingBeforeItHasNoted",
+	},
+}
+
 func TestPlantedFaultsOfRebuildsAreFound(t *testing.T) {
-	for _, f := range rebuildFaults {
+	for i := range rebuildTests {
+		rebuildTests[i].Package = "projection"
+	}
+	for _, f := range append(rebuildFaults, rebuildTests...) {
 		if f.Package == "" {
 			f.Package, f.Says = inPackage, "found by schedule"
 			f.Test = cmp.Or(f.Test, rebuilt)

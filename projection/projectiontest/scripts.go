@@ -23,7 +23,7 @@ func (w *world) write(ctx context.Context, a *actor) {
 	left := w.scene.writes
 	for len(left) > 0 {
 		a.wait()
-		if !w.calm && !w.choices.rarely(w.style.writesEvery) {
+		if early := len(w.commits) < w.style.early; !w.calm && !early && !w.choices.rarely(w.style.writesEvery) {
 			continue // spread over the schedule
 		}
 		i := w.choices.pick(min(len(left), 256))

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// mostShrinking is how many schedules are tried to find a shorter one.
-	mostShrinking = 1500
+	// mostShrinking is how many schedules are tried to find a shorter one, fewer where each
+	// has a rebuild.
+	mostShrinking, mostShrinkingOfRebuilds = 1500, 500
 	// freshTries is how many new schedules are tried of a smaller scene in which
 	// the old one does not fail.
 	freshTries = 10

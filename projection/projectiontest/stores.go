@@ -127,7 +127,7 @@ func (v views) Fill(ctx context.Context, g projection.GenerationID, f projection
 		if len(f.Checkpoints)+len(f.Rows) == 0 {
 			continue
 		}
-		err := v.request(ctx, "fills "+describeFilling(f)+v.world.in(g.Number), true, func(ctx context.Context) error {
+		err := v.slowRequest(ctx, fillsLate, "fills "+describeFilling(f)+v.world.in(g.Number), true, func(ctx context.Context) error {
 			err := v.ViewStore.Fill(ctx, g, f)
 			v.world.check(g.Number)
 			return err
@@ -168,13 +168,23 @@ func (v views) Clear(ctx context.Context, g projection.GenerationID, names []str
 	})
 }
 
-// mostLate is how many requests are late at once, at the most, and lateFor how many turns of
-// their own.
-const mostLate, lateFor = 3, 40
+const (
+	// mostLate is how many requests are late at once, at the most.
+	mostLate = 3
+	// One request in so many is late. What is filled late does the most harm.
+	othersLate, fillsLate = 24, 4
+)
+
+// lateFor are how many turns of their own requests come late.
+var lateFor = []int{8, 40, 160}
 
 // request carries out a write. In a schedule with rebuilds it may be under way for a long
 // time, after who made it has sent it again, or has given up.
 func (v views) request(ctx context.Context, what string, told bool, do func(context.Context) error) error {
+	return v.slowRequest(ctx, othersLate, what, told, do)
+}
+
+func (v views) slowRequest(ctx context.Context, often int, what string, told bool, do func(context.Context) error) error {
 	access := v.access
 	if !told {
 		access = v.quietAccess
@@ -183,7 +193,7 @@ func (v views) request(ctx context.Context, what string, told bool, do func(cont
 		return err
 	}
 	w := v.world
-	if w.scene.Next != nil && !w.calm && w.late < mostLate && w.choices.rarely(16) {
+	if w.scene.Next != nil && !w.calm && w.late < mostLate && w.choices.rarely(often) {
 		w.delay(ctx, v.actor, what, do)
 		if w.choices.rarely(2) {
 			return fmt.Errorf("%s: no answer: %w", what, errInjected)
@@ -206,7 +216,7 @@ func (w *world) delay(ctx context.Context, a *actor, what string, do func(contex
 	about, ctx := slices.Clone(a.about), context.WithoutCancel(ctx)
 	late := w.spawn("late request of "+a.name, request, func(l *actor) {
 		l.about, l.busy = about, true
-		for n := w.choices.pick(lateFor); n > 0; n-- {
+		for n := w.choices.pick(lateFor[w.choices.pick(len(lateFor))]); n > 0; n-- {
 			l.wait()
 		}
 		l.tracef("%s", what)

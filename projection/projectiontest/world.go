@@ -19,6 +19,8 @@ const (
 	// mostCalm bounds the calm end of a schedule, and mostCalmEach adds to it for
 	// each commit. Two or three turns for each are what is needed.
 	mostCalm, mostCalmEach = 1000, 20
+	// mostOfOne bounds how long somebody takes who is alone.
+	mostOfOne = 20_000
 )
 
 // world is one run of one schedule.
@@ -56,7 +58,8 @@ type world struct {
 
 // style is what a schedule is like.
 type style struct {
-	writesEvery int  // turns that a commit takes, on average
+	early       int  // commits that are there soon
+	writesEvery int  // turns that a commit takes behind them, on average
 	breaks      int  // one event in so many is broken, 0: none
 	sweeps      bool // workers sweep now and then
 	unprepared  bool // nobody has made the first generation
@@ -70,7 +73,7 @@ func newWorld(t testing.TB, s *scene, c *choices) *world {
 	}
 	w.views = s.Views(t, projection.Limits{Items: 1 + max(s.width, 2) + c.pick(6), Bytes: 4 << 20})
 	if s.Next != nil {
-		w.style = style{writesEvery: []int{8, 20, 50}[c.pick(3)], breaks: []int{6, 12, 0}[c.pick(3)], sweeps: c.rarely(2), unprepared: c.rarely(4)}
+		w.style = style{early: c.pick(len(s.writes) + 1), writesEvery: []int{8, 20, 50}[c.pick(3)], breaks: []int{6, 12, 0}[c.pick(3)], sweeps: c.rarely(2), unprepared: c.rarely(4)}
 		w.acts = 3 + c.pick(8)
 	}
 	for _, p := range []*projection.Projection{s.Projection, s.Next} {
@@ -250,9 +253,16 @@ func (w *world) calmWorkers(ctx context.Context) {
 	}
 }
 
-// finishActor lets an actor run to its end.
+// finishActor lets an actor run to its end, which it has to come to.
 func (w *world) finishActor(a *actor) {
-	for !a.ended {
-		a.run(goOn)
+	for turns := 0; !a.ended; turns++ {
+		if turns == mostOfOne {
+			w.fail("the %s does not come to its end", a.name)
+		}
+		t := goOn
+		if w.failure != "" {
+			t = crash
+		}
+		a.run(t)
 	}
 }
