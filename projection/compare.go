@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"iter"
 	"maps"
 	"slices"
@@ -81,7 +83,8 @@ type Concern struct {
 // Compare compares the generation of the rebuild, or the newest one behind the active one,
 // with the one that readers use, and with a fold of the events, and records what it found. It
 // writes nothing else, and may be made while everything goes on. Cost: a read of all rows of
-// both, and of the log, up to twice more where rows differ or move.
+// both, and of the log, each up to twice more where rows differ or move. Memory: some tens of
+// bytes for each row that differs, beside what [RebuildOptions] says.
 func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, error) {
 	if o.Keys <= 0 {
 		o.Keys = 200
@@ -195,11 +198,14 @@ func (c *comparer) rowsOf(ctx context.Context, g Generation, view string) iter.S
 	return c.views.ScanRows(ctx, c.id(g), view)
 }
 
-// diffAgain is how many rows that differ are looked at again together.
+// diffAgain is how many rows that moved are looked at again together.
 const diffAgain = 100
 
+// diffView reads a view of both generations twice, at once. What differs in the same way both
+// times is counted; what does not was written meanwhile, and is looked at again.
 func (c *comparer) diffView(ctx context.Context, old Generation, name, before, after string) error {
-	var doubtful []pair
+	differ := map[uint64]struct{}{} // how rows differed the first time
+	equal := 0
 	for p, err := range pairs(c.rowsOf(ctx, old, before), c.rowsOf(ctx, c.generation, after)) {
 		if err != nil {
 			return err
@@ -208,18 +214,48 @@ func (c *comparer) diffView(ctx context.Context, old Generation, name, before, a
 			c.rows++
 		}
 		if p.equal() {
-			c.result.Equal++
+			equal++
+		} else {
+			differ[p.digest()] = struct{}{}
+		}
+	}
+	if len(differ) == 0 {
+		c.result.Equal += equal
+		return nil
+	}
+	var moving []pair
+	for p, err := range pairs(c.rowsOf(ctx, old, before), c.rowsOf(ctx, c.generation, after)) {
+		if err != nil {
+			return err
+		}
+		p.view = name
+		if _, still := differ[p.digest()]; still || p.equal() {
+			c.countPair(p)
 			continue
 		}
-		if p.view = name; len(doubtful) == diffAgain {
-			if err := c.again(ctx, old, before, after, doubtful); err != nil {
+		if moving = append(moving, p); len(moving) == diffAgain {
+			if err := c.again(ctx, old, before, after, moving); err != nil {
 				return err
 			}
-			doubtful = doubtful[:0]
+			moving = moving[:0]
 		}
-		doubtful = append(doubtful, p)
 	}
-	return c.again(ctx, old, before, after, doubtful)
+	return c.again(ctx, old, before, after, moving)
+}
+
+// digest tells a pair from the same two rows after one of them was written. It is small, since
+// all rows of a new version may differ.
+func (p pair) digest() uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q %q", p.key.Partition, p.key.Sort)
+	for _, row := range []*Row{p.old, p.new} {
+		if row != nil {
+			fmt.Fprintf(h, " %s@%d", row.Rev.Stream, row.Rev.Version)
+		} else {
+			fmt.Fprint(h, " -")
+		}
+	}
+	return h.Sum64()
 }
 
 // pairs merges two sequences in the order of their keys.
@@ -270,8 +306,7 @@ func pairs(old, new iter.Seq2[Row, error]) iter.Seq2[pair, error] {
 // mostLooks is how often a row is looked at that is written meanwhile.
 const mostLooks = 4
 
-// again looks again at rows that differ, which may have been written between the two reads,
-// and counts what stays.
+// again looks again at rows that were written while they were read, and counts what stays.
 func (c *comparer) again(ctx context.Context, old Generation, before, after string, doubtful []pair) error {
 	for look := 1; len(doubtful) > 0; look++ {
 		now := make([]pair, len(doubtful))

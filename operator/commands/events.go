@@ -30,7 +30,7 @@ func (m *mounted) events() *cobra.Command {
 		}
 		q := operator.EventQuery{Stream: stream, From: eventstore.Version(from), Backward: backward}
 		return m.with(cmd.Context(), func(o *operator.Operator) error {
-			return m.hinted(m.listEvents(cmd.Context(), o, q, limit), m.Line("streams")+" lists the streams")
+			return m.hinted(m.listEvents(cmd.Context(), o, q, limit), m.Line("streams", stream.Category())+" lists the streams of this category")
 		})
 	}
 	c.Flags().Uint64Var(&from, "from", 0, "begin with the event of this version")

@@ -55,6 +55,9 @@ func (m *mounted) listStreams(ctx context.Context, o *operator.Operator, q opera
 		q.After = page.Next
 		more = !page.Next.IsZero() && (limit == 0 || list.Len() < limit)
 	}
+	if list.Len() == 0 {
+		m.Terminal.Say("no stream is there")
+	}
 	if err := list.End(); err != nil {
 		return err
 	}
