@@ -50,6 +50,6 @@ func Example() {
 	// 1 event in 1 commit of 1 stream, 0 faults
 	// exit done
 	// error: there is no stream "order-8"
-	// hint: orders streams lists the streams
+	// hint: orders streams order lists the streams of this category
 	// exit not_there
 }
