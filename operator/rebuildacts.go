@@ -65,7 +65,7 @@ func (o *Operator) CancelRebuild(ctx context.Context, by By, name string) (Moved
 		return MovedGeneration{}, err
 	}
 	return o.move(ctx, by, "rebuild cancel", name, func(ctx context.Context) (uint64, projection.GenerationID, error) {
-		id, err := projection.CancelRebuild(ctx, o.service.Views, name)
+		id, err := projection.CancelRebuild(ctx, o.service.Views, name, 0)
 		return 0, id, err
 	})
 }
@@ -109,7 +109,9 @@ func (o *Operator) Rollback(ctx context.Context, by By, name string) (MovedGener
 	if err != nil {
 		return MovedGeneration{}, err
 	}
-	return o.move(ctx, by, "rebuild rollback", name, o.readersMove(name, r.Rollback))
+	return o.move(ctx, by, "rebuild rollback", name, o.readersMove(name, func(ctx context.Context) (projection.GenerationID, error) {
+		return r.Rollback(ctx, projection.RollbackOptions{})
+	}))
 }
 
 // readersMove notes which generation readers used before.

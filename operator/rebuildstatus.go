@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -171,7 +170,7 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 		status.Done = b.Share()
 	}
 	for _, beat := range beats {
-		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && strings.HasSuffix(beat.Worker, " "+b.Coordinator) {
+		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && beat.Coordinator == b.Coordinator {
 			status.Heard, status.Progress = beat.At, beat.Rebuild
 			if beat.Rebuild.Phase == b.Phase {
 				status.Done = max(status.Done, beat.Rebuild.Done())

@@ -148,7 +148,7 @@ func TestARebuildThatSomebodyPausesOrCancelsEnds(t *testing.T) {
 		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals --ranges 16"+yes))
 		p.views = &slow{ViewStore: views, takes: time.Second, then: func(n int) {
 			if n == 1 {
-				_, err := projection.CancelRebuild(t.Context(), views, "totals")
+				_, err := projection.CancelRebuild(t.Context(), views, "totals", 0)
 				require.NoError(t, err)
 			}
 		}}
