@@ -60,7 +60,7 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
 				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
 		})
-		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
+		done, _, err := r.foldRange(ctx, &sealed{heads: h, skips: skipsOf(s.Skips)}, &rangeFold{id: id, keys: r.part(keys), fill: take})
 		if failed, ok := errors.AsType[*FoldError](err); ok {
 			plan.Failure = failed
 			break

@@ -206,21 +206,20 @@ func (r *Rebuilder) work(ctx context.Context, do func(context.Context) (Generati
 
 // run does what comes next until nothing does. Another rebuild than the first that it meets is
 // none of its own.
-func (r *Rebuilder) run(ctx context.Context) (g Generation, err error) {
+func (r *Rebuilder) run(ctx context.Context) (g Generation, _ error) {
 	other, number := rival{}, uint64(0)
 	for {
-		var s State
-		s, g, err = r.building(ctx)
+		s, now, err := r.building(ctx)
 		if done := s.Find(number); number > 0 && done != nil && done.read() {
 			return *done, nil // somebody has switched to it
+		}
+		if err == nil && number > 0 && now.Number != number {
+			err = &NoRebuildError{Projection: r.p.name}
 		}
 		if err != nil {
 			return g, err
 		}
-		if number > 0 && g.Number != number {
-			return g, &NoRebuildError{Projection: r.p.name}
-		}
-		number = g.Number
+		g, number = now, now.Number
 		switch b := g.Rebuild; {
 		case b.Paused:
 			return g, fmt.Errorf("%w: projection %q", ErrRebuildPaused, r.p.name)

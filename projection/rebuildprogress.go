@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"time"
 )
@@ -143,6 +144,44 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// spendAt is of how many bytes read the units are spent together.
+const spendAt = 64 << 10
+
+// metered is a sequence of what is read, whose units are spent as it goes on.
+func metered[T any](ctx context.Context, m *meter, all iter.Seq2[T, error], bytes func(*T) int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		read := 0
+		spend := func() error {
+			u := Units{Read: float64(read) / readBytes}
+			read = 0
+			return m.spend(ctx, u)
+		}
+		for one, err := range all {
+			if err == nil {
+				if read += bytes(&one); read >= spendAt {
+					err = spend()
+				}
+			}
+			if !yield(one, err) || err != nil {
+				return
+			}
+		}
+		if err := spend(); err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// scanRows yields the rows of a view, and allCheckpoints the checkpoints of a generation.
+func (r *Rebuilder) scanRows(ctx context.Context, g GenerationID, view string) iter.Seq2[Row, error] {
+	return metered(ctx, r.meter, r.views.ScanRows(ctx, g, view), func(row *Row) int { return rowBytes(row) })
+}
+
+func (r *Rebuilder) allCheckpoints(ctx context.Context, g GenerationID) iter.Seq2[Checkpoint, error] {
+	return metered(ctx, r.meter, r.views.AllCheckpoints(ctx, g, false), func(*Checkpoint) int { return itemOverhead })
 }
 
 // coordinatorWorker is whose heartbeats a coordinator leaves.

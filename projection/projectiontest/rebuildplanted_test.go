@@ -102,7 +102,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a range is recorded before it is filled",
-		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
+		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
 	},
 	{
 		Name:  "a late coordinator records a range in another generation",
