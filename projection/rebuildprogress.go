@@ -18,13 +18,15 @@ type RebuildProgress struct {
 	StreamsOf int    `json:"streams_of,omitempty"`
 	Events    uint64 `json:"events"`
 	EventsOf  uint64 `json:"events_of,omitempty"`
-	// Share is how much of the rows is filled, from 0 to 1, and Part how much of them the
-	// pass makes that is on its way. Put of PutOf rows and checkpoints of it are filled.
+	// Share is how much of the rows is filled, or looked at, from 0 to 1, and Part how much of
+	// them the pass makes that is on its way. Put of PutOf rows and checkpoints of it are
+	// filled; in a plan and a comparison, which fill nothing, they are folded.
 	Share float64 `json:"share"`
 	Part  float64 `json:"part,omitempty"`
 	Put   int     `json:"put,omitempty"`
 	PutOf int     `json:"put_of,omitempty"`
-	// Rows were put, those included that were there, and checkpoints, too.
+	// Rows were put, those included that were there, and checkpoints, too. A plan and a
+	// comparison count those that were folded in their place.
 	Rows        int `json:"rows"`
 	Checkpoints int `json:"checkpoints"`
 	// Applied counts the events that were folded, each once for each range, those of the pass
