@@ -30,15 +30,20 @@ type place struct {
 
 var measurements = eventstore.MustRegistry(eventstore.Type[Measured]("MEASURED", 1))
 
-// newPlaces is a projection whose rows are shared by all streams.
+// newPlaces is a projection whose rows are shared by all streams; it carries the versions
+// before.
 func newPlaces(version int) *projection.Projection {
-	return projection.MustNew("places", version, measurements, projection.Follow("meter"), projection.Fold("places",
+	parts := []projection.Part{projection.Follow("meter"), projection.Fold("places",
 		projection.On(func(e projection.Event[Measured]) projection.Key { return projection.KeyOf(fmt.Sprint(e.Data.Place)) },
 			func(p *place, e projection.Event[Measured]) error {
 				p.Measured++
 				p.Sum += e.Data.N
 				return nil
-			})))
+			}))}
+	if version > 1 {
+		parts = append(parts, projection.Replaces(newPlaces(version-1)))
+	}
+	return projection.MustNew("places", version, measurements, parts...)
 }
 
 // TestTheMemoryOfARebuildDoesNotGrowWithTheHistory rebuilds over a store, and over one with
