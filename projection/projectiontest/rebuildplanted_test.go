@@ -40,7 +40,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a worker acknowledges without looking at the state after its last write",
-		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tf.learn(state)\n\t\tif f.known", New: "\t\tif len(fed) == 0 {\n\t\t\tf.learn(state)\n\t\t}\n\t\tif f.known"}},
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tf.learn(state)\n\t\tpaused", New: "\t\tif len(fed) == 0 {\n\t\t\tf.learn(state)\n\t\t}\n\t\tpaused"}},
 	},
 	{
 		Name:  "old code feeds a new generation",
