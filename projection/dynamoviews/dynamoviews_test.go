@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/internal/plaintest"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/dynamoviews"
 	"github.com/leftfold/leftfold/projection/viewstest"
@@ -40,7 +41,13 @@ func openViews(t testing.TB, endpoint, prefix string) *dynamoviews.Views {
 	return v
 }
 
+// atEndpoint lets a program of its own use the server of these tests.
+func atEndpoint(t *testing.T) string { return "AWS_ENDPOINT_URL_DYNAMODB=" + server.Endpoint(t) }
+
 func TestViews(t *testing.T) {
+	if plaintest.Run(t, atEndpoint(t)) {
+		return
+	}
 	prefix := provisioned(t)
 	viewstest.Run(t, func(t testing.TB) projection.ViewStore { return openViews(t, server.Endpoint(t), prefix) })
 }
