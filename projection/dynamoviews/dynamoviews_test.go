@@ -19,8 +19,10 @@ var server dynamotest.Server
 func TestMain(m *testing.M) {
 	if os.Getenv("LEFTFOLD_SOAK") == "" {
 		// Each call of a model is a request here, or many: a few of its sequences are enough for a day.
-		if err := flag.Set("rapid.checks", "4"); err != nil {
-			panic(err)
+		for name, value := range map[string]string{"rapid.checks": "4", "rapid.steps": "15"} {
+			if err := flag.Set(name, value); err != nil {
+				panic(err)
+			}
 		}
 	}
 	server.Main(m)
