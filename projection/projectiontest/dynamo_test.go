@@ -38,7 +38,7 @@ func TestDynamoViewsKeepThePromisesOfARebuild(t *testing.T) {
 	if plaintest.Run(t, "AWS_ENDPOINT_URL_DYNAMODB="+server.Endpoint(t)) {
 		return
 	}
-	projectiontest.Run(t, rebuilds(2, func(o *projectiontest.Options) { o.Views = onDynamoDB(t) }))
+	projectiontest.Run(t, rebuilds(1, func(o *projectiontest.Options) { o.Views = onDynamoDB(t) }))
 }
 
 // onDynamoDB opens view stores with tables of their own.
