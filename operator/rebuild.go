@@ -36,7 +36,7 @@ func (o *Operator) projection(name string) (*projection.Projection, error) {
 	}
 	p, ok := c.(*projection.Projection)
 	if !ok {
-		return nil, unsupported("rebuild "+name, "a reaction has no views that could be built again")
+		return nil, noViews(name)
 	}
 	return p, nil
 }
@@ -76,7 +76,7 @@ type RebuildPlan struct {
 	// Against is the generation that readers use now, of version From; 0 for none.
 	Against uint64 `json:"against,omitempty"`
 	From    int    `json:"from,omitempty"`
-	// Generation is the number that it would have, or has where one is under way.
+	// Generation is the number that it would have.
 	Generation uint64 `json:"generation"`
 	// Added and Removed are event types that only one of the two versions handles, where the
 	// program carries both.
@@ -94,41 +94,46 @@ type RebuildPlan struct {
 	// Prices; absent where it charges nothing.
 	Units   *projection.Units `json:"units,omitempty"`
 	Dollars *float64          `json:"dollars,omitempty"`
-	// CompareReadUnits are those of the comparison at the most, about: it reads the log twice and
-	// all rows of both generations, and those again that differ.
+	// CompareReadUnits are those of the comparison, about: it reads the log twice, and the rows
+	// of both generations, taken to be of the same size, twice too.
 	CompareReadUnits float64 `json:"compare_read_units,omitempty"`
+	// Used is what the plan itself has used, absent where nothing is charged.
+	Used *Usage `json:"used,omitempty"`
 	// Failure says why the fold would fail, Failed at which event.
 	Failure string             `json:"failure,omitempty"`
 	Failed  eventstore.EventID `json:"failed,omitzero"`
 }
 
 // PlanRebuild folds all events in memory and says what a rebuild would write. It writes
-// nothing. Cost: a read of the log for the heads, and one for each pass.
+// nothing. What a start would be refused for it is, too; where one is under way it is a
+// [projection.ErrRebuilding]. Cost: a read of the log for the heads, and one for each pass.
 func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildPlan, error) {
+	start, err := o.CheckRebuild(ctx, name)
+	if err == nil && start.UnderWay != nil {
+		err = &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: start.Generation}, Version: start.Version}
+	}
+	if err != nil {
+		return RebuildPlan{}, err
+	}
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return RebuildPlan{}, err
 	}
+	used := o.using()
 	p, err := r.Plan(ctx)
 	if err != nil {
 		return RebuildPlan{}, err
 	}
-	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Streams: p.Streams, Events: p.Events,
-		Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
+	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Generation: start.Generation,
+		Streams: p.Streams, Events: p.Events, Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
 	if f := p.Failure; f != nil {
 		plan.Failure, plan.Failed = f.Error(), f.Event
 	}
-	if plan.Dollars = o.dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
-		plan.Units = &p.Units
-		plan.CompareReadUnits = 2*float64(p.Bytes)/readUnit + 2.5*float64(p.Rows)
+	if plan.Dollars = o.Dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
+		plan.Units, plan.Used = &p.Units, used()
+		plan.CompareReadUnits = 2*float64(p.Bytes)/readUnit + p.Units.Write // a quarter for each KB, of two generations, twice
 	}
-	s, _, err := o.live(ctx, name)
-	plan.Generation = s.Counter + 1
-	if g := s.Rebuilding(); g != nil {
-		plan.Generation = g.Number
-	}
-	plan.compareTypes(o, name)
-	return plan, err
+	return plan, plan.compareTypes(o, name)
 }
 
 // readUnit is how many bytes a read unit reads.
@@ -136,42 +141,36 @@ const readUnit = 4096
 
 // compareTypes says which event types the version that is read does not handle, and the other
 // way round.
-func (p *RebuildPlan) compareTypes(o *Operator, name string) {
+func (p *RebuildPlan) compareTypes(o *Operator, name string) error {
 	code, err := o.projection(name)
-	if err != nil || p.From == 0 {
-		return
+	if err != nil {
+		return err
 	}
-	for old := code.Replaced(); old != nil; old = old.Replaced() {
-		if old.Version() != p.From {
-			continue
-		}
-		was, is := old.Handled(), code.Handled()
-		p.Added = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
-		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(code.Handled(), t) })
+	if old := carried(code, p.From); old != nil {
+		is, was := code.Handled(), old.Handled()
+		p.Added = slices.DeleteFunc(slices.Clone(is), func(t string) bool { return slices.Contains(was, t) })
+		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(is, t) })
 	}
+	return nil
 }
 
-// Charges reports whether the service's store charges for what it does, in units that have
-// prices.
-func (o *Operator) Charges() bool { return o.service.Usage != nil && o.service.Costs != nil }
-
-// dollars are what units cost, nil where nothing is charged.
-func (o *Operator) dollars(u Usage) *float64 {
-	if !o.Charges() {
+// Dollars returns what units cost, nil where the service's store charges nothing.
+func (o *Operator) Dollars(u Usage) *float64 {
+	if o.service.Usage == nil || o.service.Costs == nil {
 		return nil
 	}
-	return new(o.service.Costs.Prices().Dollars(u))
+	p := o.service.Costs.Prices()
+	return new((u.WriteUnits*p.Write + u.ReadUnits*p.Read) / 1e6)
 }
 
-// Dollars returns what units cost.
-func (p Prices) Dollars(u Usage) float64 { return (u.WriteUnits*p.Write + u.ReadUnits*p.Read) / 1e6 }
-
-// Prices are those by which units become money, zero where the service tells none.
-func (o *Operator) Prices() Prices {
-	if o.service.Costs == nil {
-		return Prices{}
+// using returns what tells what the program has used of its stores since, nil where that is
+// not known.
+func (o *Operator) using() func() *Usage {
+	if o.service.Usage == nil {
+		return func() *Usage { return nil }
 	}
-	return o.service.Costs.Prices()
+	before := o.service.Usage()
+	return func() *Usage { return new(o.service.Usage().minus(before)) }
 }
 
 // RebuildStart is what starting a rebuild would come to.
@@ -187,14 +186,11 @@ type RebuildStart struct {
 }
 
 // CheckRebuild says what a start of a rebuild would come to, and does nothing. Where something
-// else is built the error is a [projection.ErrRebuilding].
+// else is built the error is a [projection.ErrRebuilding]; where the projection is paused, so
+// that it would not come to its end, a [projection.ErrPaused].
 func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart, error) {
 	start := RebuildStart{Projection: name}
 	p, err := o.projection(name)
-	if err != nil {
-		return start, err
-	}
-	overview, err := o.Rebuild(ctx, name)
 	if err != nil {
 		return start, err
 	}
@@ -202,15 +198,22 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 	if err != nil {
 		return start, err
 	}
-	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), overview.Rebuild
-	if overview.Active != nil {
-		start.Against = overview.Active.Number
+	beats, err := o.service.Views.Heartbeats(ctx, name)
+	if err != nil {
+		return start, err
+	}
+	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), rebuildOf(s, beats, o.now())
+	if g := s.With(projection.Active); g != nil {
+		start.Against = g.Number
 	}
 	if g := s.With(projection.Building); g != nil {
 		start.Generation = g.Number
 		if g.Rebuild == nil || g.Version != p.Version() {
 			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil}
 		}
+	}
+	if p := pausedBy(s); p != nil && (start.UnderWay == nil || !start.UnderWay.built()) {
+		return start, &projection.PausedError{Projection: name, Paused: *p}
 	}
 	return start, nil
 }
@@ -243,10 +246,7 @@ func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts
 	if err != nil {
 		return b.done, err
 	}
-	var before Usage
-	if o.service.Usage != nil {
-		before = o.service.Usage()
-	}
+	used := o.using()
 	recorded, err := o.Act(ctx, Action{Action: action, Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
 		if err := begin(ctx, r); err != nil {
 			return "", err
@@ -255,9 +255,8 @@ func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts
 	})
 	b.done.Recorded = recorded
 	b.done.Seconds = o.now().Sub(b.began).Seconds()
-	if o.service.Usage != nil {
-		b.done.Used = new(o.service.Usage().minus(before))
-		b.done.Dollars = o.dollars(*b.done.Used)
+	if b.done.Used = used(); b.done.Used != nil {
+		b.done.Dollars = o.Dollars(*b.done.Used)
 	}
 	return b.done, err
 }

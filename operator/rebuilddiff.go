@@ -18,6 +18,7 @@ type RebuildDiff struct {
 	// WrongRows are such that are not what a fold of the events says, which stands there as
 	// before.
 	WrongRows []RowDiff `json:"wrong_rows,omitempty"`
+	Recorded
 }
 
 // RowDiff is a row that differs, field by field.
@@ -35,18 +36,27 @@ type RowDiff struct {
 
 // DiffRebuild compares the generation of a rebuild, or the newest one behind the active one,
 // with the one that readers use, and with a fold of the events; see
-// [projection.Rebuilder.Compare]. What it found is recorded in the projection's state, where
-// a switch looks for it. Where there is none it is a [projection.ErrNoGeneration].
-func (o *Operator) DiffRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildDiff, error) {
+// [projection.Rebuilder.Compare]. What it found is kept in the projection's state, where a
+// switch looks for it, and so it is an action; it needs no reason. Where there is no such
+// generation it is a [projection.ErrNoGeneration].
+func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (RebuildDiff, error) {
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return RebuildDiff{}, err
 	}
-	found, err := r.Compare(ctx, opts.Compare)
-	if err != nil {
+	if _, err := r.PlanSwitch(ctx); err != nil { // what is not there is not recorded
 		return RebuildDiff{}, err
 	}
-	return diffOf(found)
+	var d RebuildDiff
+	d.Recorded, err = o.Act(ctx, Action{Action: "rebuild diff", Target: name, Reason: by.Reason, Actor: by.Actor, Unasked: true}, func(ctx context.Context) (string, error) {
+		found, err := r.Compare(ctx, opts.Compare)
+		if err != nil {
+			return "", err
+		}
+		d, err = diffOf(found)
+		return fmt.Sprintf("generation %d: %s", d.Generation, d.text()), err
+	})
+	return d, err
 }
 
 func diffOf(c projection.Comparison) (RebuildDiff, error) {

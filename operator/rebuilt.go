@@ -18,7 +18,7 @@ type Rebuilt struct {
 	// Phases are those that this process has seen, with how long they took.
 	Phases []RebuildPhase `json:"phases"`
 	// Streams and Events are what lay up to the heads, Applied counts events that were
-	// folded, each once for each range of rows.
+	// folded by whoever has worked on it.
 	Streams int    `json:"streams"`
 	Events  uint64 `json:"events"`
 	Applied uint64 `json:"applied"`
@@ -41,9 +41,11 @@ type RebuildPhase struct {
 	Phase   projection.Phase `json:"phase"`
 	Began   time.Time        `json:"began"`
 	Seconds float64          `json:"seconds"`
-	// Rows and Checkpoints were put in it, those that were there included.
-	Rows        int `json:"rows,omitempty"`
-	Checkpoints int `json:"checkpoints,omitempty"`
+	// Rows and Checkpoints were put in it by this process, those that were there included, and
+	// Applied events were folded for them, each once for each range of rows.
+	Rows        int    `json:"rows,omitempty"`
+	Checkpoints int    `json:"checkpoints,omitempty"`
+	Applied     uint64 `json:"applied,omitempty"`
 	// Used is what the process has used of its stores in it, absent where that is not known.
 	Used *Usage `json:"used,omitempty"`
 }
@@ -55,9 +57,10 @@ type rebuilding struct {
 	began  time.Time
 
 	mu     sync.Mutex // guards done.Phases, and what follows
-	last   projection.RebuildProgress
-	before Usage // the last phase
-	done   Rebuilt
+	last    projection.RebuildProgress
+	used    func() *Usage // in the last phase
+	applied uint64        // before the fold of this process
+	done    Rebuilt
 }
 
 // progress notes when phases begin and end.
@@ -75,13 +78,14 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	b.end(now)
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
-		if usage := b.o.service.Usage; usage != nil {
-			b.before = usage()
+		b.used = b.o.using()
+		if p.Phase == projection.PhaseFold {
+			b.applied = p.Applied
 		}
 	}
 	for i := range b.done.Phases { // what the fold came to is told with the next phase, at the latest
 		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold && p.Phase != projection.PhaseCompare {
-			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
+			f.Rows, f.Checkpoints, f.Applied = p.Rows, p.Checkpoints, p.Applied-min(p.Applied, b.applied)
 		}
 	}
 	b.last = p
@@ -94,10 +98,7 @@ func (b *rebuilding) end(now time.Time) {
 		return
 	}
 	last := &b.done.Phases[n-1]
-	last.Seconds = now.Sub(last.Began).Seconds()
-	if usage := b.o.service.Usage; usage != nil {
-		last.Used = new(usage().minus(b.before))
-	}
+	last.Seconds, last.Used = now.Sub(last.Began).Seconds(), b.used()
 }
 
 // run carries the rebuild on, and compares.

@@ -134,6 +134,7 @@ type program struct {
 	view   *projection.View[total] // of totals
 	failed error                   // of opening it
 	mended *projection.Projection  // nil: the code is as it was
+	others []projection.Consumer   // beside it
 
 	env     map[string]string
 	width   int // of the terminal, 0 for a pipe
@@ -186,7 +187,7 @@ func (p *program) beat(b projection.Heartbeat) {
 
 func (p *program) open(context.Context, commands.Impact) (operator.Service, error) {
 	repository := aggregate.NewRepository[order, ordered](p.store, orders, aggregate.Options{})
-	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: []projection.Consumer{p.code()}, Store: p.store, Views: p.views,
+	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: append([]projection.Consumer{p.code()}, p.others...), Store: p.store, Views: p.views,
 		States: []operator.Folder{operator.StateOf(repository)}, Commands: p.commands(repository), Queries: p.queries()}, p.failed
 }
 

@@ -68,12 +68,37 @@ func TestARebuildFromItsPlanToItsRollback(t *testing.T) {
 		p.filled()
 		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals --dry-run --json", "rebuild start totals", "rebuild start totals --compare some", "rebuild start totals --ranges 0",
 			"rebuild start totals --compare full"+yes, "rebuild status totals", "rebuild", "rebuild status --json", "status", "projections totals", "projections",
-			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals", "rebuild diff totals --samples 1 --json", "rebuild diff totals --samples 0",
+			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals --actor bo@ops", "rebuild diff totals --samples 1 --json --reason 'before the switch' --actor bo@ops", "rebuild diff totals --reason no", "rebuild diff totals --samples 0",
 			"rebuild switch totals --dry-run", "rebuild switch totals", "rebuild switch totals --confirm tea --reason 'looked at it'", "rebuild switch totals"+named,
 			"rebuild status totals", "status --check", "rebuild diff totals", "rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild rollback totals"+named,
 			"rebuild status totals --json", "rebuild switch totals --json"+named, "rebuild retire totals --generation 7"+named, "rebuild retire totals --dry-run", "rebuild retire totals"+named, "rebuild retire totals"+named,
 			"rebuild status totals", "projections totals", "activity", "activity --limit 1 --json")
 		p.compare("rebuild")
+	})
+}
+
+func TestHintsOfARebuildNameWhatCanBeTyped(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.env["LEFTFOLD_HINTS"] = "1"
+		p.next(1)
+		p.others = []projection.Consumer{projection.MustNewReaction("mails", registry, projection.Follow("order"),
+			projection.React(func(context.Context, projection.Event[ordered]) error { return nil }))}
+		p.order("1", "tea", 2, "")
+		_ = p.engine() // of a worker that begins
+		p.note("workers build the first generation")
+		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild pause totals"+yes, "rebuild cancel totals"+named, "rebuild switch totals"+named)
+		p.sweep()
+		p.note("nothing of that name, and nothing to go to")
+		for _, verb := range []string{"start", "pause", "resume", "cancel", "diff", "switch", "rollback", "retire"} {
+			p.types("rebuild " + verb + " stats --reason 'large orders'")
+			p.types("rebuild " + verb + " mails --reason 'large orders'")
+		}
+		p.all("rebuild switch totals"+named, "rebuild rollback totals"+named)
+		p.note("paused")
+		p.all("pause totals"+yes, "pause totals --dry-run", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "resume totals"+yes, "resume totals --dry-run")
+		p.note("rolled back")
+		p.all("rebuild start totals --quiet"+yes, "rebuild start totals --dry-run", "rebuild switch totals"+named, "rebuild rollback totals"+named, "rebuild status totals")
+		p.compare("rebuild-hints")
 	})
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func (m *mounted) rebuildPause() *cobra.Command {
 		status, err := o.Rebuilding(ctx, name)
 		switch {
 		case err != nil:
-			return p, m.rebuildHint(m.noRebuild(err, name), name)
+			return p, m.hinted(err, name, m.listed())
 		case status.Condition == operator.RebuildPaused:
 			p.Nothing = "the rebuild of " + name + " is paused already"
 			return p, nil
@@ -41,7 +42,7 @@ func (m *mounted) rebuildCancel() *cobra.Command {
 		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name}
 		status, err := o.Rebuilding(ctx, name)
 		if err != nil {
-			return p, m.rebuildHint(m.noRebuild(err, name), name)
+			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Cancel the rebuild of %s: generation %d, %s, is retired, and its rows are removed. Readers notice nothing.", name, status.Generation, m.rebuildText(status)))
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
@@ -60,7 +61,7 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 		name := args[0]
 		plan, err := o.PlanSwitch(ctx, name)
 		if err != nil {
-			return planned{}, m.rebuildHint(err, name)
+			return planned{}, m.noTarget(err, name, "switch")
 		}
 		p := m.switchPlan("rebuild switch", name, plan)
 		if r := plan.Refused; r != nil && (r.Firm || !opts.Force) {
@@ -90,7 +91,7 @@ func (m *mounted) rebuildRollback() *cobra.Command {
 		name := args[0]
 		plan, err := o.PlanRollback(ctx, name)
 		if err != nil {
-			return planned{}, m.rebuildHint(err, name)
+			return planned{}, m.noTarget(err, name, "go back")
 		}
 		p := m.switchPlan("rebuild rollback", name, plan)
 		if plan.Refused != nil {
@@ -115,7 +116,7 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name}
 		g, err := o.Retiring(ctx, name, number)
 		if err != nil {
-			return p, m.rebuildHint(terminal.WithHint(err, m.Line("rebuild", "status", name)+" lists what there is"), name)
+			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Retire generation %d of %s, version %d: workers feed it no more, and nobody can go back to it. Its rows are removed by a sweep in %s.",
 			g.Number, name, g.Version, terminal.Age(projection.RetiredFor)))
@@ -128,6 +129,14 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 	c.Flags().Uint64Var(&number, "generation", 0, "which one (default the newest previous one)")
 	c.ValidArgsFunction = m.completeProjection
 	return c
+}
+
+// noTarget says that there is no generation to which readers could be moved.
+func (m *mounted) noTarget(err error, name, move string) error {
+	if errors.Is(err, projection.ErrNoGeneration) {
+		err = &terminal.Error{Text: fmt.Sprintf("%s has no generation to %s to", name, move), Cause: err}
+	}
+	return m.hinted(err, name, m.listed())
 }
 
 // switchPlan says what a switch or a rollback would do.
