@@ -185,9 +185,9 @@ func (d *doctor) generations(s *ProjectionStatus) {
 	}
 	g, built := s.Active()
 	p, isProjection := c.(*projection.Projection)
-	var code *projection.Projection // of the generation's version
+	code, carried := p, false // of the generation's version
 	if isProjection {
-		code = carried(p, g.Version)
+		code, carried = p.Carried(g.Version)
 	}
 	rebuild := "rebuild start " + s.Projection
 	switch {
@@ -195,7 +195,7 @@ func (d *doctor) generations(s *ProjectionStatus) {
 	case !built:
 		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
 	case s.Reaction:
-	case isProjection && code == nil:
+	case isProjection && !carried:
 		d.bad(check, fmt.Sprintf("let the program carry version %d, too, by projection.Replaces; then build version %d, with: %s", g.Version, p.Version(), rebuild),
 			"generation %d is of version %d, this program has version %d", g.Number, g.Version, p.Version())
 	case isProjection && g.Fingerprint != code.Fingerprint():

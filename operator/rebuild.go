@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -146,7 +145,7 @@ func (p *RebuildPlan) compareTypes(o *Operator, name string) error {
 	if err != nil {
 		return err
 	}
-	if old := carried(code, p.From); old != nil {
+	if old, carried := code.Carried(p.From); carried {
 		is, was := code.Handled(), old.Handled()
 		p.Added = slices.DeleteFunc(slices.Clone(is), func(t string) bool { return slices.Contains(was, t) })
 		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(is, t) })
@@ -219,8 +218,9 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 }
 
 // StartRebuild builds a new generation of a projection, or joins whoever does, until it can be
-// switched to, and compares it with what readers use. Where ctx ends, and nobody else works
-// on it, the rebuild is paused: [Operator.ResumeRebuild] carries on.
+// switched to, and compares it with what readers use. Where ctx ends while this process works on
+// it the rebuild is paused, also for others that wait: [Operator.ResumeRebuild] carries on. Who
+// waits and is interrupted leaves it alone.
 func (o *Operator) StartRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (Rebuilt, error) {
 	return o.rebuild(ctx, by, "rebuild start", name, opts, func(ctx context.Context, r *projection.Rebuilder) error {
 		_, err := r.Start(ctx, projection.StartOptions{By: by.Actor, Reason: by.Reason})
@@ -241,7 +241,7 @@ func (o *Operator) ResumeRebuild(ctx context.Context, by By, name string, opts R
 
 func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts RebuildOptions, begin func(context.Context, *projection.Rebuilder) error) (Rebuilt, error) {
 	b := &rebuilding{o: o, report: opts.Progress, done: Rebuilt{Projection: name, Phases: []RebuildPhase{}}, began: o.now()}
-	opts.Progress = b.progress
+	opts.Progress, opts.PauseAtEnd = b.progress, true
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return b.done, err
@@ -260,6 +260,3 @@ func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts
 	}
 	return b.done, err
 }
-
-// pauseTimeout is for pausing a rebuild whose context has ended.
-const pauseTimeout = 10 * time.Second

@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -73,7 +72,8 @@ type RebuildStatus struct {
 	Generation uint64           `json:"generation"`
 	Version    int              `json:"version"`
 	Condition  RebuildCondition `json:"condition"`
-	Phase      projection.Phase `json:"phase"`
+	// Phase is compare while a coordinator compares.
+	Phase projection.Phase `json:"phase"`
 	Began      time.Time        `json:"began"`
 	By         string           `json:"by,omitempty"`
 	Reason     string           `json:"reason,omitempty"`
@@ -188,10 +188,15 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 		status.Done = b.Share()
 	}
 	for _, beat := range beats {
-		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && strings.HasSuffix(beat.Worker, " "+b.Coordinator) {
+		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && beat.Coordinator == b.Coordinator {
 			status.Heard, status.Progress = beat.At, &RebuildProgress{*beat.Rebuild}
-			if beat.Rebuild.Phase == b.Phase {
+			switch beat.Rebuild.Phase {
+			case b.Phase:
 				status.Done = max(status.Done, beat.Rebuild.Done())
+			case projection.PhaseCompare:
+				if now.Sub(beat.At) <= RebuildSilence {
+					status.Phase, status.Done = projection.PhaseCompare, beat.Rebuild.Done()
+				}
 			}
 		}
 	}
@@ -205,6 +210,8 @@ func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondi
 		return RebuildPaused
 	case b.Failure != "":
 		return RebuildFailed
+	case b.Coordinator != "" && now.Sub(s.Heard) <= RebuildSilence: // to the end of a comparison
+		return RebuildRuns
 	case s.built() && b.Compared == nil:
 		return RebuildBuilt
 	case s.built() && b.Compared.Wrong > 0:
@@ -213,16 +220,14 @@ func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondi
 		return RebuildReady
 	case b.Coordinator == "":
 		return RebuildIdle
-	case now.Sub(s.Heard) > RebuildSilence && now.Sub(s.Began) > RebuildSilence:
+	case now.Sub(s.Began) > RebuildSilence:
 		return RebuildSilent
 	}
-	return RebuildRuns
+	return RebuildRuns // it is not heard of yet
 }
 
 // built: everything is there.
-func (s *RebuildStatus) built() bool {
-	return s.Phase == projection.PhaseCatchUp && !s.Swept.IsZero()
-}
+func (s *RebuildStatus) built() bool { return !s.Swept.IsZero() }
 
 // frozen reports whether the workers of late all lack a generation's version, and when one
 // that had it was last heard of: before that it was fed.

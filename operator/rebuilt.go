@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -103,46 +102,26 @@ func (b *rebuilding) end(now time.Time) {
 
 // run carries the rebuild on, and compares.
 func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts RebuildOptions) (string, error) {
-	g, err := r.Run(ctx)
+	g, found, err := r.RunAndCompare(ctx, opts.Compare)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(b.o.now())
 	b.done.Generation, b.done.Version = g.Number, g.Version
 	if g.Rebuild != nil {
 		b.done.Streams, b.done.Events, b.done.Applied = g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, g.Rebuild.Applied
 	}
-	if err != nil {
-		return b.stopped(ctx, err)
-	}
-	found, err := r.Compare(ctx, opts.Compare)
-	if err != nil {
+	switch {
+	case err == nil && found.Generation.Number > 0:
+		diff, err := diffOf(found)
+		b.done.Diff, b.done.Behind = &diff, b.last.Behind
+		return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
+	case err == nil:
+		return fmt.Sprintf("generation %d is built, and somebody has switched to it", g.Number), nil
+	case ctx.Err() != nil && g.Rebuild != nil && g.Rebuild.Paused:
+		b.done.Paused = true
+		return fmt.Sprintf("generation %d is paused", g.Number), err
+	case g.Rebuild.Finished():
 		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
 	}
-	diff, err := diffOf(found)
-	b.done.Diff = &diff
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.end(b.o.now())
-	b.done.Behind = b.last.Behind // which the comparison has told, at the latest
-	return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
-}
-
-// stopped pauses the rebuild that was interrupted, unless somebody else works on it.
-func (b *rebuilding) stopped(ctx context.Context, why error) (string, error) {
-	if ctx.Err() == nil {
-		return "", why
-	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseTimeout)
-	defer cancel()
-	views := b.o.service.Views
-	s, err := views.State(late, b.done.Projection)
-	if err != nil {
-		return "", errors.Join(why, err)
-	}
-	g := s.Rebuilding()
-	if g == nil || g.Rebuild.Coordinator != "" {
-		return "", why
-	}
-	if err := projection.PauseRebuild(late, views, b.done.Projection); err != nil {
-		return "", errors.Join(why, err)
-	}
-	b.done.Generation, b.done.Version, b.done.Paused = g.Number, g.Version, true
-	return fmt.Sprintf("generation %d is paused", g.Number), why
+	return "", err
 }

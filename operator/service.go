@@ -140,14 +140,6 @@ func (o *Operator) consumer(name string) (projection.Consumer, error) {
 	return nil, &NotFoundError{What: "projection or reaction", Name: name, There: names}
 }
 
-// carried returns the code of a version that a program carries with p, or nil.
-func carried(p *projection.Projection, version int) *projection.Projection {
-	for p != nil && p.Version() != version {
-		p = p.Replaced()
-	}
-	return p
-}
-
 // live are the generations of a consumer that workers feed, of its state.
 func (o *Operator) live(ctx context.Context, name string) (projection.State, []projection.Generation, error) {
 	if o.service.Views == nil {

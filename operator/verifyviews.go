@@ -52,8 +52,8 @@ func (v *verifier) views(ctx context.Context) error {
 			if g.Role != projection.Active {
 				continue
 			}
-			switch code := carried(p, g.Version); {
-			case code == nil || g.Fingerprint != code.Fingerprint():
+			switch code, carried := p.Carried(g.Version); {
+			case !carried || g.Fingerprint != code.Fingerprint():
 				v.fault(eventstore.StreamID{}, "%s can not be compared: it was built by other code than this program's", projection.GenerationID{Projection: p.Name(), Number: g.Number})
 			default:
 				if err := v.compare(ctx, code, g.Number, s.Skips); err != nil {

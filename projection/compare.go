@@ -81,8 +81,10 @@ type Concern struct {
 }
 
 // Compare compares the generation of the rebuild, or the newest one behind the active one,
-// with the one that readers use, and with a fold of the events, and records what it found. It
-// writes nothing else, and may be made while everything goes on. Cost: a read of all rows of
+// with the one that readers use, and with a fold of the events, and records what it found,
+// unless that would hide rows that were found wrong: those are looked at again by a full one.
+// It writes nothing else, and may be made while everything goes on. A generation that is still
+// being built is a [NotReadyError]. Cost: a read of all rows of
 // both, and of the log, each up to twice more where rows differ or move. Memory: some tens of
 // bytes for each row that differs, beside what [RebuildOptions] says.
 func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, error) {
@@ -92,7 +94,10 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if o.Samples <= 0 {
 		o.Samples = 10
 	}
-	s, g, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active && !g.Folding() })
+	s, g, err := r.target(ctx, movement{direction: forward})
+	if err == nil {
+		err = r.unfinished(g)
+	}
 	if err == nil {
 		err = r.checkCode(g)
 	}
@@ -120,6 +125,9 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	_, err = changeState(ctx, r.views, r.p.name, func(s *State) error {
 		now := s.Find(g.Number)
 		if now == nil || now.Role == Retired {
+			return errAsIs
+		}
+		if before := now.Rebuild.Compared; before != nil && before.Wrong > 0 && !o.Full {
 			return errAsIs
 		}
 		now.Rebuild.Compared = new(c.result.Compared)

@@ -69,9 +69,11 @@ type Units struct {
 type meter struct {
 	rate   float64
 	report func(RebuildProgress)
-	began  time.Time
+	began  time.Time // when it was made
+	// telling is held while report is called; nothing else waits for it.
+	telling sync.Mutex
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	now  RebuildProgress
 	told time.Time
 	paid time.Time // until when the units that were used last
@@ -88,16 +90,27 @@ const reportEvery = 20 * time.Millisecond
 // note changes what is known, and tells it from time to time.
 func (m *meter) note(change func(*RebuildProgress)) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	phase := m.now.Phase
 	change(&m.now)
 	now := time.Now()
 	m.now.Took = now.Sub(m.began)
 	m.now.Left = m.pace.left(now, m.now)
-	if m.now.Phase != phase || now.Sub(m.told) >= reportEvery {
+	due := m.now.Phase != phase || now.Sub(m.told) >= reportEvery
+	if due {
 		m.told = now
-		m.report(m.now)
 	}
+	known := m.now
+	m.mu.Unlock()
+	if due {
+		m.tell(known)
+	}
+}
+
+// tell calls Options.Progress, without what its callee may wait for.
+func (m *meter) tell(p RebuildProgress) {
+	m.telling.Lock()
+	defer m.telling.Unlock()
+	m.report(p)
 }
 
 func (m *meter) progress() RebuildProgress {
@@ -132,14 +145,6 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 	}
 }
 
-// report tells what another coordinator does.
-func (r *Rebuilder) report(p RebuildProgress) {
-	r.meter.mu.Lock()
-	defer r.meter.mu.Unlock()
-	r.meter.now = p
-	r.meter.report(p)
-}
-
 // coordinatorWorker is whose heartbeats a coordinator leaves.
 func coordinatorWorker(name string) string { return "rebuild " + name }
 
@@ -151,8 +156,9 @@ func (r *Rebuilder) watch(ctx context.Context, stop context.CancelCauseFunc) (en
 	group.Go(func() {
 		ticker := time.NewTicker(r.opts.HeartbeatEvery)
 		defer ticker.Stop()
+		seen := uint64(0)
 		for {
-			if err := r.look(ctx); err != nil && ctx.Err() == nil {
+			if err := r.look(ctx, &seen); err != nil && ctx.Err() == nil {
 				stop(err)
 				return
 			}
@@ -169,24 +175,32 @@ func (r *Rebuilder) watch(ctx context.Context, stop context.CancelCauseFunc) (en
 	}
 }
 
-// look leaves a heartbeat where this coordinator works, and returns why it must stop, or
-// nil.
-func (r *Rebuilder) look(ctx context.Context) error {
-	_, g, err := r.building(ctx)
+// look leaves a heartbeat where this coordinator works, and returns why it must stop, or nil.
+// The generation that was seen last may have been switched to: who works on it sees that, too.
+func (r *Rebuilder) look(ctx context.Context, seen *uint64) error {
+	s, g, err := r.building(ctx)
 	switch {
 	case errors.Is(err, ErrNoRebuild):
+		if was := s.Find(*seen); *seen == 0 || was != nil && was.read() {
+			return nil
+		}
 		return err
 	case err != nil:
 		return nil // whoever works meets it
 	case g.Rebuild.Paused:
 		return ErrRebuildPaused
-	case g.Rebuild.Coordinator != r.opts.Name:
-		return nil
 	}
+	if *seen = g.Number; g.Rebuild.Coordinator == r.opts.Name {
+		r.beat(ctx)
+	}
+	return nil
+}
+
+// beat leaves a heartbeat.
+func (r *Rebuilder) beat(ctx context.Context) {
 	progress := r.meter.progress()
-	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Rebuild: &progress}
+	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Coordinator: r.opts.Name, Rebuild: &progress}
 	if err := r.views.Beat(ctx, beat); err != nil && ctx.Err() == nil {
 		r.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", r.p.name, "error", err)
 	}
-	return nil
 }

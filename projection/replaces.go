@@ -58,6 +58,12 @@ func (p *Projection) carries(old *Projection) bool {
 	return false
 }
 
+// Carried returns the code of a version, if it is p's own or one that p replaces.
+func (p *Projection) Carried(version int) (*Projection, bool) {
+	code := p.code(version)
+	return code, code != nil
+}
+
 // code returns the code of a version that p carries, or nil.
 func (p *Projection) code(version int) *Projection {
 	for c := p; c != nil; c = c.replaces {

@@ -102,6 +102,9 @@ type Generation struct {
 	Fingerprint string    `json:"fingerprint"`
 	Role        Role      `json:"role"`
 	Since       time.Time `json:"since"`
+	// Before is the generation that readers used before they were switched to this one, to
+	// which a rollback goes; 0 for none.
+	Before uint64 `json:"before,omitempty"`
 	// Start is a reaction's: it runs on no event of an earlier commit. Starts are those of
 	// the categories: one that is followed only later has its own. Fed: it has had
 	// checkpoints.
@@ -150,7 +153,8 @@ type Heartbeat struct {
 	// how many streams it found behind, in any of the projections that the worker feeds.
 	LastSweep   time.Time `json:"last_sweep,omitzero"`
 	SweepBehind int       `json:"sweep_behind"`
-	// Rebuild is how far a coordinator has come, whose heartbeat it then is: it feeds
-	// nothing.
-	Rebuild *RebuildProgress `json:"rebuild,omitempty"`
+	// Coordinator is the name of the coordinator of a rebuild whose heartbeat it is, and
+	// Rebuild how far that has come: it feeds nothing.
+	Coordinator string           `json:"coordinator,omitempty"`
+	Rebuild     *RebuildProgress `json:"rebuild,omitempty"`
 }

@@ -173,7 +173,7 @@ func TestARebuildThatSomebodyPausesOrCancelsEnds(t *testing.T) {
 		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals --ranges 16"+yes))
 		p.views = &slow{ViewStore: views, takes: time.Second, then: func(n int) {
 			if n == 1 {
-				_, err := projection.CancelRebuild(t.Context(), views, "totals")
+				_, err := projection.CancelRebuild(t.Context(), views, "totals", 0)
 				require.NoError(t, err)
 			}
 		}}
@@ -204,7 +204,7 @@ func TestAStartFollowsAnotherCoordinatorAndTakesOverWhereItFallsSilent(t *testin
 			_, err := p.views.PutState(t.Context(), s)
 			return err
 		})
-		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", At: time.Now().UTC(),
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", Coordinator: "host/9", At: time.Now().UTC(),
 			Rebuild: &projection.RebuildProgress{Generation: 2, Phase: projection.PhaseHeads, Streams: 3, Events: 4, Took: time.Second}}))
 		p.all("rebuild status totals", "projections totals", "status")
 		<-time.After(10 * time.Second)

@@ -63,7 +63,7 @@ func phaseText(p projection.RebuildProgress) string {
 	case projection.PhaseFold:
 		return fmt.Sprintf("%s, %s", terminal.Counted(p.StreamsOf, "stream"), terminal.Counted(int(p.EventsOf), "event"))
 	case projection.PhaseCatchUp:
-		return "workers join; every stream is brought to its head"
+		return "every stream is brought to its head"
 	case projection.PhaseCompare:
 		return "with what readers use, and with a fold of the events"
 	}

@@ -180,7 +180,7 @@ func (w *world) switchOver(ctx context.Context, a *actor, r *projection.Rebuilde
 func (w *world) rollBack(ctx context.Context, a *actor, r *projection.Rebuilder) {
 	a.tracef("rolls back")
 	a.settled, a.forced = w.settled(), true
-	_, err := r.Rollback(ctx)
+	_, err := r.Rollback(ctx, projection.RollbackOptions{})
 	a.settled = nil
 	if err != nil {
 		a.tracef("stops: %v", err)
@@ -189,7 +189,7 @@ func (w *world) rollBack(ctx context.Context, a *actor, r *projection.Rebuilder)
 
 func (w *world) cancelRebuild(ctx context.Context, a *actor) {
 	a.tracef("cancels the rebuild")
-	_, _ = projection.CancelRebuild(ctx, views{a, w.views}, w.scene.Projection.Name())
+	_, _ = projection.CancelRebuild(ctx, views{a, w.views}, w.scene.Projection.Name(), 0)
 }
 
 func (w *world) pauseOrResumeRebuild(ctx context.Context, a *actor) {

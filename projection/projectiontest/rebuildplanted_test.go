@@ -130,7 +130,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "readers are switched to a generation that is retired",
-		Edits: []planted.Edit{{File: switchFile, Old: "if g.Role != Retired && g.Role != Active && fits(g, active) {", New: "if g.Role != Active && (fits(g, active) || g.Role == Retired) {"}},
+		Edits: []planted.Edit{{File: switchFile, Old: "if g := &s.Generations[i]; g.Role != Retired {", New: "if g := &s.Generations[i]; g.Role != Active {"}},
 	},
 	{
 		Name:  "a walk goes on in another generation",
