@@ -90,8 +90,10 @@ func (o *Operator) move(ctx context.Context, by By, action, name string, do func
 // were. Where it is of another generation than number by now it is a [projection.ErrChanged],
 // and nothing is done; 0 is whichever it is.
 func (o *Operator) CancelRebuild(ctx context.Context, by By, name string, number uint64) (MovedGeneration, error) {
-	if _, err := o.Rebuilding(ctx, name); err != nil {
-		return MovedGeneration{}, err
+	if number == 0 { // what is not there is not recorded
+		if _, err := o.Rebuilding(ctx, name); err != nil {
+			return MovedGeneration{}, err
+		}
 	}
 	return o.move(ctx, by, "rebuild cancel", name, func(ctx context.Context, _ *MovedGeneration) (projection.GenerationID, error) {
 		return projection.CancelRebuild(ctx, o.service.Views, name, number)

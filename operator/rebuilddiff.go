@@ -18,6 +18,9 @@ type RebuildDiff struct {
 	// WrongRows are such that are not what a fold of the events says, which stands there as
 	// before.
 	WrongRows []RowDiff `json:"wrong_rows,omitempty"`
+	// Kept is an earlier comparison, where that has found rows wrong and so stands on: only
+	// a full one replaces it. Nil for none.
+	Kept *projection.Compared `json:"kept,omitempty"`
 	Recorded
 }
 
@@ -44,7 +47,8 @@ func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts Reb
 	if err != nil {
 		return RebuildDiff{}, err
 	}
-	if _, err := r.PlanSwitch(ctx); err != nil { // what is not there is not recorded
+	before, err := r.PlanSwitch(ctx)
+	if err != nil { // what is not there is not recorded
 		return RebuildDiff{}, err
 	}
 	var d RebuildDiff
@@ -53,7 +57,9 @@ func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts Reb
 		if err != nil {
 			return "", err
 		}
-		d, err = diffOf(found)
+		if d, err = diffOf(found); before.Compared != nil && before.Compared.Wrong > 0 && !d.Full {
+			d.Kept = before.Compared
+		}
 		return fmt.Sprintf("generation %d: %s", d.Generation, d.text()), err
 	})
 	return d, err

@@ -63,6 +63,9 @@ func (m *mounted) showDiff(d operator.RebuildDiff) error {
 	fmt.Fprintf(&text, "%-9s %s\n", projection.PhaseCompare, checkedText(&d))
 	m.diffText(&text, &d)
 	_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
+	if k := d.Kept; err == nil && k != nil {
+		m.Terminal.Warn("at %s %s found wrong, which stands on: only %s replaces it", m.Terminal.When(k.At), terminal.Counted(k.Wrong, "row was", "rows were"), m.Line("rebuild", "diff", d.Projection, "--full"))
+	}
 	if err == nil && d.Wrong > 0 {
 		m.nextAct("rebuild cancel", d.Projection, byName)
 	}
