@@ -73,10 +73,10 @@ type RebuildStatus struct {
 	Version    int              `json:"version"`
 	Condition  RebuildCondition `json:"condition"`
 	// Phase is compare while a coordinator compares.
-	Phase projection.Phase `json:"phase"`
-	Began      time.Time        `json:"began"`
-	By         string           `json:"by,omitempty"`
-	Reason     string           `json:"reason,omitempty"`
+	Phase  projection.Phase `json:"phase"`
+	Began  time.Time        `json:"began"`
+	By     string           `json:"by,omitempty"`
+	Reason string           `json:"reason,omitempty"`
 	// Done is how much of the phase is done, from 0 to 1, as far as it is known.
 	Done float64 `json:"done"`
 	// Streams and Events are what lies up to the heads, 0 before they are listed.

@@ -55,7 +55,7 @@ type rebuilding struct {
 	report func(projection.RebuildProgress)
 	began  time.Time
 
-	mu     sync.Mutex // guards done.Phases, and what follows
+	mu      sync.Mutex // guards done.Phases, and what follows
 	last    projection.RebuildProgress
 	used    func() *Usage // in the last phase
 	applied uint64        // before the fold of this process

@@ -139,7 +139,7 @@ type program struct {
 
 	env     map[string]string
 	config  string // leftfold.toml, "" for none
-	width   int // of the terminal, 0 for a pipe
+	width   int    // of the terminal, 0 for a pipe
 	answers string
 	ctx     context.Context // of a command; nil: that of the test
 	asked   func()          // what happens while a question is asked, once
