@@ -60,8 +60,16 @@ func TestADoctorFindsWhatIsWrong(t *testing.T) {
 	changed := s.told()
 	changed.Consumers = []projection.Consumer{next()}
 	assert.Equal(t, "generation 1 is of version 1, this program has version 2", s.bad(changed)["totals is built by this program's code"])
+	o, err := operator.New(changed)
+	require.NoError(t, err)
+	_, err = o.CheckRebuild(t.Context(), "totals")
+	require.ErrorIs(t, err, operator.ErrRefused, "a start would be refused for it")
 	changed.Consumers = []projection.Consumer{projection.MustNew("totals", 1, registry, projection.Follow("order"), projection.Fold("others", projection.On(
 		func(e projection.Event[ordered]) projection.Key { return projection.KeyOf("all") }, func(*total, projection.Event[ordered]) error { return nil })))}
+	o, err = operator.New(changed)
+	require.NoError(t, err)
+	_, err = o.PlanRebuild(t.Context(), "totals", operator.RebuildOptions{})
+	require.ErrorIs(t, err, projection.ErrFingerprint, "a start would be refused for it")
 	assert.Equal(t, "generation 1 of version 1 was built with other categories, event types or views", s.bad(changed)["totals is built by this program's code"])
 	s.beat(projection.Heartbeat{Worker: "a", Build: "orders@1", Frozen: []uint64{1}}, 0)
 	s.beat(projection.Heartbeat{Worker: "b", Build: "orders@1", Frozen: []uint64{1}}, 0)

@@ -186,14 +186,18 @@ type RebuildStart struct {
 
 // CheckRebuild says what a start of a rebuild would come to, and does nothing. Where something
 // else is built the error is a [projection.ErrRebuilding]; where the projection is paused, so
-// that it would not come to its end, a [projection.ErrPaused].
+// that it would not come to its end, a [projection.ErrPaused]; where the program does not
+// carry the version that readers use, an [ErrRefused].
 func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart, error) {
 	start := RebuildStart{Projection: name}
 	p, err := o.projection(name)
 	if err != nil {
 		return start, err
 	}
-	s, _, err := o.live(ctx, name)
+	if o.service.Views == nil {
+		return start, unsupported("rebuild "+name, "the service has no views")
+	}
+	s, live, err := o.live(ctx, name)
 	if err != nil {
 		return start, err
 	}
@@ -204,6 +208,14 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), rebuildOf(s, beats, o.now())
 	if g := s.With(projection.Active); g != nil {
 		start.Against = g.Number
+		if _, carried := p.Carried(g.Version); !carried {
+			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, which this program has to carry, too, by projection.Replaces", ErrRefused, name, g.Number, g.Version)
+		}
+	}
+	for _, g := range live {
+		if g.Version == p.Version() && g.Fingerprint != p.Fingerprint() {
+			return start, fmt.Errorf("%w: generation %d of %s was built with other categories, event types or views; give the changed code another version", projection.ErrFingerprint, g.Number, name)
+		}
 	}
 	if g := s.With(projection.Building); g != nil {
 		start.Generation = g.Number
