@@ -86,7 +86,7 @@ func TestHintsOfARebuildNameWhatCanBeTyped(t *testing.T) {
 		p.order("1", "tea", 2, "")
 		_ = p.engine() // of a worker that begins
 		p.note("workers build the first generation")
-		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild pause totals"+yes, "rebuild cancel totals"+named, "rebuild switch totals"+named)
+		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild pause totals"+yes, "rebuild cancel totals"+named, "rebuild switch totals"+named, "rebuild diff totals --actor anna@ops")
 		p.sweep()
 		p.note("nothing of that name, and nothing to go to")
 		for _, verb := range []string{"start", "pause", "resume", "cancel", "diff", "switch", "rollback", "retire"} {
@@ -401,5 +401,26 @@ func TestARebuildEndsWithWhatToTypeNext(t *testing.T) {
 		require.Equal(t, terminal.Refused, p.types("rebuild start totals"+yes))
 		p.all("rebuild status totals", "rebuild resume totals"+yes, "resume totals"+yes, "rebuild resume totals --quiet"+yes)
 		p.compare("rebuild-next")
+	})
+}
+
+func TestARebuildThatIsResumedIsHeardOfAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.other(func(projection.State) error { return nil })
+		<-time.After(time.Hour)
+		views, status := p.views, ""
+		p.views = &slow{ViewStore: views, then: func(n int) {
+			if n == 1 {
+				other := *p
+				other.views = views
+				other.text.Reset()
+				other.types("rebuild status totals")
+				status = other.text.String()
+			}
+		}}
+		require.Equal(t, terminal.Done, p.types("rebuild resume totals"+yes))
+		assert.Contains(t, status, "rebuild       ◐ running")
+		assert.Contains(t, status, "heard 0.0 s ago")
 	})
 }
