@@ -172,7 +172,7 @@ func TestAFailingEventStopsTheFoldAndAMendedProgramGoesOn(t *testing.T) {
 			c.Tens++
 			return nil
 		}))
-	v.p2 = projection.MustNew("counters", 2, registry, projection.Follow("user"), view)
+	v.p2 = projection.MustNew("counters", 2, registry, projection.Follow("user"), projection.Replaces(v.p), view)
 	r := v.rebuilder(t, projection.RebuildOptions{})
 	_, err := r.Start(t.Context(), projection.StartOptions{})
 	require.NoError(t, err)

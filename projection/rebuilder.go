@@ -121,8 +121,9 @@ func NewRebuilder(source RebuildSource, views ViewStore, p *Projection, opts Reb
 type StartOptions struct{ By, Reason string }
 
 // Start prepares a rebuild: it gives out the number of a new generation. Somebody has to
-// [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]. Cost:
-// a read and a write of the state.
+// [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]; where
+// this program does not carry the active version it is a [NotReadyError]. Cost: a read and a
+// write of the state.
 func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, error) {
 	for {
 		s, err := r.views.State(ctx, r.p.name)
@@ -133,11 +134,14 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 			if g.Role == Building {
 				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
 			}
-			if code := r.p.code(g.Version); code != nil && g.Version == r.p.version {
-				if err := checkFingerprint(code, g); err != nil {
+			if g.Version == r.p.version {
+				if err := checkFingerprint(r.p, g); err != nil {
 					return GenerationID{}, err
 				}
 			}
+		}
+		if err := r.checkCarried(s, Generation{Number: s.Counter + 1, Version: r.p.version}); err != nil {
+			return GenerationID{}, err
 		}
 		now := time.Now().UTC()
 		s.Projection, s.Counter = r.p.name, s.Counter+1

@@ -119,6 +119,9 @@ type Generation struct {
 	// Missed is since when workers have acknowledged commits whose programs do not carry its
 	// version: a sweep has to bring them before readers get it. Zero where none have.
 	Missed time.Time `json:"missed,omitzero"`
+	// Sweeping: such a sweep has begun. Who keeps a commit from the generation from then on
+	// takes that back.
+	Sweeping bool `json:"sweeping,omitempty"`
 	// Cleared is how often its items were removed since it is retired, Since when.
 	Cleared int `json:"cleared,omitempty"`
 }

@@ -65,22 +65,43 @@ type movement struct {
 	check func(context.Context, State, Generation) (sweep bool, err error)
 }
 
-func (r *Rebuilder) move(ctx context.Context, m movement) (GenerationID, error) {
-	s, target, err := r.target(ctx, m)
-	if err != nil {
-		return GenerationID{}, err
-	}
-	id := GenerationID{r.p.name, target.Number}
-	sweep, err := m.check(ctx, s, target)
-	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !m.force) {
-		return id, err
-	}
-	if sweep {
-		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
+// mostMoves is how often a movement is tried while others change the state.
+const mostMoves = 3
+
+// move tries again what was decided on, where the state has changed meanwhile.
+func (r *Rebuilder) move(ctx context.Context, m movement) (id GenerationID, err error) {
+	var target Generation
+	for range mostMoves {
+		var s State
+		if s, target, err = r.target(ctx, m); err != nil {
+			return id, err
+		}
+		if m.from, m.to = 0, target.Number; s.With(Active) != nil {
+			m.from = s.With(Active).Number
+		}
+		id = GenerationID{r.p.name, target.Number}
+		if err = r.moveTo(ctx, m, s, target); !errors.Is(err, ErrChanged) {
 			return id, err
 		}
 	}
-	return id, r.makeActive(ctx, s, target.Number, m.direction)
+	if !target.Missed.IsZero() {
+		return id, &NotReadyError{Generation: id, Firm: true, hint: hintReplaces,
+			Obstacles: []string{fmt.Sprintf("workers that do not carry version %d keep commits from it, also while it is swept", target.Version)}}
+	}
+	return id, r.changed(err)
+}
+
+func (r *Rebuilder) moveTo(ctx context.Context, m movement, s State, target Generation) error {
+	sweep, err := m.check(ctx, s, target)
+	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !m.force) {
+		return err
+	}
+	if sweep {
+		if s, err = r.sweepFenced(ctx, s, target, m.force); err != nil {
+			return err
+		}
+	}
+	return r.makeActive(ctx, s, target.Number, m.direction)
 }
 
 // direction is where readers go.
@@ -146,6 +167,11 @@ func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (swee
 	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
 		return false, err
 	}
+	if target.unswept() {
+		if err := r.sweepable(s, target); err != nil {
+			return true, err
+		}
+	}
 	if len(refusal.Obstacles) > 0 {
 		err = refusal
 	}
@@ -166,20 +192,36 @@ func (r *Rebuilder) unfinished(g Generation) error {
 
 // thawed returns whether a sweep is needed before a rollback, or a NotReadyError where it
 // can not be made.
-func (r *Rebuilder) thawed(_ context.Context, _ State, target Generation) (sweep bool, err error) {
+func (r *Rebuilder) thawed(_ context.Context, s State, target Generation) (sweep bool, err error) {
 	if target.Missed.IsZero() {
 		return false, nil
 	}
-	return true, r.checkCarried(target)
+	return true, r.sweepable(s, target)
 }
 
-// checkCarried refuses a generation that this program can not feed.
-func (r *Rebuilder) checkCarried(g Generation) error {
-	if r.p.code(g.Version) != nil {
+// sweepable refuses what can not be swept now.
+func (r *Rebuilder) sweepable(s State, g Generation) error {
+	if s.Paused.stops() {
+		return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: "resume the projection",
+			Obstacles: []string{"it has to be swept, and the projection is paused"}}
+	}
+	return r.checkCarried(s, g)
+}
+
+// checkCarried refuses a generation that this program can not feed, or not together with the
+// active one.
+func (r *Rebuilder) checkCarried(s State, g Generation) error {
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: hintReplaces}
+	active := s.With(Active)
+	switch {
+	case r.p.code(g.Version) == nil:
+		refusal.Obstacles = []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}
+	case active != nil && r.p.code(active.Version) == nil:
+		refusal.Obstacles = []string{fmt.Sprintf("readers use generation %d of version %d, which this program does not carry", active.Number, active.Version)}
+	default:
 		return nil
 	}
-	return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: hintReplaces,
-		Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
+	return refusal
 }
 
 const hintReplaces = "run a program that carries that version, by projection.Replaces"

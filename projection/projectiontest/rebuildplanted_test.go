@@ -110,7 +110,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "nothing is swept once a generation is fed",
-		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "behind, err := r.sweepGeneration(ctx, s, g)", New: "behind, err := 0, error(nil)"}},
+		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "late, err := r.sweepGeneration(ctx, s, g)\n\tif err != nil", New: "late, err := []*delivery(nil), error(nil)\n\tif err != nil"}},
 	},
 	{
 		Name:  "a rebuild sweeps what a directory lists",
@@ -160,7 +160,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a worker does not note what it keeps commits from",
-		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "if g.Role != Retired && !g.Folding() && g.Missed.IsZero()", New: "if g.Role == Retired && !g.Folding() && g.Missed.IsZero()"}},
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "if g.Role == Retired || g.Folding()", New: "if g.Role != Retired || g.Folding()"}},
 		Test:  versions,
 	},
 	{
@@ -201,6 +201,21 @@ var rebuildTests = []planted.Fault{
 		Name:  "a worker acknowledges although it could not note what it keeps that from",
 		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {", New: "err = f.noteMissed(ctx, state); err != nil {\n\t\t\terr = nil\n\t\t}\n\t\tif errors.Is(err, ErrChanged) {"}},
 		Test:  "^TestAWorkerAcknowledgesNothingBeforeItHasNoted",
+	},
+	{
+		Name:  "a worker forgets what it keeps commits from where a pause begins",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tpaused := f.known.paused.stops()\n", New: "\t\tpaused := f.known.paused.stops()\n\t\tif paused {\n\t\t\treturn outcome{parked: o.parked}\n\t\t}\n"}},
+		Test:  "^TestAWorkerNotesWhatItKeepsAGenerationFromAlsoWhereAPause",
+	},
+	{
+		Name:  "a commit is kept from a generation while that is swept, and nobody notices",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tif g.Sweeping {\n", New: "\t\tif g.Sweeping && g.Missed.IsZero() {\n"}},
+		Test:  "^TestARollbackBringsWhatAWorkerKeepsFromTheGenerationWhileItIsSwept$",
+	},
+	{
+		Name:  "readers are switched although the sweep for it has parked a stream",
+		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "\tif parked == 0 {\n", New: "\tif parked >= 0 {\n"}},
+		Test:  "^TestASwitchWhoseSweepParksAStreamIsRefused$",
 	},
 }
 
