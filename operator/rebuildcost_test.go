@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,14 +20,14 @@ import (
 // counts them.
 type sized struct {
 	memory
-	read *float64
+	read *atomic.Int64
 }
 
 func (s sized) ReadAll(ctx context.Context, from eventstore.Cursor) iter.Seq2[eventstore.ScannedCommit, error] {
 	return func(yield func(eventstore.ScannedCommit, error) bool) {
 		for c, err := range s.memory.ReadAll(ctx, from) {
 			c.Bytes = 8192
-			*s.read += 2
+			s.read.Add(2)
 			if !yield(c, err) {
 				return
 			}
@@ -41,11 +42,11 @@ func TestWhatARebuildAndItsSwitchCostIsSaidBeforeAndAfter(t *testing.T) {
 		s.order(id, "tea", 1)
 	}
 	s.sweep()
-	read := 0.0
+	var read atomic.Int64
 	told := s.told()
 	told.Consumers = []projection.Consumer{next(projection.Replaces(s.totals))}
 	told.Store, told.Costs = sized{s.store, &read}, dynamocost.Model{}
-	told.Usage = func() operator.Usage { return operator.Usage{ReadUnits: read} }
+	told.Usage = func() operator.Usage { return operator.Usage{ReadUnits: float64(read.Load())} }
 	o, err := operator.New(told)
 	require.NoError(t, err)
 	by := operator.By{Actor: "anna@ops", Reason: "orders are counted"}
@@ -57,8 +58,8 @@ func TestWhatARebuildAndItsSwitchCostIsSaidBeforeAndAfter(t *testing.T) {
 	assert.EqualValues(t, 3*8192, plan.Bytes)
 	assert.InDelta(t, 2*6+plan.Units.Write, plan.CompareReadUnits, 0.01, "the log twice, and rows of as many KB as are written")
 	assert.Less(t, plan.CompareReadUnits, plan.Units.Read+20)
-	assert.Equal(t, &operator.Usage{ReadUnits: read}, plan.Used, "a plan reads the log itself")
-	assert.Positive(t, read)
+	assert.Equal(t, &operator.Usage{ReadUnits: float64(read.Load())}, plan.Used, "a plan reads the log itself")
+	assert.Positive(t, read.Load())
 
 	_, err = o.StartRebuild(t.Context(), by, "totals", once)
 	require.NoError(t, err)
