@@ -154,7 +154,7 @@ func (c *comparer) id(g Generation) GenerationID { return GenerationID{c.p.name,
 // count counts the rows of the generation.
 func (c *comparer) count(ctx context.Context) error {
 	for _, view := range c.generation.Views {
-		for _, err := range c.views.ScanRows(ctx, c.id(c.generation), view) {
+		for _, err := range c.scanRows(ctx, c.id(c.generation), view) {
 			if err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func (c *comparer) rowsOf(ctx context.Context, g Generation, view string) iter.S
 	if view == "" {
 		return func(func(Row, error) bool) {}
 	}
-	return c.views.ScanRows(ctx, c.id(g), view)
+	return c.scanRows(ctx, c.id(g), view)
 }
 
 // diffAgain is how many rows that moved are looked at again together.
@@ -350,11 +350,26 @@ func (c *comparer) reread(ctx context.Context, g Generation, view string, pairs 
 	for i, p := range pairs {
 		ids[i], place[p.key] = RowID{View: view, Key: p.key}, i
 	}
-	rows, err := c.views.Rows(ctx, c.id(g), ids)
+	rows, err := c.readRows(ctx, g, ids)
 	for _, row := range rows {
 		found(&pairs[place[row.ID.Key]], row)
 	}
 	return err
+}
+
+// readRows reads some rows: each is a read of its own.
+func (c *comparer) readRows(ctx context.Context, g Generation, ids []RowID) (all []Row, err error) {
+	for part := range slices.Chunk(ids, diffAgain) {
+		rows, err := c.views.Rows(ctx, c.id(g), part)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, rows...)
+		if err := c.meter.spend(ctx, Units{Read: float64(len(part))}); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 func (c *comparer) countPair(p pair) {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -259,4 +260,84 @@ func TestThereIsNothingToPauseInARebuildThatHasComeToItsEnd(t *testing.T) {
 	err := projection.PauseRebuild(t.Context(), v.views, "counters")
 	require.ErrorIs(t, err, projection.ErrNoRebuild)
 	require.ErrorContains(t, err, `the rebuild of projection "counters" has come to its end: generation 2 is built`)
+}
+
+func TestARebuildThatSomebodySwitchesToWhileAnotherCoordinatorEndsItIsDone(t *testing.T) {
+	t.Parallel()
+	v := full(t)
+	var done bool
+	views := comparing{v.views, func() { // the sweep of the first one reads its checkpoints
+		if done {
+			return
+		}
+		done = true
+		second := v.rebuilder(t, projection.RebuildOptions{Name: "second", Lease: -1})
+		_, err := second.Run(t.Context())
+		require.NoError(t, err)
+		switchOver(t, second)
+	}}
+	r := v.rebuilderOver(t, views, projection.RebuildOptions{Name: "first"})
+	_, err := r.Start(t.Context(), projection.StartOptions{})
+	require.NoError(t, err)
+	g, err := r.Run(t.Context())
+	require.NoError(t, err)
+	require.True(t, done)
+	require.Equal(t, projection.Active, g.Role)
+	require.EqualValues(t, 2, g.Number)
+}
+
+func TestWhatNoRebuildCanWorkWithIsRefused(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	for _, o := range []projection.RebuildOptions{{Ranges: 5_000_000_000}, {Memory: 1}, {Memory: -1}} {
+		_, err := projection.NewRebuilder(v.store, v.views, v.p2, o)
+		require.ErrorIs(t, err, eventstore.ErrInvalid, "%+v", o)
+	}
+	_, err := projection.NewRebuilder(v.store, v.views, v.p2, projection.RebuildOptions{Ranges: 1 << 16, Memory: 1 << 10})
+	require.NoError(t, err)
+}
+
+func TestWhereTheFirstRebuildWasCancelledAReaderHearsWhatToDo(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	v.append(t, "user-1", Counted{"x", 1})
+	_, err := v.rebuilder(t, projection.RebuildOptions{}).Start(t.Context(), projection.StartOptions{})
+	require.NoError(t, err)
+	_, err = projection.CancelRebuild(t.Context(), v.views, "counters", 1)
+	require.NoError(t, err)
+	_, err = v.tens.Get(t.Context(), v.views, projection.KeyOf("x"))
+	notBuilt := new(projection.NotBuiltError)
+	require.ErrorAs(t, err, &notBuilt)
+	require.Equal(t, "start a rebuild, and switch to what it builds", notBuilt.Hint())
+}
+
+func TestAnOldProgramDoesNotShowAGenerationFromWhichCommitsWereKept(t *testing.T) {
+	t.Parallel()
+	v, r := switched(t)
+	require.Contains(t, v.rows(t), "c7=7", "the old program goes on")
+	require.Empty(t, handle(t.Context(), v.alone(t, v.views), v.append(t, "user-1", Counted{"late", 7})))
+	_, err := v.counters.Get(t.Context(), v.views, projection.KeyOf("c7"))
+	notBuilt := new(projection.NotBuiltError)
+	require.ErrorAs(t, err, &notBuilt)
+	require.ErrorContains(t, err, "workers have kept commits from its generation 1 since")
+	require.Contains(t, notBuilt.Hint(), "deploy the program whose version readers use")
+	rollBack(t, r)
+	require.Contains(t, v.rows(t), "late=7")
+}
+
+func TestAnOldProgramShowsWhatReadersUsedLastOfItsVersions(t *testing.T) {
+	t.Parallel()
+	v := full(t)
+	switchOver(t, v.rebuilt(t, projection.RebuildOptions{}))
+	p3 := projection.MustNew("counters", 3, registry, projection.Follow("user"), projection.Replaces(v.p2), newTens())
+	rollBack(t, v.rebuilder(t, projection.RebuildOptions{}))
+	r, err := projection.NewRebuilder(v.store, v.views, p3, projection.RebuildOptions{})
+	require.NoError(t, err)
+	_, err = r.Start(t.Context(), projection.StartOptions{})
+	require.NoError(t, err)
+	_, err = r.Run(t.Context())
+	require.NoError(t, err)
+	switchOver(t, r)
+	require.Equal(t, []string{"1 previous", "2 previous", "3 active"}, v.roles(t))
+	require.Contains(t, v.shown(t), "c7=-7", "the rows of generation 1: 2 was rolled back from")
 }

@@ -225,7 +225,7 @@ func TestTheRowsOfARebuildAreTheSameInAnyNumberOfRanges(t *testing.T) {
 	for i := range 100 {
 		handle(t.Context(), e, v.append(t, fmt.Sprintf("user-%d", i), Counted{fmt.Sprint("c", i%30), i}))
 	}
-	for _, opts := range []projection.RebuildOptions{{}, {Ranges: 7}, {Memory: 1}, {Sequential: true, Ranges: 3}} {
+	for _, opts := range []projection.RebuildOptions{{}, {Ranges: 7}, {Memory: 1024}, {Sequential: true, Ranges: 3}} {
 		r := v.rebuilt(t, opts)
 		found, err := r.Compare(t.Context(), projection.CompareOptions{Full: true})
 		require.NoError(t, err)

@@ -32,12 +32,12 @@ type RebuildOptions struct {
 	// the number of processors, and at least 2.
 	Readers int
 	// Ranges is in how many parts the rows are built, at least. The log is read once for
-	// each; what a coordinator that is killed has done for its last one is done again.
-	// Defaults to 1.
+	// each; what a coordinator that is killed has done for its last one is done again. At the
+	// most 65,536. Defaults to 1.
 	Ranges int
 	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
-	// is more is left to another range. Rows take about three times as much in memory.
-	// Defaults to 192 MB.
+	// is more is left to another range. Rows take about three times as much in memory. It is
+	// at least 1 KB. Defaults to 192 MB.
 	Memory int
 	// Rate is how many units a second are used at the most: a unit is 1 KB of one row or
 	// checkpoint written, or 4 KB read. Defaults to 0: as fast as possible.
@@ -56,6 +56,23 @@ type RebuildOptions struct {
 	PauseAtEnd bool
 	// Sequential does everything in one goroutine, and leaves no heartbeats.
 	Sequential bool
+}
+
+const (
+	// mostRanges bounds how often the log is read on purpose, and leastMemory how often for
+	// want of memory.
+	mostRanges  = 1 << 16
+	leastMemory = 1 << 10
+)
+
+func (o RebuildOptions) check() error {
+	switch {
+	case o.Ranges > mostRanges:
+		return fmt.Errorf("%w: a rebuild in %d ranges; allowed are 1 to %d", eventstore.ErrInvalid, o.Ranges, mostRanges)
+	case o.Memory != 0 && o.Memory < leastMemory:
+		return fmt.Errorf("%w: a rebuild in %d bytes of memory; allowed are %d or more", eventstore.ErrInvalid, o.Memory, leastMemory)
+	}
+	return nil
 }
 
 func (o RebuildOptions) withDefaults() RebuildOptions {
@@ -87,9 +104,9 @@ func (o RebuildOptions) withDefaults() RebuildOptions {
 }
 
 // Rebuilder builds a new generation of a projection while the others are live: it is a
-// coordinator. Any number of them, in any number of processes, may work on one rebuild: what
-// several do is done once. It starts nothing by itself. Its methods are called one at a time;
-// what is done at once is done by several.
+// coordinator. Any number of them, in any number of processes, may work on one rebuild: one
+// does, the others wait until it falls silent, and what is done twice all the same does no
+// harm. It starts nothing by itself. Its methods are called one at a time.
 //
 // The program must carry the version of the active generation, too, by [Replaces], and so
 // must its workers: from the last phase on they feed both.
@@ -107,6 +124,9 @@ type Rebuilder struct {
 // NewRebuilder returns a rebuilder for one projection. The error wraps
 // [eventstore.ErrInvalid].
 func NewRebuilder(source RebuildSource, views ViewStore, p *Projection, opts RebuildOptions) (*Rebuilder, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	opts = opts.withDefaults()
 	engine, err := NewEngine(source, views, Options{Name: opts.Name, Build: opts.Build, Logger: opts.Logger, Sequential: opts.Sequential}, p)
 	if err != nil {
@@ -206,21 +226,20 @@ func (r *Rebuilder) work(ctx context.Context, do func(context.Context) (Generati
 
 // run does what comes next until nothing does. Another rebuild than the first that it meets is
 // none of its own.
-func (r *Rebuilder) run(ctx context.Context) (g Generation, err error) {
+func (r *Rebuilder) run(ctx context.Context) (g Generation, _ error) {
 	other, number := rival{}, uint64(0)
 	for {
-		var s State
-		s, g, err = r.building(ctx)
+		s, now, err := r.building(ctx)
 		if done := s.Find(number); number > 0 && done != nil && done.read() {
 			return *done, nil // somebody has switched to it
+		}
+		if err == nil && number > 0 && now.Number != number {
+			err = &NoRebuildError{Projection: r.p.name}
 		}
 		if err != nil {
 			return g, err
 		}
-		if number > 0 && g.Number != number {
-			return g, &NoRebuildError{Projection: r.p.name}
-		}
-		number = g.Number
+		g, number = now, now.Number
 		switch b := g.Rebuild; {
 		case b.Paused:
 			return g, fmt.Errorf("%w: projection %q", ErrRebuildPaused, r.p.name)

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"time"
 )
@@ -17,13 +18,15 @@ type RebuildProgress struct {
 	StreamsOf int    `json:"streams_of,omitempty"`
 	Events    uint64 `json:"events"`
 	EventsOf  uint64 `json:"events_of,omitempty"`
-	// Share is how much of the rows is filled, from 0 to 1, and Part how much of them the
-	// pass makes that is on its way. Put of PutOf rows and checkpoints of it are filled.
+	// Share is how much of the rows is filled, or looked at, from 0 to 1, and Part how much of
+	// them the pass makes that is on its way. Put of PutOf rows and checkpoints of it are
+	// filled; in a plan and a comparison, which fill nothing, they are folded.
 	Share float64 `json:"share"`
 	Part  float64 `json:"part,omitempty"`
 	Put   int     `json:"put,omitempty"`
 	PutOf int     `json:"put_of,omitempty"`
-	// Rows were put, those included that were there, and checkpoints, too.
+	// Rows were put, those included that were there, and checkpoints, too. A plan and a
+	// comparison count those that were folded in their place.
 	Rows        int `json:"rows"`
 	Checkpoints int `json:"checkpoints"`
 	// Applied counts the events that were folded, each once for each range, those of the pass
@@ -143,6 +146,44 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// spendAt is of how many bytes read the units are spent together.
+const spendAt = 64 << 10
+
+// metered is a sequence of what is read, whose units are spent as it goes on.
+func metered[T any](ctx context.Context, m *meter, all iter.Seq2[T, error], bytes func(*T) int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		read := 0
+		spend := func() error {
+			u := Units{Read: float64(read) / readBytes}
+			read = 0
+			return m.spend(ctx, u)
+		}
+		for one, err := range all {
+			if err == nil {
+				if read += bytes(&one); read >= spendAt {
+					err = spend()
+				}
+			}
+			if !yield(one, err) || err != nil {
+				return
+			}
+		}
+		if err := spend(); err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// scanRows yields the rows of a view, and allCheckpoints the checkpoints of a generation.
+func (r *Rebuilder) scanRows(ctx context.Context, g GenerationID, view string) iter.Seq2[Row, error] {
+	return metered(ctx, r.meter, r.views.ScanRows(ctx, g, view), func(row *Row) int { return rowBytes(row) })
+}
+
+func (r *Rebuilder) allCheckpoints(ctx context.Context, g GenerationID) iter.Seq2[Checkpoint, error] {
+	return metered(ctx, r.meter, r.views.AllCheckpoints(ctx, g, false), func(*Checkpoint) int { return itemOverhead })
 }
 
 // coordinatorWorker is whose heartbeats a coordinator leaves.

@@ -53,7 +53,7 @@ type Rebuild struct {
 	Swept time.Time `json:"swept,omitzero"`
 	// Compared is what the last comparison found.
 	Compared *Compared `json:"compared,omitempty"`
-	// Ready is when it was compared first once it was at its end, and could be switched to.
+	// Ready is when it was compared first, after its end: from then on it could be switched to.
 	Ready time.Time `json:"ready,omitzero"`
 }
 

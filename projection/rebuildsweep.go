@@ -117,20 +117,15 @@ func (r *Rebuilder) late(ctx context.Context, g GenerationID, code *Projection, 
 	waits := make([]bool, len(h.all))
 	leftover := make([]bool, len(h.all))
 	at := make([]eventstore.Version, len(h.all))
-	checkpoints := 0
-	for c, err := range r.views.AllCheckpoints(ctx, g, false) {
+	for c, err := range r.allCheckpoints(ctx, g) {
 		if err != nil {
 			return nil, err
 		}
-		checkpoints++
 		if i, known := h.index[c.Stream]; known {
 			at[i] = c.Version
 			waits[i] = c.Waits() && !canRetry(c, code, skips)
 			leftover[i] = c.Parked != nil
 		}
-	}
-	if err := r.meter.spend(ctx, Units{Read: float64(checkpoints) * itemOverhead / readBytes}); err != nil {
-		return nil, err
 	}
 	var late []*delivery
 	for i, head := range h.all {

@@ -102,7 +102,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a range is recorded before it is filled",
-		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
+		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
 	},
 	{
 		Name:  "a late coordinator records a range in another generation",
@@ -139,9 +139,9 @@ var rebuildFaults = []planted.Fault{
 	{
 		Name: "readers are shown a generation that is built",
 		Edits: []planted.Edit{
-			{File: "projection/replaces.go", Old: "if known && (g.Role == Active || g.Role == Previous) {", New: "if known && g.Role != Retired {"},
-			{File: "projection/replaces.go", Old: "if g.Role == Active {\n\t\t\treturn found", New: "if g.Role == Active && sh.stored == \"\" {\n\t\t\treturn found"},
-			{File: "projection/replaces.go", Old: "return Generation{}, shape[R]{}, false\n}", New: "return found, as, found.Number > 0\n}"},
+			{File: "projection/replaces.go", Old: "for g := s.With(Active); g != nil && g.read();", New: "for g := cmp.Or(s.With(Building), s.With(Active)); g != nil && g.Role != Retired;"},
+			{File: "projection/replaces.go", Old: "package projection\n", New: "package projection\n\nimport \"cmp\"\n"},
+			{File: "projection/replaces.go", Old: "g.Role == Active || g.Missed", New: "g.Role != Previous || g.Missed"},
 		},
 	},
 	{
