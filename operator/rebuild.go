@@ -94,7 +94,7 @@ type RebuildPlan struct {
 	Units   *projection.Units `json:"units,omitempty"`
 	Dollars *float64          `json:"dollars,omitempty"`
 	// CompareReadUnits are those of the comparison, about: it reads the log twice, and the rows
-	// of both generations, taken to be of the same size, twice too.
+	// of both generations, which it takes to be as large as those that readers use, twice too.
 	CompareReadUnits float64 `json:"compare_read_units,omitempty"`
 	// Used is what the plan itself has used, absent where nothing is charged.
 	Used *Usage `json:"used,omitempty"`
@@ -105,7 +105,8 @@ type RebuildPlan struct {
 
 // PlanRebuild folds all events in memory and says what a rebuild would write. It writes
 // nothing. What a start would be refused for it is, too; where one is under way it is a
-// [projection.ErrRebuilding]. Cost: a read of the log for the heads, and one for each pass.
+// [projection.ErrRebuilding]. Cost: a read of the log for the heads, and one for each pass; where
+// the store charges, also of some hundred rows of each view.
 func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildPlan, error) {
 	start, err := o.CheckRebuild(ctx, name)
 	if err == nil && start.UnderWay != nil {
@@ -129,10 +130,41 @@ func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOpt
 		plan.Failure, plan.Failed = f.Error(), f.Event
 	}
 	if plan.Dollars = o.Dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
-		plan.Units, plan.Used = &p.Units, used()
-		plan.CompareReadUnits = 2*float64(p.Bytes)/readUnit + p.Units.Write // a quarter for each KB, of two generations, twice
+		plan.Units = &p.Units
+		if plan.CompareReadUnits, err = o.compareUnits(ctx, p); err != nil {
+			return plan, err
+		}
+		plan.Used = used()
 	}
 	return plan, plan.compareTypes(o, name)
+}
+
+// compareUnits are about those of a comparison.
+func (o *Operator) compareUnits(ctx context.Context, p projection.Plan) (float64, error) {
+	log := 2 * float64(p.Bytes) / readUnit
+	if p.Against == 0 {
+		return log + p.Units.Write/4, nil // of 1 KB each
+	}
+	s, _, err := o.live(ctx, p.Projection)
+	g := s.Find(p.Against)
+	if err != nil || g == nil {
+		return log, err
+	}
+	const overhead = 100 // of an item
+	rows, bytes := 0, 0
+	for _, view := range g.Views {
+		inView := 0
+		for row, err := range o.service.Views.ScanRows(ctx, projection.GenerationID{Projection: p.Projection, Number: g.Number}, view) {
+			if err != nil {
+				return log, err
+			}
+			rows, bytes = rows+1, bytes+overhead+len(view)+len(row.ID.Key.Partition)+len(row.ID.Key.Sort)+len(row.Content)
+			if inView++; inView == sizeSample {
+				break
+			}
+		}
+	}
+	return log + 4*float64(p.Rows)*float64(bytes)/float64(max(1, rows))/readUnit, nil
 }
 
 // readUnit is how many bytes a read unit reads.

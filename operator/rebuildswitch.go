@@ -52,7 +52,7 @@ func (o *Operator) planMove(ctx context.Context, name string, plan func(*project
 	return planned, err
 }
 
-// sizeSample is of how many commits the size of an event is taken.
+// sizeSample is of how many commits the size of an event is taken, or of a row.
 const sizeSample = 500
 
 // sweepUnits are about those of a sweep: the log is read as a whole.
