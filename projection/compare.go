@@ -81,8 +81,10 @@ type Concern struct {
 }
 
 // Compare compares the generation of the rebuild, or the newest one behind the active one,
-// with the one that readers use, and with a fold of the events, and records what it found. It
-// writes nothing else, and may be made while everything goes on. Cost: a read of all rows of
+// with the one that readers use, and with a fold of the events, and records what it found,
+// unless that would hide rows that were found wrong: those are looked at again by a full one.
+// It writes nothing else, and may be made while everything goes on. A generation that is still
+// being built is a [NotReadyError]. Cost: a read of all rows of
 // both, and of the log, each up to twice more where rows differ or move. Memory: some tens of
 // bytes for each row that differs, beside what [RebuildOptions] says.
 func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, error) {
@@ -92,7 +94,10 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if o.Samples <= 0 {
 		o.Samples = 10
 	}
-	s, g, err := r.target(ctx, func(g Generation, active uint64) bool { return g.Number > active && !g.Folding() })
+	s, g, err := r.target(ctx, movement{direction: forward})
+	if err == nil {
+		err = r.unfinished(g)
+	}
 	if err == nil {
 		err = r.checkCode(g)
 	}
@@ -122,6 +127,9 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 		if now == nil || now.Role == Retired {
 			return errAsIs
 		}
+		if before := now.Rebuild.Compared; before != nil && before.Wrong > 0 && !o.Full {
+			return errAsIs
+		}
 		now.Rebuild.Compared = new(c.result.Compared)
 		if now.Rebuild.Ready.IsZero() {
 			now.Rebuild.Ready = time.Now().UTC()
@@ -146,7 +154,7 @@ func (c *comparer) id(g Generation) GenerationID { return GenerationID{c.p.name,
 // count counts the rows of the generation.
 func (c *comparer) count(ctx context.Context) error {
 	for _, view := range c.generation.Views {
-		for _, err := range c.views.ScanRows(ctx, c.id(c.generation), view) {
+		for _, err := range c.scanRows(ctx, c.id(c.generation), view) {
 			if err != nil {
 				return err
 			}
@@ -195,7 +203,7 @@ func (c *comparer) rowsOf(ctx context.Context, g Generation, view string) iter.S
 	if view == "" {
 		return func(func(Row, error) bool) {}
 	}
-	return c.views.ScanRows(ctx, c.id(g), view)
+	return c.scanRows(ctx, c.id(g), view)
 }
 
 // diffAgain is how many rows that moved are looked at again together.
@@ -342,11 +350,26 @@ func (c *comparer) reread(ctx context.Context, g Generation, view string, pairs 
 	for i, p := range pairs {
 		ids[i], place[p.key] = RowID{View: view, Key: p.key}, i
 	}
-	rows, err := c.views.Rows(ctx, c.id(g), ids)
+	rows, err := c.readRows(ctx, g, ids)
 	for _, row := range rows {
 		found(&pairs[place[row.ID.Key]], row)
 	}
 	return err
+}
+
+// readRows reads some rows: each is a read of its own.
+func (c *comparer) readRows(ctx context.Context, g Generation, ids []RowID) (all []Row, err error) {
+	for part := range slices.Chunk(ids, diffAgain) {
+		rows, err := c.views.Rows(ctx, c.id(g), part)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, rows...)
+		if err := c.meter.spend(ctx, Units{Read: float64(len(part))}); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 func (c *comparer) countPair(p pair) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -16,12 +17,8 @@ import (
 // is looked at again: a row that was written meanwhile was compared with the fold of another
 // moment. Only one that differs twice in the same way is wrong.
 func (c *comparer) check(ctx context.Context) error {
-	share := uint64(allKeys)
-	if !c.opts.Full && c.rows > c.opts.Keys {
-		share = max(1, uint64(float64(allKeys)*float64(c.opts.Keys)/float64(c.rows)))
-	}
 	doubtful := map[RowID]difference{}
-	err := c.checkRanges(ctx, KeyRange{0, share}, nil, func(id RowID, folded, stored []byte) {
+	err := c.checkRanges(ctx, c.sample(), nil, func(id RowID, folded, stored []byte) {
 		doubtful[id] = differenceOf(folded, stored)
 	})
 	for look := 2; look <= mostLooks && err == nil && len(doubtful) > 0; look++ {
@@ -41,6 +38,17 @@ func (c *comparer) check(ctx context.Context) error {
 	}
 	c.result.Moving = len(doubtful)
 	return err
+}
+
+// sample is the range of the rows that are folded anew: all, or one of the parts that have as
+// many as are asked for, another one each time.
+func (c *comparer) sample() KeyRange {
+	if c.opts.Full || c.rows <= c.opts.Keys {
+		return KeyRange{0, allKeys}
+	}
+	parts := uint64(min(1<<24, c.rows/c.opts.Keys))
+	part := keyHash(c.id(c.generation).String(), c.result.At.Format(time.RFC3339Nano)) % parts
+	return KeyRange{allKeys * part / parts, allKeys * (part + 1) / parts}
 }
 
 // difference tells a row that differs from its fold from one that differs in another way. It
@@ -88,7 +96,7 @@ func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID
 		}
 		return nil
 	}
-	done, _, err := c.foldRange(ctx, c.id(c.generation), at, keys, only, take)
+	done, _, err := c.foldRange(ctx, at, &rangeFold{id: c.id(c.generation), keys: keys, only: only, keep: true, fill: take})
 	if err != nil {
 		return keys, err
 	}
@@ -106,9 +114,7 @@ func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID
 		return keys, err
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(folded), RowID.Compare) {
-		if done.holds(id) { // rows that are only inserted come before it is known how much fits
-			differs(id, folded[id], nil)
-		}
+		differs(id, folded[id], nil)
 	}
 	return done, nil
 }
@@ -127,14 +133,14 @@ func (c *comparer) early(at *sealed, row Row) bool {
 func (c *comparer) stored(ctx context.Context, keys KeyRange, only map[RowID]bool, take func(Row)) error {
 	if only != nil {
 		ids := slices.DeleteFunc(slices.Collect(maps.Keys(only)), func(id RowID) bool { return !keys.holds(id) })
-		rows, err := c.views.Rows(ctx, c.id(c.generation), ids)
+		rows, err := c.readRows(ctx, c.generation, ids)
 		for _, row := range rows {
 			take(row)
 		}
 		return err
 	}
 	for _, view := range c.generation.Views {
-		for row, err := range c.views.ScanRows(ctx, c.id(c.generation), view) {
+		for row, err := range c.scanRows(ctx, c.id(c.generation), view) {
 			if err != nil {
 				return err
 			}
@@ -167,7 +173,7 @@ func (c *comparer) checkpoints(ctx context.Context) (*sealed, error) {
 		maps.Copy(at.skips, manifest.skips)
 	}
 	c.result.Skipped = len(at.skips)
-	for p, err := range c.views.AllCheckpoints(ctx, c.id(c.generation), false) {
+	for p, err := range c.allCheckpoints(ctx, c.id(c.generation)) {
 		if err != nil {
 			return nil, err
 		}
@@ -192,16 +198,17 @@ func (c *comparer) explain(ctx context.Context) error {
 	decode := newDecoders([]*Projection{c.p})
 	err := c.scan(ctx, c.p.concerns, false, func(chunk []*commit) error {
 		for _, stored := range chunk {
-			for i := range stored.Events {
-				decoded := decode.decode(stored, c.p.events)[i]
-				for _, d := range touched(c.p, stored, i, decoded, samples) {
+			for i, event := range decode.decode(stored, c.p.events) {
+				for _, d := range touched(c.p, stored, i, event, samples) {
 					d.concern(stored.Events[i].Type).New++
 					d.concern(stored.Events[i].Type).example(stored.EventID(i))
 				}
-				if old == nil {
-					continue
-				}
-				for _, d := range touched(old, stored, i, decoded, samples) {
+			}
+			if old == nil {
+				continue
+			}
+			for i, event := range decode.decode(stored, old.events) {
+				for _, d := range touched(old, stored, i, event, samples) {
 					d.concern(stored.Events[i].Type).Old++
 					d.concern(stored.Events[i].Type).example(stored.EventID(i))
 				}

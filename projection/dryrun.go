@@ -12,7 +12,8 @@ type Plan struct {
 	// Against is the generation that readers use now, of version From; 0 for none.
 	Against uint64
 	From    int
-	// Streams, Events and Bytes are what is read once.
+	// Streams, Events and Bytes are what is read once; the plan itself has read it as often as
+	// the rebuild would without its sweep.
 	Streams int
 	Events  uint64
 	Bytes   uint64
@@ -60,7 +61,7 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
 				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
 		})
-		done, _, err := r.foldRange(ctx, id, &sealed{heads: h, skips: skipsOf(s.Skips)}, r.part(keys), nil, take)
+		done, _, err := r.foldRange(ctx, &sealed{heads: h, skips: skipsOf(s.Skips)}, &rangeFold{id: id, keys: r.part(keys), fill: take})
 		if failed, ok := errors.AsType[*FoldError](err); ok {
 			plan.Failure = failed
 			break
@@ -70,18 +71,23 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 		}
 		keys.From = done.To
 	}
+	plan.count(h, listed-before, r.meter.progress().Units.Read-listed)
+	return plan, nil
+}
+
+// count adds up what was read: once for the heads, where the store has not got them ready, and
+// for each pass.
+func (p *Plan) count(h *heads, forHeads, forPasses float64) {
+	once := forHeads // a fold that fails does not read all
+	if once == 0 {
+		once = forPasses / float64(max(1, p.Passes))
+	}
+	p.Bytes = uint64(once * readBytes)
 	manifest := 0
 	for _, head := range h.all {
 		manifest += len(head.Stream.String()) + HeadBytes
 	}
-	plan.Units.Write += writeUnits(manifest)
-	folded := r.meter.progress().Units.Read
-	once := listed - before // a fold that fails does not read all
-	if once == 0 {
-		once = (folded - listed) / float64(max(1, plan.Passes))
-	}
-	plan.Bytes = uint64(once * readBytes)
+	p.Units.Write += writeUnits(manifest)
 	// The sweep lists the heads once more, and reads the checkpoints.
-	plan.Units.Read = folded - before + listed - before + float64(plan.Checkpoints)*itemOverhead/readBytes
-	return plan, nil
+	p.Units.Read = 2*forHeads + forPasses + float64(p.Checkpoints)*itemOverhead/readBytes
 }

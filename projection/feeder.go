@@ -157,14 +157,15 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 			return o.nothing(concerned, errors.Join(append(errs, err)...))
 		}
 		f.learn(state)
-		if f.known.paused.stops() {
-			return outcome{parked: o.parked}
-		}
-		if slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
+		paused := f.known.paused.stops()
+		if !paused && slices.ContainsFunc(f.known.generations, func(g Generation) bool { return !fed[g.Number] }) {
 			continue
 		}
 		if err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {
 			continue // look again
+		}
+		if paused && err == nil {
+			return outcome{parked: o.parked}
 		}
 		if o.err = errors.Join(append(errs, err)...); err != nil {
 			return o.nothing(concerned, o.err)
@@ -174,13 +175,20 @@ func (f *feeder) feedLive(ctx context.Context, deliveries []*delivery, concerned
 }
 
 // noteMissed notes, before anything is acknowledged, which generations do not get it, since
-// the program does not carry their version. What is folded still is swept later anyway.
+// the program does not carry their version: once, and once more where somebody has begun to
+// sweep one. What is folded still is swept later anyway.
 func (f *feeder) noteMissed(ctx context.Context, s State) error {
 	missed := false
 	for i := range s.Generations {
 		g := &s.Generations[i]
-		if g.Role != Retired && !g.Folding() && g.Missed.IsZero() && f.projection.code(g.Version) == nil {
+		if g.Role == Retired || g.Folding() || f.projection.code(g.Version) != nil {
+			continue
+		}
+		if g.Missed.IsZero() {
 			g.Missed, missed = time.Now().UTC(), true
+		}
+		if g.Sweeping {
+			g.Sweeping, missed = false, true
 		}
 	}
 	if !missed {

@@ -152,9 +152,7 @@ func (w *world) generation() projection.GenerationID {
 
 func (w *world) checkpoint(t testing.TB, stream string) projection.Checkpoint {
 	t.Helper()
-	found, err := w.views.Checkpoints(t.Context(), w.generation(), []eventstore.StreamID{streamID(t, stream)})
-	require.NoError(t, err)
-	return found[0]
+	return w.checkpointOf(t, 1, stream)
 }
 
 // rows returns the counters as "name=n", sorted.
@@ -166,4 +164,11 @@ func (w *world) rows(t testing.TB) []string {
 		rows = append(rows, fmt.Sprintf("%s=%d", row.Name, row.N))
 	}
 	return rows
+}
+
+func (w *world) checkpointOf(t testing.TB, generation uint64, stream string) projection.Checkpoint {
+	t.Helper()
+	found, err := w.views.Checkpoints(t.Context(), projection.GenerationID{Projection: "counters", Number: generation}, []eventstore.StreamID{streamID(t, stream)})
+	require.NoError(t, err)
+	return found[0]
 }

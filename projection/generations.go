@@ -197,6 +197,9 @@ func notBuilt(p *Projection, s State) error {
 		e.hint = "run a worker, or a sweep (in Lambda: invoke the sweeper), of a program that carries the projection"
 	default:
 		e.Reason = "it has no active generation of this version"
+		if len(s.live()) == 0 {
+			e.hint = "start a rebuild, and switch to what it builds"
+		}
 		for _, g := range s.Generations {
 			switch {
 			case g.Version == p.version && g.Role == Building && g.Rebuild != nil:
@@ -206,6 +209,10 @@ func notBuilt(p *Projection, s State) error {
 			case g.Version == p.version && g.Role == Building:
 				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
 				e.hint = "let a worker run until its first sweep has ended; in Lambda, invoke the sweeper until it is done"
+				return e
+			case g.Version == p.version && g.Role == Previous && !g.Missed.IsZero():
+				e.Reason = fmt.Sprintf("workers have kept commits from its generation %d since %s", g.Number, g.Missed.Format(time.RFC3339))
+				e.hint = "deploy the program whose version readers use, or roll back, which sweeps that generation"
 				return e
 			case g.Role == Active:
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -93,20 +94,16 @@ func (r *Rebuilder) scanSegment(ctx context.Context, i int, follows func(string)
 		return err
 	}
 	var chunk []*commit
-	size, bytes := 0, 0
+	size := 0
 	flush := func() error {
-		if err := r.meter.spend(ctx, Units{Read: float64(bytes) / readBytes}); err != nil {
-			return err
-		}
 		full := chunk
-		chunk, size, bytes = nil, 0, 0
+		chunk, size = nil, 0
 		return out(ctx, full)
 	}
-	for s, err := range r.source.ReadAll(ctx, from) {
+	for s, err := range metered(ctx, r.meter, r.source.ReadAll(ctx, from), scannedBytes) {
 		if err != nil {
 			return err
 		}
-		bytes += scannedBytes(&s)
 		if !follows(s.Commit.Stream.Category()) {
 			continue
 		}
@@ -227,7 +224,7 @@ func (r *Rebuilder) seal(ctx context.Context, g Generation) error {
 }
 
 // headsOf returns events in the form in which a manifest keeps them.
-func headsOf(events []eventstore.EventID) func(func(Head) bool) {
+func headsOf(events []eventstore.EventID) iter.Seq[Head] {
 	return func(yield func(Head) bool) {
 		for _, id := range events {
 			if !yield(Head{Stream: id.Stream, Version: id.Version}) {
@@ -238,27 +235,30 @@ func headsOf(events []eventstore.EventID) func(func(Head) bool) {
 }
 
 // putManifest writes parts from a number on, and returns how many.
-func (r *Rebuilder) putManifest(ctx context.Context, id GenerationID, attempt string, first int, all func(func(Head) bool)) (parts int, err error) {
+func (r *Rebuilder) putManifest(ctx context.Context, id GenerationID, attempt string, first int, all iter.Seq[Head]) (parts int, err error) {
 	var part []Head
 	size := 0
-	flush := func() {
-		if len(part) > 0 && err == nil {
-			if err = r.views.PutManifest(ctx, id, attempt, first+parts, part); err == nil {
-				err = r.meter.spend(ctx, Units{Write: writeUnits(size)})
-			}
-			parts++
+	flush := func() error {
+		if len(part) == 0 {
+			return nil
 		}
-		part, size = nil, 0
+		err := r.views.PutManifest(ctx, id, attempt, first+parts, part)
+		if err == nil {
+			err = r.meter.spend(ctx, Units{Write: writeUnits(size)})
+		}
+		parts, part, size = parts+1, nil, 0
+		return err
 	}
 	for h := range all {
 		bytes := len(h.Stream.String()) + HeadBytes
 		if size+bytes > MaxManifestBytes {
-			flush()
+			if err := flush(); err != nil {
+				return parts, err
+			}
 		}
 		part, size = append(part, h), size+bytes
 	}
-	flush()
-	return parts, err
+	return parts, flush()
 }
 
 // manifest returns what is sealed.

@@ -40,7 +40,7 @@ func TestARollbackSweepsWhatAWorkerHasMissedThatIsReplacedSince(t *testing.T) {
 	plan, err := r.PlanRollback(t.Context())
 	require.NoError(t, err)
 	require.True(t, plan.Sweep)
-	_, err = r.Rollback(t.Context())
+	_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 	require.NoError(t, err)
 	require.Contains(t, v.rows(t), "late=7")
 }

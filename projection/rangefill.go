@@ -46,6 +46,9 @@ func (f *rangeFold) touch(e *envelope, to effect) (mine bool) {
 	f.touched = true
 	if to.insert {
 		f.inserts = append(f.inserts, Row{ID: to.id, Rev: e.id, Content: to.content})
+		if f.keep {
+			f.size += rowOverhead + len(to.content)
+		}
 	}
 	return !to.insert
 }
@@ -88,6 +91,12 @@ func (f *rangeFold) shrink() (shrunk bool) {
 			f.size += w.size
 			return false
 		})
+		if f.keep {
+			f.inserts = slices.DeleteFunc(f.inserts, func(row Row) bool { return !f.keys.holds(row.ID) })
+			for _, row := range f.inserts {
+				f.size += rowOverhead + len(row.Content)
+			}
+		}
 	}
 	return shrunk
 }
@@ -118,7 +127,8 @@ func (f *rangeFold) settle() error {
 	return err
 }
 
-// putInserts fills the rows that are only inserted, once there are so many.
+// putInserts fills the rows that are only inserted, once there are so many; those that are
+// kept, in the end.
 func (f *rangeFold) putInserts(ctx context.Context, least int) error {
 	for len(f.inserts) > 0 && len(f.inserts) >= least {
 		n := min(len(f.inserts), fillAtOnce)
@@ -220,13 +230,17 @@ const itemOverhead = 100
 func unitsOf(f Filling) (u Units) {
 	own := map[string]bool{}
 	for _, row := range f.Rows {
-		u.Write += writeUnits(itemOverhead + len(row.ID.View) + len(row.ID.Key.Partition) + len(row.ID.Key.Sort) + len(row.Content))
+		u.Write += writeUnits(rowBytes(&row))
 		if IsPerStream(row.ID.View) {
 			own[row.ID.Key.Partition] = true
 		}
 	}
 	u.Write += float64(len(f.Checkpoints) - len(own)) // with its row it is one item
 	return u
+}
+
+func rowBytes(row *Row) int {
+	return itemOverhead + len(row.ID.View) + len(row.ID.Key.Partition) + len(row.ID.Key.Sort) + len(row.Content)
 }
 
 // writeUnits are those of one item.

@@ -29,7 +29,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 		}
 		return r.meter.spend(ctx, unitsOf(f))
 	}
-	done, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)
+	done, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 	})
 }
 
-// part cuts a range to one of Options.Ranges.
+// part cuts a range to one of RebuildOptions.Ranges.
 func (r *Rebuilder) part(keys KeyRange) KeyRange {
 	width := uint64(allKeys / r.opts.Ranges)
 	if to := (keys.From/width + 1) * width; to < keys.To && to+uint64(r.opts.Ranges) <= allKeys {
@@ -73,6 +73,7 @@ type rangeFold struct {
 	at    []eventstore.Version // folded so far, by the place of the stream in heads
 	fill  sink
 	only  map[RowID]bool // nil: all rows of the range
+	keep  bool           // fill keeps in memory what it is handed
 
 	inserts []Row      // not filled yet
 	size    int        // of the rows, about
@@ -82,9 +83,9 @@ type rangeFold struct {
 }
 
 // foldRange folds the log for a range, or for the lower part of it that fits into memory, and
-// hands what it leads to to fill; with only it is for those rows. It returns what is done.
-func (r *Rebuilder) foldRange(ctx context.Context, id GenerationID, s *sealed, keys KeyRange, only map[RowID]bool, fill sink) (done KeyRange, applied uint64, err error) {
-	f := &rangeFold{replay: newReplay(r.p, false, nil), r: r, id: id, heads: s.heads, keys: keys, only: only, at: make([]eventstore.Version, len(s.heads.all)), fill: fill}
+// hands what it leads to to fill. It returns what is done. Of f it needs who it is for.
+func (r *Rebuilder) foldRange(ctx context.Context, s *sealed, f *rangeFold) (done KeyRange, applied uint64, err error) {
+	f.replay, f.r, f.heads, f.at = newReplay(r.p, false, nil), r, s.heads, make([]eventstore.Version, len(s.heads.all))
 	f.decoders, f.skips, f.take, f.changed = r.decoders, s.skips, f.touch, f.measure
 	before := r.meter.progress().Applied
 	err = r.scan(ctx, r.p.follows, true, func(chunk []*commit) error {
@@ -99,6 +100,9 @@ func (r *Rebuilder) foldRange(ctx context.Context, id GenerationID, s *sealed, k
 		})
 		if f.shrink() {
 			r.meter.note(func(p *RebuildProgress) { p.Part = f.keys.share() })
+		}
+		if f.keep {
+			return nil
 		}
 		return f.putInserts(ctx, fillAtOnce)
 	})

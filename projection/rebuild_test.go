@@ -129,7 +129,7 @@ func TestTwoVersionsLiveSideBySide(t *testing.T) {
 	require.Equal(t, []string{"x=780", "y=40", "z=2"}, v.rows(t), "old code goes on with the previous generation")
 
 	handle(t.Context(), e, v.append(t, "user-1", Counted{"z", 3}))
-	_, err = r.Rollback(t.Context())
+	_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"1 active", "2 previous"}, v.roles(t))
 	require.Equal(t, []string{"x=-780", "y=-40", "z=-5"}, v.shown(t), "nothing is missing")
@@ -172,7 +172,7 @@ func TestAFailingEventStopsTheFoldAndAMendedProgramGoesOn(t *testing.T) {
 			c.Tens++
 			return nil
 		}))
-	v.p2 = projection.MustNew("counters", 2, registry, projection.Follow("user"), view)
+	v.p2 = projection.MustNew("counters", 2, registry, projection.Follow("user"), projection.Replaces(v.p), view)
 	r := v.rebuilder(t, projection.RebuildOptions{})
 	_, err := r.Start(t.Context(), projection.StartOptions{})
 	require.NoError(t, err)
@@ -195,7 +195,7 @@ func TestASecondRebuildNeverSeesTheRowsOfOneThatWasCancelledOrRolledBack(t *test
 	r := v.rebuilt(t, projection.RebuildOptions{})
 	_, err := r.Start(t.Context(), projection.StartOptions{})
 	require.ErrorIs(t, err, projection.ErrRebuilding)
-	_, err = projection.CancelRebuild(t.Context(), v.views, "counters")
+	_, err = projection.CancelRebuild(t.Context(), v.views, "counters", 0)
 	require.NoError(t, err)
 	_, err = r.Run(t.Context())
 	require.ErrorIs(t, err, projection.ErrNoRebuild)
@@ -225,12 +225,12 @@ func TestTheRowsOfARebuildAreTheSameInAnyNumberOfRanges(t *testing.T) {
 	for i := range 100 {
 		handle(t.Context(), e, v.append(t, fmt.Sprintf("user-%d", i), Counted{fmt.Sprint("c", i%30), i}))
 	}
-	for _, opts := range []projection.RebuildOptions{{}, {Ranges: 7}, {Memory: 1}, {Sequential: true, Ranges: 3}} {
+	for _, opts := range []projection.RebuildOptions{{}, {Ranges: 7}, {Memory: 1024}, {Sequential: true, Ranges: 3}} {
 		r := v.rebuilt(t, opts)
 		found, err := r.Compare(t.Context(), projection.CompareOptions{Full: true})
 		require.NoError(t, err)
 		assert.Equal(t, [3]int{30, 30, 0}, [3]int{found.Changed, found.Checked, found.Wrong}, "%+v", opts)
-		_, err = projection.CancelRebuild(t.Context(), v.views, "counters")
+		_, err = projection.CancelRebuild(t.Context(), v.views, "counters", 0)
 		require.NoError(t, err)
 	}
 }

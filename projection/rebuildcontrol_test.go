@@ -127,7 +127,7 @@ func TestARebuildThatIsCancelledStops(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		_, err = projection.CancelRebuild(t.Context(), v.views, "counters")
+		_, err = projection.CancelRebuild(t.Context(), v.views, "counters", 0)
 		require.NoError(t, err)
 		require.ErrorIs(t, <-ended, projection.ErrNoRebuild)
 		require.Equal(t, []string{"1 active", "2 retired"}, v.roles(t))
@@ -149,10 +149,10 @@ func TestARollbackToAGenerationThatNobodyHasFedSweepsItFirstOrIsRefused(t *testi
 
 	r2, err := projection.NewRebuilder(v.store, v.views, alone, projection.RebuildOptions{})
 	require.NoError(t, err)
-	_, err = r2.Rollback(t.Context())
+	_, err = r2.Rollback(t.Context(), projection.RollbackOptions{})
 	require.ErrorIs(t, err, projection.ErrNotReady)
 	require.ErrorContains(t, err, "it is frozen: no worker carries version 1, and neither does this program")
-	_, err = r.Rollback(t.Context())
+	_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 	require.NoError(t, err)
 	require.Contains(t, v.rows(t), "late=7")
 }
@@ -215,7 +215,7 @@ func TestARetiredGenerationIsRemovedByTwoSweepsLongEnoughApart(t *testing.T) {
 		require.NoError(t, err)
 		_, err = projection.Retire(t.Context(), v.views, "counters", 0)
 		require.NoError(t, err)
-		_, err = r.Rollback(t.Context())
+		_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 		require.ErrorIs(t, err, projection.ErrNoGeneration)
 		e := v.both(t)
 		rows := func() (n int) {

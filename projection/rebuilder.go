@@ -32,17 +32,18 @@ type RebuildOptions struct {
 	// the number of processors, and at least 2.
 	Readers int
 	// Ranges is in how many parts the rows are built, at least. The log is read once for
-	// each; what a coordinator that is killed has done for its last one is done again.
-	// Defaults to 1.
+	// each; what a coordinator that is killed has done for its last one is done again. At the
+	// most 65,536. Defaults to 1.
 	Ranges int
 	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
-	// is more is left to another range. Rows take about three times as much in memory.
-	// Defaults to 192 MB.
+	// is more is left to another range. Rows take about three times as much in memory. It is
+	// at least 1 KB. Defaults to 192 MB.
 	Memory int
 	// Rate is how many units a second are used at the most: a unit is 1 KB of one row or
 	// checkpoint written, or 4 KB read. Defaults to 0: as fast as possible.
 	Rate float64
-	// Progress is told how far it has come, often, by one goroutine at a time.
+	// Progress is told how far it has come, often, by one goroutine at a time; where another
+	// coordinator works, how far that has come.
 	Progress func(RebuildProgress)
 	// HeartbeatEvery is how often a heartbeat is left, and how often it is looked whether
 	// somebody has paused or cancelled the rebuild. Defaults to 2 seconds.
@@ -50,8 +51,28 @@ type RebuildOptions struct {
 	// Lease is how long another coordinator may be silent before this one takes over.
 	// Defaults to 15 seconds; a negative value takes over at once.
 	Lease time.Duration
+	// PauseAtEnd pauses the rebuild where ctx ends while this coordinator works on it: others
+	// that wait end, too. Defaults to leaving it to them.
+	PauseAtEnd bool
 	// Sequential does everything in one goroutine, and leaves no heartbeats.
 	Sequential bool
+}
+
+const (
+	// mostRanges bounds how often the log is read on purpose, and leastMemory how often for
+	// want of memory.
+	mostRanges  = 1 << 16
+	leastMemory = 1 << 10
+)
+
+func (o RebuildOptions) check() error {
+	switch {
+	case o.Ranges > mostRanges:
+		return fmt.Errorf("%w: a rebuild in %d ranges; allowed are 1 to %d", eventstore.ErrInvalid, o.Ranges, mostRanges)
+	case o.Memory != 0 && o.Memory < leastMemory:
+		return fmt.Errorf("%w: a rebuild in %d bytes of memory; allowed are %d or more", eventstore.ErrInvalid, o.Memory, leastMemory)
+	}
+	return nil
 }
 
 func (o RebuildOptions) withDefaults() RebuildOptions {
@@ -83,9 +104,9 @@ func (o RebuildOptions) withDefaults() RebuildOptions {
 }
 
 // Rebuilder builds a new generation of a projection while the others are live: it is a
-// coordinator. Any number of them, in any number of processes, may work on one rebuild: what
-// several do is done once. It starts nothing by itself, and is safe for concurrent use, but
-// for Run.
+// coordinator. Any number of them, in any number of processes, may work on one rebuild: one
+// does, the others wait until it falls silent, and what is done twice all the same does no
+// harm. It starts nothing by itself. Its methods are called one at a time.
 //
 // The program must carry the version of the active generation, too, by [Replaces], and so
 // must its workers: from the last phase on they feed both.
@@ -103,6 +124,9 @@ type Rebuilder struct {
 // NewRebuilder returns a rebuilder for one projection. The error wraps
 // [eventstore.ErrInvalid].
 func NewRebuilder(source RebuildSource, views ViewStore, p *Projection, opts RebuildOptions) (*Rebuilder, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
 	opts = opts.withDefaults()
 	engine, err := NewEngine(source, views, Options{Name: opts.Name, Build: opts.Build, Logger: opts.Logger, Sequential: opts.Sequential}, p)
 	if err != nil {
@@ -117,8 +141,9 @@ func NewRebuilder(source RebuildSource, views ViewStore, p *Projection, opts Reb
 type StartOptions struct{ By, Reason string }
 
 // Start prepares a rebuild: it gives out the number of a new generation. Somebody has to
-// [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]. Cost:
-// a read and a write of the state.
+// [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]; where
+// this program does not carry the active version it is a [NotReadyError]. Cost: a read and a
+// write of the state.
 func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, error) {
 	for {
 		s, err := r.views.State(ctx, r.p.name)
@@ -129,11 +154,14 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 			if g.Role == Building {
 				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
 			}
-			if code := r.p.code(g.Version); code != nil && g.Version == r.p.version {
-				if err := checkFingerprint(code, g); err != nil {
+			if g.Version == r.p.version {
+				if err := checkFingerprint(r.p, g); err != nil {
 					return GenerationID{}, err
 				}
 			}
+		}
+		if err := r.checkCarried(s, Generation{Number: s.Counter + 1, Version: r.p.version}); err != nil {
+			return GenerationID{}, err
 		}
 		now := time.Now().UTC()
 		s.Projection, s.Counter = r.p.name, s.Counter+1
@@ -155,30 +183,67 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 // there is none or somebody cancels it, and an [ErrFold] where an event can not be applied.
 // Where ctx ends it stops; what was recorded stays, and another Run goes on from there.
 func (r *Rebuilder) Run(ctx context.Context) (Generation, error) {
+	return r.work(ctx, r.run)
+}
+
+// RunAndCompare is Run, and [Rebuilder.Compare] of the generation, as one piece of work: this
+// coordinator keeps the rebuild until the end. Where the comparison fails the generation is
+// finished all the same; where somebody has switched to it already nothing is compared.
+func (r *Rebuilder) RunAndCompare(ctx context.Context, o CompareOptions) (g Generation, found Comparison, err error) {
+	g, err = r.work(ctx, func(ctx context.Context) (Generation, error) {
+		g, err := r.run(ctx)
+		if err != nil || g.Role != Building {
+			return g, err
+		}
+		if err = r.keep(ctx, g); err == nil {
+			found, err = r.Compare(ctx, o)
+		}
+		return g, err
+	})
+	return g, found, err
+}
+
+// work does a piece of work on the rebuild that is under way, and lets go of it.
+func (r *Rebuilder) work(ctx context.Context, do func(context.Context) (Generation, error)) (Generation, error) {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	end := func() {}
 	if !r.opts.Sequential {
-		defer r.watch(working, stop)()
+		end = r.watch(working, stop)
 	}
-	g, err := r.run(working)
+	defer end()
+	g, err := do(working)
+	end() // nobody is heard of that has let go
 	if cause := context.Cause(working); err != nil && cause != nil && ctx.Err() == nil {
 		err = cause
 	}
-	return g, errors.Join(err, r.release(ctx, err))
+	paused, failed := r.release(ctx, err)
+	if paused != nil {
+		g = *paused
+	}
+	return g, errors.Join(err, failed)
 }
 
-// step does what comes next for a generation; done: nothing does.
-func (r *Rebuilder) run(ctx context.Context) (Generation, error) {
-	other := rival{}
+// run does what comes next until nothing does. Another rebuild than the first that it meets is
+// none of its own.
+func (r *Rebuilder) run(ctx context.Context) (g Generation, _ error) {
+	other, number := rival{}, uint64(0)
 	for {
-		s, g, err := r.building(ctx)
-		if err != nil {
-			return Generation{}, err
+		s, now, err := r.building(ctx)
+		if done := s.Find(number); number > 0 && done != nil && done.read() {
+			return *done, nil // somebody has switched to it
 		}
+		if err == nil && number > 0 && now.Number != number {
+			err = &NoRebuildError{Projection: r.p.name}
+		}
+		if err != nil {
+			return g, err
+		}
+		g, number = now, now.Number
 		switch b := g.Rebuild; {
 		case b.Paused:
 			return g, fmt.Errorf("%w: projection %q", ErrRebuildPaused, r.p.name)
-		case b.Coordinator != r.opts.Name && !b.finished():
+		case b.Coordinator != r.opts.Name && !b.Finished():
 			err = r.takeOver(ctx, s, g, &other)
 		case b.Phase == PhaseHeads:
 			err = r.seal(ctx, g)
@@ -186,18 +251,19 @@ func (r *Rebuilder) run(ctx context.Context) (Generation, error) {
 			err = r.foldNext(ctx, g)
 		case b.Phase == PhaseFold:
 			err = r.catchUp(ctx, g)
-		case !b.finished():
+		case !b.Finished():
 			err = r.sweep(ctx, s, g)
 		default:
 			return g, nil
 		}
-		if err != nil && !errors.Is(err, ErrChanged) {
+		if err != nil && !errors.Is(err, ErrChanged) && !errors.Is(err, ErrNoRebuild) {
 			return g, err
 		}
 	}
 }
 
-func (b *Rebuild) finished() bool { return b.Phase == PhaseCatchUp && !b.Swept.IsZero() }
+// read: readers use the generation, or have used it.
+func (g Generation) read() bool { return g.Role == Active || g.Role == Previous }
 
 // building returns the generation that is to be built.
 func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
@@ -235,11 +301,25 @@ func (r *Rebuilder) change(ctx context.Context, g Generation, change func(*State
 	})
 }
 
-// release says that this coordinator has stopped, and why if the fold has failed.
-func (r *Rebuilder) release(ctx context.Context, why error) error {
+// keep makes this coordinator the one of a rebuild that nobody works on.
+func (r *Rebuilder) keep(ctx context.Context, g Generation) error {
+	return r.change(ctx, g, func(_ *State, now *Generation) error {
+		if now.Rebuild.Coordinator != "" {
+			return errAsIs
+		}
+		now.Rebuild.Coordinator = r.opts.Name
+		return nil
+	})
+}
+
+// release says that this coordinator has stopped, and why if the fold has failed. Where it is
+// interrupted it may pause the rebuild by that, which it then returns.
+func (r *Rebuilder) release(ctx context.Context, why error) (paused *Generation, err error) {
+	pause := r.opts.PauseAtEnd && ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostGoodbye)
 	defer cancel()
-	err := changeRebuild(ctx, r.views, r.p.name, func(_ *State, g *Generation) error {
+	err = changeRebuild(ctx, r.views, r.p.name, func(_ *State, g *Generation) error {
+		paused = nil
 		if g.Rebuild.Coordinator != r.opts.Name {
 			return errAsIs
 		}
@@ -247,12 +327,15 @@ func (r *Rebuilder) release(ctx context.Context, why error) error {
 		if failed, ok := errors.AsType[*FoldError](why); ok {
 			g.Rebuild.Failure, g.Rebuild.Failed = clip(failed.Error()), failed.Event
 		}
+		if pause && !g.Rebuild.Finished() {
+			g.Rebuild.Paused, paused = true, g
+		}
 		return nil
 	})
 	if errors.Is(err, ErrNoRebuild) {
-		return nil
+		return nil, nil
 	}
-	return err
+	return paused, err
 }
 
 // rival is what is known of another coordinator.
@@ -282,14 +365,17 @@ func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *
 	b := s.Generations[i].Rebuild
 	b.Coordinator, b.Failure, b.Failed = r.opts.Name, "", eventstore.EventID{}
 	_, err := r.views.PutState(ctx, s)
+	if err == nil && !r.opts.Sequential {
+		r.beat(ctx)
+	}
 	return err
 }
 
 func (r *Rebuilder) lastBeat(ctx context.Context, name string) (time.Time, error) {
 	beats, err := r.views.Heartbeats(ctx, r.p.name)
 	for _, b := range beats {
-		if b.Worker == coordinatorWorker(name) {
-			r.report(*b.Rebuild)
+		if b.Coordinator == name && b.Rebuild != nil {
+			r.meter.tell(*b.Rebuild)
 			return b.At, err
 		}
 	}

@@ -24,9 +24,17 @@ var (
 )
 
 // NoRebuildError is an [ErrNoRebuild].
-type NoRebuildError struct{ Projection string }
+type NoRebuildError struct {
+	Projection string
+	// Finished is the generation whose rebuild has come to its end, and that waits for a
+	// switch; 0 where there is none.
+	Finished uint64
+}
 
 func (e *NoRebuildError) Error() string {
+	if e.Finished > 0 {
+		return fmt.Sprintf("the rebuild of projection %q has come to its end: generation %d is built", e.Projection, e.Finished)
+	}
 	return fmt.Sprintf("no rebuild of projection %q is under way", e.Projection)
 }
 
@@ -34,7 +42,12 @@ func (e *NoRebuildError) Error() string {
 func (e *NoRebuildError) Is(target error) bool { return target == ErrNoRebuild }
 
 // Hint says what to do.
-func (e *NoRebuildError) Hint() string { return "start one" }
+func (e *NoRebuildError) Hint() string {
+	if e.Finished > 0 {
+		return "compare it and switch to it, or cancel it"
+	}
+	return "start one"
+}
 
 // RebuildingError says what is built already. It is an [ErrRebuilding].
 type RebuildingError struct {
@@ -94,8 +107,7 @@ type NotReadyError struct {
 	Obstacles []string
 	// Firm: one of them is such that nobody can pass it by.
 	Firm bool
-	// Frozen: nobody carries its version.
-	Frozen bool
+	hint string
 }
 
 func (e *NotReadyError) Error() string {
@@ -107,11 +119,8 @@ func (e *NotReadyError) Is(target error) bool { return target == ErrNotReady }
 
 // Hint says what to do.
 func (e *NotReadyError) Hint() string {
-	switch {
-	case e.Frozen:
-		return "run a program that carries that version, by projection.Replaces"
-	case e.Firm:
-		return "let the rebuild run to its end"
+	if e.hint != "" {
+		return e.hint
 	}
 	return "see to it, or force the switch"
 }

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"time"
 )
@@ -17,13 +18,15 @@ type RebuildProgress struct {
 	StreamsOf int    `json:"streams_of,omitempty"`
 	Events    uint64 `json:"events"`
 	EventsOf  uint64 `json:"events_of,omitempty"`
-	// Share is how much of the rows is filled, from 0 to 1, and Part how much of them the
-	// pass makes that is on its way. Put of PutOf rows and checkpoints of it are filled.
+	// Share is how much of the rows is filled, or looked at, from 0 to 1, and Part how much of
+	// them the pass makes that is on its way. Put of PutOf rows and checkpoints of it are
+	// filled; in a plan and a comparison, which fill nothing, they are folded.
 	Share float64 `json:"share"`
 	Part  float64 `json:"part,omitempty"`
 	Put   int     `json:"put,omitempty"`
 	PutOf int     `json:"put_of,omitempty"`
-	// Rows were put, those included that were there, and checkpoints, too.
+	// Rows were put, those included that were there, and checkpoints, too. A plan and a
+	// comparison count those that were folded in their place.
 	Rows        int `json:"rows"`
 	Checkpoints int `json:"checkpoints"`
 	// Applied counts the events that were folded, each once for each range, those of the pass
@@ -69,9 +72,11 @@ type Units struct {
 type meter struct {
 	rate   float64
 	report func(RebuildProgress)
-	began  time.Time
+	began  time.Time // when it was made
+	// telling is held while report is called; nothing else waits for it.
+	telling sync.Mutex
 
-	mu   sync.Mutex
+	mu   sync.Mutex // guards what follows
 	now  RebuildProgress
 	told time.Time
 	paid time.Time // until when the units that were used last
@@ -88,16 +93,27 @@ const reportEvery = 20 * time.Millisecond
 // note changes what is known, and tells it from time to time.
 func (m *meter) note(change func(*RebuildProgress)) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	phase := m.now.Phase
 	change(&m.now)
 	now := time.Now()
 	m.now.Took = now.Sub(m.began)
 	m.now.Left = m.pace.left(now, m.now)
-	if m.now.Phase != phase || now.Sub(m.told) >= reportEvery {
+	due := m.now.Phase != phase || now.Sub(m.told) >= reportEvery
+	if due {
 		m.told = now
-		m.report(m.now)
 	}
+	known := m.now
+	m.mu.Unlock()
+	if due {
+		m.tell(known)
+	}
+}
+
+// tell calls Options.Progress, without what its callee may wait for.
+func (m *meter) tell(p RebuildProgress) {
+	m.telling.Lock()
+	defer m.telling.Unlock()
+	m.report(p)
 }
 
 func (m *meter) progress() RebuildProgress {
@@ -132,12 +148,42 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 	}
 }
 
-// report tells what another coordinator does.
-func (r *Rebuilder) report(p RebuildProgress) {
-	r.meter.mu.Lock()
-	defer r.meter.mu.Unlock()
-	r.meter.now = p
-	r.meter.report(p)
+// spendAt is of how many bytes read the units are spent together.
+const spendAt = 64 << 10
+
+// metered is a sequence of what is read, whose units are spent as it goes on.
+func metered[T any](ctx context.Context, m *meter, all iter.Seq2[T, error], bytes func(*T) int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		read := 0
+		spend := func() error {
+			u := Units{Read: float64(read) / readBytes}
+			read = 0
+			return m.spend(ctx, u)
+		}
+		for one, err := range all {
+			if err == nil {
+				if read += bytes(&one); read >= spendAt {
+					err = spend()
+				}
+			}
+			if !yield(one, err) || err != nil {
+				return
+			}
+		}
+		if err := spend(); err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// scanRows yields the rows of a view, and allCheckpoints the checkpoints of a generation.
+func (r *Rebuilder) scanRows(ctx context.Context, g GenerationID, view string) iter.Seq2[Row, error] {
+	return metered(ctx, r.meter, r.views.ScanRows(ctx, g, view), func(row *Row) int { return rowBytes(row) })
+}
+
+func (r *Rebuilder) allCheckpoints(ctx context.Context, g GenerationID) iter.Seq2[Checkpoint, error] {
+	return metered(ctx, r.meter, r.views.AllCheckpoints(ctx, g, false), func(*Checkpoint) int { return itemOverhead })
 }
 
 // coordinatorWorker is whose heartbeats a coordinator leaves.
@@ -151,8 +197,9 @@ func (r *Rebuilder) watch(ctx context.Context, stop context.CancelCauseFunc) (en
 	group.Go(func() {
 		ticker := time.NewTicker(r.opts.HeartbeatEvery)
 		defer ticker.Stop()
+		seen := uint64(0)
 		for {
-			if err := r.look(ctx); err != nil && ctx.Err() == nil {
+			if err := r.look(ctx, &seen); err != nil && ctx.Err() == nil {
 				stop(err)
 				return
 			}
@@ -169,24 +216,32 @@ func (r *Rebuilder) watch(ctx context.Context, stop context.CancelCauseFunc) (en
 	}
 }
 
-// look leaves a heartbeat where this coordinator works, and returns why it must stop, or
-// nil.
-func (r *Rebuilder) look(ctx context.Context) error {
-	_, g, err := r.building(ctx)
+// look leaves a heartbeat where this coordinator works, and returns why it must stop, or nil.
+// The generation that was seen last may have been switched to: who works on it sees that, too.
+func (r *Rebuilder) look(ctx context.Context, seen *uint64) error {
+	s, g, err := r.building(ctx)
 	switch {
 	case errors.Is(err, ErrNoRebuild):
+		if was := s.Find(*seen); *seen == 0 || was != nil && was.read() {
+			return nil
+		}
 		return err
 	case err != nil:
 		return nil // whoever works meets it
 	case g.Rebuild.Paused:
 		return ErrRebuildPaused
-	case g.Rebuild.Coordinator != r.opts.Name:
-		return nil
 	}
+	if *seen = g.Number; g.Rebuild.Coordinator == r.opts.Name {
+		r.beat(ctx)
+	}
+	return nil
+}
+
+// beat leaves a heartbeat.
+func (r *Rebuilder) beat(ctx context.Context) {
 	progress := r.meter.progress()
-	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Rebuild: &progress}
+	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Coordinator: r.opts.Name, Rebuild: &progress}
 	if err := r.views.Beat(ctx, beat); err != nil && ctx.Err() == nil {
 		r.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", r.p.name, "error", err)
 	}
-	return nil
 }

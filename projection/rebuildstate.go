@@ -53,7 +53,7 @@ type Rebuild struct {
 	Swept time.Time `json:"swept,omitzero"`
 	// Compared is what the last comparison found.
 	Compared *Compared `json:"compared,omitempty"`
-	// Ready is when it was swept and compared first, and could be switched to.
+	// Ready is when it was compared first, after its end: from then on it could be switched to.
 	Ready time.Time `json:"ready,omitzero"`
 }
 
@@ -168,10 +168,14 @@ func changeState(ctx context.Context, views StateStore, projection string, chang
 	}
 }
 
-// PauseRebuild makes coordinators stop; what they have recorded stays. One that is paused
-// stays so; without a rebuild it is an [ErrNoRebuild].
+// PauseRebuild makes coordinators stop, also those that wait; what they have recorded stays.
+// One that is paused stays so; without a rebuild, and where it has come to its end, it is an
+// [ErrNoRebuild].
 func PauseRebuild(ctx context.Context, views StateStore, projection string) error {
 	return changeRebuild(ctx, views, projection, func(_ *State, g *Generation) error {
+		if g.Rebuild.Finished() {
+			return &NoRebuildError{Projection: projection, Finished: g.Number}
+		}
 		g.Rebuild.Paused, g.Rebuild.Coordinator = true, ""
 		return nil
 	})
@@ -186,12 +190,21 @@ func ResumeRebuild(ctx context.Context, views StateStore, projection string) err
 }
 
 // CancelRebuild gives a rebuild up. Its generation is retired; the others are as they were.
-func CancelRebuild(ctx context.Context, views StateStore, projection string) (GenerationID, error) {
+// With a number it is given up only if its generation is that one: else it is an [ErrChanged],
+// and nothing is done.
+func CancelRebuild(ctx context.Context, views StateStore, projection string, number uint64) (GenerationID, error) {
 	var id GenerationID
-	err := changeRebuild(ctx, views, projection, func(s *State, g *Generation) error {
-		id = GenerationID{s.Projection, g.Number}
-		g.retire()
-		return nil
+	_, err := changeState(ctx, views, projection, func(s *State) error {
+		switch g := s.Rebuilding(); {
+		case number > 0 && (g == nil || g.Number != number):
+			return changedSince(projection, ErrChanged)
+		case g == nil:
+			return &NoRebuildError{Projection: projection}
+		default:
+			id = GenerationID{projection, g.Number}
+			s.retire(g)
+			return nil
+		}
 	})
 	return id, err
 }
@@ -216,7 +229,20 @@ func (s State) Rebuilding() *Generation {
 	return nil
 }
 
-func (g *Generation) retire() {
+// Finished reports whether everything is there and was swept: the generation can be compared
+// and switched to.
+func (b *Rebuild) Finished() bool {
+	return b != nil && b.Phase == PhaseCatchUp && !b.Swept.IsZero()
+}
+
+// retire gives a generation up. What it has replaced is what those go back to that have
+// replaced it.
+func (s *State) retire(g *Generation) {
+	for i := range s.Generations {
+		if s.Generations[i].Before == g.Number {
+			s.Generations[i].Before = g.Before
+		}
+	}
 	g.Role, g.Since = Retired, time.Now().UTC()
 	if g.Rebuild != nil {
 		g.Rebuild.Coordinator = ""

@@ -58,6 +58,12 @@ func (p *Projection) carries(old *Projection) bool {
 	return false
 }
 
+// Carried returns the code of a version, if it is p's own or one that p replaces.
+func (p *Projection) Carried(version int) (*Projection, bool) {
+	code := p.code(version)
+	return code, code != nil
+}
+
 // code returns the code of a version that p carries, or nil.
 func (p *Projection) code(version int) *Projection {
 	for c := p; c != nil; c = c.replaces {
@@ -111,18 +117,13 @@ func (v *View[R]) shapeOf(version int) (shape[R], bool) {
 }
 
 // readableOf returns the generation to read and how: the active one, or, where that is of a
-// version that the program does not know, the newest one before it that it knows: that is
-// still fed. One that was rolled back from is not read.
+// version that the program does not know, the last one that readers used before it and that
+// it knows. That is read only where workers have kept nothing from it. One that was rolled
+// back from is not read.
 func (v *View[R]) readableOf(s State) (Generation, shape[R], bool) {
-	var found Generation
-	var as shape[R]
-	for _, g := range s.Generations { // in the order of their numbers
-		sh, known := v.shapeOf(g.Version)
-		if known && (g.Role == Active || g.Role == Previous) {
-			found, as = g, sh
-		}
-		if g.Role == Active {
-			return found, as, found.Number > 0
+	for g := s.With(Active); g != nil && g.read(); g = s.Find(g.Before) {
+		if as, known := v.shapeOf(g.Version); known {
+			return *g, as, g.Role == Active || g.Missed.IsZero()
 		}
 	}
 	return Generation{}, shape[R]{}, false

@@ -102,6 +102,9 @@ type Generation struct {
 	Fingerprint string    `json:"fingerprint"`
 	Role        Role      `json:"role"`
 	Since       time.Time `json:"since"`
+	// Before is the generation that readers used before they were switched to this one, to
+	// which a rollback goes; 0 for none.
+	Before uint64 `json:"before,omitempty"`
 	// Start is a reaction's: it runs on no event of an earlier commit. Starts are those of
 	// the categories: one that is followed only later has its own. Fed: it has had
 	// checkpoints.
@@ -116,6 +119,9 @@ type Generation struct {
 	// Missed is since when workers have acknowledged commits whose programs do not carry its
 	// version: a sweep has to bring them before readers get it. Zero where none have.
 	Missed time.Time `json:"missed,omitzero"`
+	// Sweeping: such a sweep has begun. Who keeps a commit from the generation from then on
+	// takes that back.
+	Sweeping bool `json:"sweeping,omitempty"`
 	// Cleared is how often its items were removed since it is retired, Since when.
 	Cleared int `json:"cleared,omitempty"`
 }
@@ -150,7 +156,8 @@ type Heartbeat struct {
 	// how many streams it found behind, in any of the projections that the worker feeds.
 	LastSweep   time.Time `json:"last_sweep,omitzero"`
 	SweepBehind int       `json:"sweep_behind"`
-	// Rebuild is how far a coordinator has come, whose heartbeat it then is: it feeds
-	// nothing.
-	Rebuild *RebuildProgress `json:"rebuild,omitempty"`
+	// Coordinator is the name of the coordinator of a rebuild whose heartbeat it is, and
+	// Rebuild how far that has come: it feeds nothing.
+	Coordinator string           `json:"coordinator,omitempty"`
+	Rebuild     *RebuildProgress `json:"rebuild,omitempty"`
 }

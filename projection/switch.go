@@ -17,11 +17,23 @@ const (
 	silentFor = time.Minute
 )
 
-// SwitchOptions says what a switch passes by.
+// SwitchOptions says which switch is meant, and what it passes by. The zero value works.
 type SwitchOptions struct {
+	// To is the generation that was decided on, and From the one that readers used then, 0
+	// for none: where it would be another switch by now it is an [ErrChanged], and nothing is
+	// done. To 0 is whichever switch it is.
+	From, To uint64
 	// Force switches although streams are parked, nothing was compared, a comparison found
 	// the rows wrong, or no worker feeds the generation.
 	Force bool
+}
+
+// RollbackOptions says which rollback is meant. The zero value works.
+type RollbackOptions struct {
+	// To is the generation that was decided on, and From the one that readers used then:
+	// where it would be another rollback by now it is an [ErrChanged], and nothing is done.
+	// To 0 is whichever rollback it is.
+	From, To uint64
 }
 
 // Switch makes readers use the newest generation behind the active one: that of the rebuild,
@@ -33,33 +45,132 @@ type SwitchOptions struct {
 // an [ErrChanged], and nothing was done. Cost: a read and a write of the state, one of what is
 // parked and of the heartbeats; a sweep where the last one is over an hour old.
 func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, error) {
-	s, target, err := r.target(ctx, behindActive)
-	if err != nil {
-		return GenerationID{}, err
-	}
-	id := GenerationID{r.p.name, target.Number}
-	sweep, err := r.ready(ctx, s, target)
-	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !o.Force) {
-		return id, err
-	}
-	if sweep {
-		if _, err := r.sweepGeneration(ctx, s, target); err != nil {
+	return r.move(ctx, movement{forward, o.From, o.To, o.Force, r.ready})
+}
+
+// Rollback makes readers use the generation again that the active one has replaced: the write
+// of a switch back. One from which workers have kept commits, since their programs do not
+// carry its version, is swept first; where this program does not either it is a
+// [NotReadyError].
+func (r *Rebuilder) Rollback(ctx context.Context, o RollbackOptions) (GenerationID, error) {
+	return r.move(ctx, movement{back, o.From, o.To, true, r.thawed})
+}
+
+// movement is a switch or a rollback.
+type movement struct {
+	direction
+	from, to uint64 // that are meant; to 0: whichever
+	force    bool
+	// check returns what speaks against it, and whether a sweep is needed first.
+	check func(context.Context, State, Generation) (sweep bool, err error)
+}
+
+// mostMoves is how often a movement is tried while others change the state.
+const mostMoves = 3
+
+// move tries again what was decided on, where the state has changed meanwhile.
+func (r *Rebuilder) move(ctx context.Context, m movement) (id GenerationID, err error) {
+	var target Generation
+	for range mostMoves {
+		var s State
+		if s, target, err = r.target(ctx, m); err != nil {
+			return id, err
+		}
+		if m.from, m.to = 0, target.Number; s.With(Active) != nil {
+			m.from = s.With(Active).Number
+		}
+		id = GenerationID{r.p.name, target.Number}
+		if err = r.moveTo(ctx, m, s, target); !errors.Is(err, ErrChanged) {
 			return id, err
 		}
 	}
-	return id, r.makeActive(ctx, s, target.Number)
+	if !target.Missed.IsZero() {
+		return id, &NotReadyError{Generation: id, Firm: true, hint: hintReplaces,
+			Obstacles: []string{fmt.Sprintf("workers that do not carry version %d keep commits from it, also while it is swept", target.Version)}}
+	}
+	return id, r.changed(err)
+}
+
+func (r *Rebuilder) moveTo(ctx context.Context, m movement, s State, target Generation) error {
+	sweep, err := m.check(ctx, s, target)
+	if refused, ok := errors.AsType[*NotReadyError](err); err != nil && (!ok || refused.Firm || !m.force) {
+		return err
+	}
+	if sweep {
+		if s, err = r.sweepFenced(ctx, s, target, m.force); err != nil {
+			return err
+		}
+	}
+	return r.makeActive(ctx, s, target.Number, m.direction)
+}
+
+// direction is where readers go.
+type direction bool
+
+const (
+	forward direction = true
+	back    direction = false
+)
+
+// target returns the generation to which a movement leads, and the state.
+func (r *Rebuilder) target(ctx context.Context, m movement) (State, Generation, error) {
+	s, err := r.views.State(ctx, r.p.name)
+	if err != nil {
+		return s, Generation{}, err
+	}
+	active, readers := uint64(0), "readers use none"
+	if g := s.With(Active); g != nil {
+		active, readers = g.Number, fmt.Sprintf("readers use generation %d", g.Number)
+	}
+	target, way := s.behind(), "switch"
+	if m.direction == back {
+		target, way = s.before(), "go back"
+	}
+	switch {
+	case m.to > 0 && (active != m.from || target == nil || target.Number != m.to):
+		return s, Generation{}, r.changed(ErrChanged)
+	case target == nil:
+		return s, Generation{}, fmt.Errorf("projection %q: %w to %s to; %s", r.p.name, ErrNoGeneration, way, readers)
+	}
+	return s, *target, nil
+}
+
+// behind returns the newest generation behind the active one, or nil.
+func (s State) behind() *Generation {
+	for i := len(s.Generations) - 1; i >= 0 && s.Generations[i].Role != Active; i-- {
+		if g := &s.Generations[i]; g.Role != Retired {
+			return g
+		}
+	}
+	return nil
+}
+
+// before returns the generation that the active one has replaced, or nil.
+func (s State) before() *Generation {
+	active := s.With(Active)
+	if active == nil {
+		return nil
+	}
+	if g := s.Find(active.Before); g != nil && g.Role == Previous {
+		return g
+	}
+	return nil
 }
 
 // ready returns a NotReadyError where something speaks against a switch, and whether a sweep
 // is needed for it.
 func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (sweep bool, err error) {
-	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
-	if b := target.Rebuild; target.Role == Building && (b == nil || !b.finished()) {
-		refusal.Obstacles, refusal.Firm = []string{"it is still being built"}, true
-		return false, refusal
+	if err := r.unfinished(target); err != nil {
+		return false, err
 	}
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
 	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
 		return false, err
+	}
+	if target.unswept() {
+		if err := r.sweepable(s, target); err != nil {
+			return true, err
+		}
 	}
 	if len(refusal.Obstacles) > 0 {
 		err = refusal
@@ -67,60 +178,53 @@ func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (swee
 	return target.unswept(), err
 }
 
-// Rollback makes readers use the newest generation before the active one again: the write of
-// a switch back. One from which workers have kept commits, since their programs do not carry
-// its version, is swept first; where this program does not either it is a [NotReadyError].
-func (r *Rebuilder) Rollback(ctx context.Context) (GenerationID, error) {
-	s, target, err := r.target(ctx, beforeActive)
-	if err != nil {
-		return GenerationID{}, err
+// unfinished returns a NotReadyError for a generation that is still being built.
+func (r *Rebuilder) unfinished(g Generation) error {
+	if g.Role != Building || g.Rebuild.Finished() {
+		return nil
 	}
-	id := GenerationID{r.p.name, target.Number}
-	sweep, err := r.thawed(target)
-	if err == nil && sweep {
-		_, err = r.sweepGeneration(ctx, s, target)
+	e := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{"it is still being built"}}
+	if e.hint = "let the rebuild run to its end"; g.Rebuild == nil {
+		e.Obstacles, e.hint = []string{"workers are still building it"}, (&RebuildingError{Live: true}).Hint()
 	}
-	if err != nil {
-		return id, err
-	}
-	return id, r.makeActive(ctx, s, target.Number)
+	return e
 }
 
 // thawed returns whether a sweep is needed before a rollback, or a NotReadyError where it
 // can not be made.
-func (r *Rebuilder) thawed(target Generation) (sweep bool, err error) {
+func (r *Rebuilder) thawed(_ context.Context, s State, target Generation) (sweep bool, err error) {
 	if target.Missed.IsZero() {
 		return false, nil
 	}
-	return true, r.checkCarried(target)
+	return true, r.sweepable(s, target)
 }
 
-// checkCarried refuses a generation that this program can not feed.
-func (r *Rebuilder) checkCarried(g Generation) error {
-	if r.p.code(g.Version) != nil {
+// sweepable refuses what can not be swept now.
+func (r *Rebuilder) sweepable(s State, g Generation) error {
+	if s.Paused.stops() {
+		return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: "resume the projection",
+			Obstacles: []string{"it has to be swept, and the projection is paused"}}
+	}
+	return r.checkCarried(s, g)
+}
+
+// checkCarried refuses a generation that this program can not feed, or not together with the
+// active one.
+func (r *Rebuilder) checkCarried(s State, g Generation) error {
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: hintReplaces}
+	active := s.With(Active)
+	switch {
+	case r.p.code(g.Version) == nil:
+		refusal.Obstacles = []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}
+	case active != nil && r.p.code(active.Version) == nil:
+		refusal.Obstacles = []string{fmt.Sprintf("readers use generation %d of version %d, which this program does not carry", active.Number, active.Version)}
+	default:
 		return nil
 	}
-	return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Frozen: true,
-		Obstacles: []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}}
+	return refusal
 }
 
-// target returns the newest generation that is not retired and fits, and the state.
-func (r *Rebuilder) target(ctx context.Context, fits func(g Generation, active uint64) bool) (State, Generation, error) {
-	s, err := r.views.State(ctx, r.p.name)
-	if err != nil {
-		return s, Generation{}, err
-	}
-	active := uint64(0)
-	if g := s.With(Active); g != nil {
-		active = g.Number
-	}
-	for _, g := range slices.Backward(s.Generations) {
-		if g.Role != Retired && g.Role != Active && fits(g, active) {
-			return s, g, nil
-		}
-	}
-	return s, Generation{}, fmt.Errorf("projection %q: %w; its active one is %d", r.p.name, ErrNoGeneration, active)
-}
+const hintReplaces = "run a program that carries that version, by projection.Replaces"
 
 // obstacles returns what speaks against a switch.
 func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found []string, err error) {
@@ -172,22 +276,28 @@ func (g Generation) unswept() bool {
 }
 
 // makeActive is one write, on condition that the state is as it was read.
-func (r *Rebuilder) makeActive(ctx context.Context, s State, number uint64) error {
-	s = s.Clone()
+func (r *Rebuilder) makeActive(ctx context.Context, s State, number uint64, way direction) error {
 	now := time.Now().UTC()
-	for i := range s.Generations {
-		switch g := &s.Generations[i]; {
-		case g.Number == number:
-			g.Role, g.Since = Active, now
-		case g.Role == Active:
-			g.Role, g.Since = Previous, now
+	target := s.Find(number)
+	if g := s.With(Active); g != nil {
+		g.Role, g.Since = Previous, now
+		if way == forward {
+			target.Before = g.Number
 		}
 	}
+	target.Role, target.Since = Active, now
 	_, err := r.views.PutState(ctx, s)
-	if errors.Is(err, ErrChanged) {
-		return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", r.p.name, err)
+	return r.changed(err)
+}
+
+// changed says what an ErrChanged means for who has decided on something.
+func (r *Rebuilder) changed(err error) error { return changedSince(r.p.name, err) }
+
+func changedSince(projection string, err error) error {
+	if !errors.Is(err, ErrChanged) {
+		return err
 	}
-	return err
+	return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", projection, err)
 }
 
 // Retire gives a previous generation up: nobody can go back to it, and workers feed it no
@@ -203,7 +313,7 @@ func Retire(ctx context.Context, views StateStore, projection string, number uin
 			return fmt.Errorf("projection %q: %w that is a previous one", projection, ErrNoGeneration)
 		}
 		id = GenerationID{projection, g.Number}
-		g.retire()
+		s.retire(g)
 		return nil
 	})
 	return id, err

@@ -22,28 +22,20 @@ type SwitchPlan struct {
 // PlanSwitch says what [Rebuilder.Switch] would do, and does nothing. It is an
 // [ErrNoGeneration] where there is nothing to switch to.
 func (r *Rebuilder) PlanSwitch(ctx context.Context) (SwitchPlan, error) {
-	s, target, err := r.target(ctx, behindActive)
-	if err != nil {
-		return SwitchPlan{}, err
-	}
-	plan := r.planFor(s, target)
-	plan.Sweep, err = r.ready(ctx, s, target)
-	return plan.refusedBy(err)
+	return r.planMove(ctx, movement{direction: forward, check: r.ready})
 }
 
 // PlanRollback says what [Rebuilder.Rollback] would do, and does nothing. It is an
 // [ErrNoGeneration] where there is nothing to go back to.
 func (r *Rebuilder) PlanRollback(ctx context.Context) (SwitchPlan, error) {
-	s, target, err := r.target(ctx, beforeActive)
+	return r.planMove(ctx, movement{direction: back, check: r.thawed})
+}
+
+func (r *Rebuilder) planMove(ctx context.Context, m movement) (SwitchPlan, error) {
+	s, target, err := r.target(ctx, m)
 	if err != nil {
 		return SwitchPlan{}, err
 	}
-	plan := r.planFor(s, target)
-	plan.Sweep, err = r.thawed(target)
-	return plan.refusedBy(err)
-}
-
-func (r *Rebuilder) planFor(s State, target Generation) SwitchPlan {
 	plan := SwitchPlan{From: GenerationID{Projection: r.p.name}, To: GenerationID{r.p.name, target.Number}, ToVersion: target.Version}
 	if g := s.With(Active); g != nil {
 		plan.From.Number, plan.FromVersion = g.Number, g.Version
@@ -51,16 +43,9 @@ func (r *Rebuilder) planFor(s State, target Generation) SwitchPlan {
 	if target.Rebuild != nil {
 		plan.Compared = target.Rebuild.Compared
 	}
-	return plan
-}
-
-func (p SwitchPlan) refusedBy(err error) (SwitchPlan, error) {
+	plan.Sweep, err = m.check(ctx, s, target)
 	if refused, ok := errors.AsType[*NotReadyError](err); ok {
-		p.Refused, err = refused, nil
+		plan.Refused, err = refused, nil
 	}
-	return p, err
+	return plan, err
 }
-
-// behindActive and beforeActive are targets of a switch and of a rollback.
-func behindActive(g Generation, active uint64) bool { return g.Number > active }
-func beforeActive(g Generation, active uint64) bool { return g.Role == Previous && g.Number < active }

@@ -83,16 +83,15 @@ const (
 	insertClaim = `INSERT INTO claims(scope, key, stream, version) VALUES (?, ?, ?, ?)`
 	deleteClaim = `DELETE FROM claims WHERE scope = ? AND key = ?`
 
-	// selectHeads finds the last commits in the index.
-	selectHeads = `SELECT c.stream, c.version + c.count - 1 FROM commits c JOIN
-		(SELECT stream, max(version) AS version FROM commits WHERE stream > ? AND stream < ? GROUP BY stream ORDER BY stream LIMIT ?) l
-		ON c.stream = l.stream AND c.version = l.version ORDER BY c.stream`
 	// selectStreams jumps from stream to stream in the index, past their commits.
 	selectStreams = `WITH RECURSIVE names(name) AS (
 			SELECT (SELECT min(stream) FROM commits WHERE stream > ?1 AND stream < ?2)
 			UNION ALL
 			SELECT (SELECT min(stream) FROM commits WHERE stream > names.name AND stream < ?2) FROM names WHERE names.name IS NOT NULL)
 		SELECT name FROM names WHERE name IS NOT NULL LIMIT ?3`
+	// selectHeads is selectStreams with one look for the last commit of each.
+	selectHeads = `SELECT c.stream, c.version + c.count - 1 FROM (` + selectStreams + `) n
+		JOIN commits c ON c.stream = n.name AND c.version = (SELECT max(version) FROM commits WHERE stream = n.name) ORDER BY n.name`
 )
 
 // typesOf is JSON: the names of types need no escape.

@@ -28,13 +28,17 @@ type actor struct {
 	// again starts the process anew when it has ended, nil where that is its end.
 	again func() *actor
 
-	program *projection.Projection    // of a worker
-	batch   []eventstore.Announcement // that a worker holds
-	sweeps  bool                      // in the middle of a sweep, which nobody repeats
-	settled []eventstore.Commit       // were applied when a coordinator began
-	waits   map[parkedEvent]bool      // and were parked
-	forced  bool
+	program  *projection.Projection    // of a worker
+	batch    []eventstore.Announcement // that a worker holds
+	sweeps   bool                      // in the middle of a sweep, which nobody repeats
+	switches bool                      // in the middle of a switch or a rollback
+	forced   bool                      // which passes by what is parked
+	waits    map[parkedEvent]bool      // was parked when it began, or is parked by it
 }
+
+// leaves reports whether what the actor leaves in the middle is left to a sweep: what was
+// dropped while a stream was parked.
+func (a *actor) leaves() bool { return a.kind == operator || a.sweeps }
 
 // kind is what an actor is for.
 type kind int

@@ -169,9 +169,9 @@ func (w *world) wrong(c projection.Comparison) bool {
 
 func (w *world) switchOver(ctx context.Context, a *actor, r *projection.Rebuilder, forced bool) {
 	a.tracef("switches%s", ifSet(forced, " by force"))
-	a.settled, a.forced, a.waits = w.settled(), forced, w.recorded()
+	a.switches, a.forced, a.waits = true, forced, w.recorded()
 	_, err := r.Switch(ctx, projection.SwitchOptions{Force: forced})
-	a.settled, a.waits = nil, nil
+	a.switches, a.waits = false, nil
 	if err != nil {
 		a.tracef("stops: %v", err)
 	}
@@ -179,9 +179,9 @@ func (w *world) switchOver(ctx context.Context, a *actor, r *projection.Rebuilde
 
 func (w *world) rollBack(ctx context.Context, a *actor, r *projection.Rebuilder) {
 	a.tracef("rolls back")
-	a.settled, a.forced = w.settled(), true
-	_, err := r.Rollback(ctx)
-	a.settled = nil
+	a.switches, a.forced = true, true
+	_, err := r.Rollback(ctx, projection.RollbackOptions{})
+	a.switches = false
 	if err != nil {
 		a.tracef("stops: %v", err)
 	}
@@ -189,7 +189,7 @@ func (w *world) rollBack(ctx context.Context, a *actor, r *projection.Rebuilder)
 
 func (w *world) cancelRebuild(ctx context.Context, a *actor) {
 	a.tracef("cancels the rebuild")
-	_, _ = projection.CancelRebuild(ctx, views{a, w.views}, w.scene.Projection.Name())
+	_, _ = projection.CancelRebuild(ctx, views{a, w.views}, w.scene.Projection.Name(), 0)
 }
 
 func (w *world) pauseOrResumeRebuild(ctx context.Context, a *actor) {

@@ -117,7 +117,7 @@ func (w *world) bringToItsEnd(ctx context.Context, a *actor) {
 	if w.wrong(compared) {
 		return
 	}
-	a.settled = w.settled()
+	a.switches = true
 	if _, err := r.Switch(ctx, projection.SwitchOptions{}); err != nil && !w.openSkips() {
 		w.fail("nobody can switch to generation %d: %v", g.Number, err)
 	}

@@ -102,7 +102,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a range is recorded before it is filled",
-		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, id, s, r.part(b.next()), nil, fill)\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
+		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
 	},
 	{
 		Name:  "a late coordinator records a range in another generation",
@@ -110,7 +110,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "nothing is swept once a generation is fed",
-		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "behind, err := r.sweepGeneration(ctx, s, g)", New: "behind, err := 0, error(nil)"}},
+		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "late, err := r.sweepGeneration(ctx, s, g)\n\tif err != nil", New: "late, err := []*delivery(nil), error(nil)\n\tif err != nil"}},
 	},
 	{
 		Name:  "a rebuild sweeps what a directory lists",
@@ -130,7 +130,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "readers are switched to a generation that is retired",
-		Edits: []planted.Edit{{File: switchFile, Old: "if g.Role != Retired && g.Role != Active && fits(g, active) {", New: "if g.Role != Active && (fits(g, active) || g.Role == Retired) {"}},
+		Edits: []planted.Edit{{File: switchFile, Old: "if g := &s.Generations[i]; g.Role != Retired {", New: "if g := &s.Generations[i]; g.Role != Active {"}},
 	},
 	{
 		Name:  "a walk goes on in another generation",
@@ -139,9 +139,9 @@ var rebuildFaults = []planted.Fault{
 	{
 		Name: "readers are shown a generation that is built",
 		Edits: []planted.Edit{
-			{File: "projection/replaces.go", Old: "if known && (g.Role == Active || g.Role == Previous) {", New: "if known && g.Role != Retired {"},
-			{File: "projection/replaces.go", Old: "if g.Role == Active {\n\t\t\treturn found", New: "if g.Role == Active && sh.stored == \"\" {\n\t\t\treturn found"},
-			{File: "projection/replaces.go", Old: "return Generation{}, shape[R]{}, false\n}", New: "return found, as, found.Number > 0\n}"},
+			{File: "projection/replaces.go", Old: "for g := s.With(Active); g != nil && g.read();", New: "for g := cmp.Or(s.With(Building), s.With(Active)); g != nil && g.Role != Retired;"},
+			{File: "projection/replaces.go", Old: "package projection\n", New: "package projection\n\nimport \"cmp\"\n"},
+			{File: "projection/replaces.go", Old: "g.Role == Active || g.Missed", New: "g.Role != Previous || g.Missed"},
 		},
 	},
 	{
@@ -160,7 +160,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a worker does not note what it keeps commits from",
-		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "if g.Role != Retired && !g.Folding() && g.Missed.IsZero()", New: "if g.Role == Retired && !g.Folding() && g.Missed.IsZero()"}},
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "if g.Role == Retired || g.Folding()", New: "if g.Role != Retired || g.Folding()"}},
 		Test:  versions,
 	},
 	{
@@ -201,6 +201,21 @@ var rebuildTests = []planted.Fault{
 		Name:  "a worker acknowledges although it could not note what it keeps that from",
 		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {", New: "err = f.noteMissed(ctx, state); err != nil {\n\t\t\terr = nil\n\t\t}\n\t\tif errors.Is(err, ErrChanged) {"}},
 		Test:  "^TestAWorkerAcknowledgesNothingBeforeItHasNoted",
+	},
+	{
+		Name:  "a worker forgets what it keeps commits from where a pause begins",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tpaused := f.known.paused.stops()\n", New: "\t\tpaused := f.known.paused.stops()\n\t\tif paused {\n\t\t\treturn outcome{parked: o.parked}\n\t\t}\n"}},
+		Test:  "^TestAWorkerNotesWhatItKeepsAGenerationFromAlsoWhereAPause",
+	},
+	{
+		Name:  "a commit is kept from a generation while that is swept, and nobody notices",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "\t\tif g.Sweeping {\n", New: "\t\tif g.Sweeping && g.Missed.IsZero() {\n"}},
+		Test:  "^TestARollbackBringsWhatAWorkerKeepsFromTheGenerationWhileItIsSwept$",
+	},
+	{
+		Name:  "readers are switched although the sweep for it has parked a stream",
+		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "\tif parked == 0 {\n", New: "\tif parked >= 0 {\n"}},
+		Test:  "^TestASwitchWhoseSweepParksAStreamIsRefused$",
 	},
 }
 

@@ -95,12 +95,12 @@ func follows(a, b projection.Phase) bool {
 	return slices.Index(order, b) >= slices.Index(order, a)
 }
 
-// switched holds where readers get another generation: it has everything that was settled
-// before somebody decided on it, but for what is parked. And unless it was by force no
-// stream is parked that was before.
+// switched holds where readers get another generation, also by a request that is late: it has
+// everything that is settled now, but for what is parked. And unless it was by force no stream is
+// parked that was before somebody decided on it, or that the sweep for it has parked.
 func (w *world) switched(a *actor, before, after projection.State) {
 	now, was := after.With(projection.Active), before.With(projection.Active)
-	if w.failure != "" || now == nil || was != nil && was.Number == now.Number || a.settled == nil {
+	if w.failure != "" || now == nil || was != nil && was.Number == now.Number || was == nil && !a.switches {
 		return
 	}
 	parked := map[eventstore.StreamID]bool{}
@@ -109,7 +109,7 @@ func (w *world) switched(a *actor, before, after projection.State) {
 			continue
 		}
 		parked[at.Stream] = true
-		if id := (eventstore.EventID{Stream: at.Stream, Version: at.Parked.Version}); !a.forced && a.waits[parkedEvent{now.Number, id}] {
+		if id := (eventstore.EventID{Stream: at.Stream, Version: at.Parked.Version}); !a.forced && at.Waits() && a.waits[parkedEvent{now.Number, id}] {
 			w.fail("readers are switched to generation %d although %s is parked there", now.Number, id)
 		}
 	}
@@ -117,7 +117,7 @@ func (w *world) switched(a *actor, before, after projection.State) {
 		return
 	}
 	known := w.generation(*now)
-	for _, c := range a.settled {
+	for _, c := range w.settled() {
 		if known.at[c.Stream] < c.Last() && !parked[c.Stream] && slices.Contains(known.code.Categories(), c.Stream.Category()) {
 			w.fail("readers are switched to generation %d, and do not see %s@%d, which was acknowledged before", now.Number, c.Stream, c.First)
 		}

@@ -59,10 +59,12 @@ func (v views) State(ctx context.Context, name string) (projection.State, error)
 }
 
 func (v views) PutState(ctx context.Context, s projection.State) (stored projection.State, err error) {
-	err = v.request(ctx, "writes the state", false, func(ctx context.Context) (err error) {
+	err = v.request(ctx, "writes the state", false, func(ctx context.Context) error {
 		before := v.world.state()
-		if stored, err = v.ViewStore.PutState(ctx, s); err == nil {
-			v.world.stateChanged(v.actor, before, stored)
+		now, err := v.ViewStore.PutState(ctx, s)
+		if err == nil {
+			stored = now // a copy that comes late is refused, and changes nothing
+			v.world.stateChanged(v.actor, before, now)
 		}
 		return err
 	})
@@ -98,8 +100,14 @@ func (v views) Park(ctx context.Context, g projection.GenerationID, stream event
 	}
 	return v.request(ctx, what+v.world.in(g.Number), true, func(ctx context.Context) error {
 		err := v.ViewStore.Park(ctx, g, stream, at, p)
-		if err == nil && p != nil && p.Skip {
-			v.world.skips.mark(g.Number, eventstore.EventID{Stream: stream, Version: p.Version})
+		if p != nil {
+			id := eventstore.EventID{Stream: stream, Version: p.Version}
+			if err == nil && p.Skip {
+				v.world.skips.mark(g.Number, id)
+			}
+			if v.waits != nil {
+				v.waits[parkedEvent{g.Number, id}] = true
+			}
 		}
 		v.world.check(g.Number)
 		return err
@@ -196,6 +204,7 @@ func (v views) slowRequest(ctx context.Context, often int, what string, told boo
 	if w.scene.Next != nil && !w.calm && w.late < mostLate && w.choices.rarely(often) {
 		w.delay(ctx, v.actor, what, do)
 		if w.choices.rarely(2) {
+			w.lossy = w.lossy || v.leaves()
 			return fmt.Errorf("%s: no answer: %w", what, errInjected)
 		}
 	}

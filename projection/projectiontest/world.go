@@ -166,9 +166,7 @@ func (w *world) turn() {
 		if t == crash {
 			a.tracef("crashes before it %s", a.pending)
 		}
-		if t != goOn && (a.kind == operator || a.sweeps) {
-			w.lossy = true // what was dropped while a stream was parked is left to a sweep
-		}
+		w.lossy = w.lossy || t != goOn && a.leaves()
 		a.run(t)
 		if a.ended && a.again != nil {
 			w.actors[i] = a.again()
