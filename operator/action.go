@@ -54,13 +54,15 @@ type Action struct {
 	Action, Target string
 	// Reason is why, [MinReasonLetters] or more, Actor is who.
 	Reason, Actor string
+	// Unasked: it may do without a reason, since nobody would be asked for one.
+	Unasked bool
 }
 
 // Check refuses an action without reason or actor; the error wraps [ErrRefused].
 func (a Action) Check() error {
 	reason := strings.TrimSpace(a.Reason)
 	switch {
-	case utf8.RuneCountInString(reason) < MinReasonLetters:
+	case utf8.RuneCountInString(reason) < MinReasonLetters && !(a.Unasked && reason == ""):
 		return fmt.Errorf("%w: %s needs a reason of %d letters or more, which is recorded", ErrRefused, a.Action, MinReasonLetters)
 	case len(reason) > MaxReasonBytes:
 		return fmt.Errorf("%w: the reason has %d bytes, allowed are %d", ErrRefused, len(reason), MaxReasonBytes)

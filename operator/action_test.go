@@ -36,6 +36,8 @@ func TestAnActionWithoutAReasonOrAnActorIsRefused(t *testing.T) {
 	head, err := s.store.Head(t.Context(), operator.ActivityStream)
 	require.NoError(t, err)
 	assert.Zero(t, head.Version(), "and nothing is recorded")
+	require.NoError(t, operator.Action{Action: "rebuild diff", Actor: "anna", Unasked: true}.Check(), "one that asks nothing may do without a reason")
+	require.ErrorIs(t, operator.Action{Action: "rebuild diff", Actor: "anna", Reason: "no", Unasked: true}.Check(), operator.ErrRefused)
 }
 
 func TestAnActionIsRecordedBeforeItIsDoneAndWithWhatBecameOfIt(t *testing.T) {

@@ -185,25 +185,42 @@ func (d *doctor) generations(s *ProjectionStatus) {
 	}
 	g, built := s.Active()
 	p, isProjection := c.(*projection.Projection)
+	code, carried := p, false // of the generation's version
+	if isProjection {
+		code, carried = p.Carried(g.Version)
+	}
+	rebuild := "rebuild start " + s.Projection
 	switch {
 	case s.Condition == NotStarted:
 	case !built:
 		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
 	case s.Reaction:
-	case isProjection && g.Version != p.Version():
-		d.bad(check, "deploy one version everywhere; a changed projection needs a new name, under which its views are made anew",
+	case isProjection && !carried:
+		d.bad(check, fmt.Sprintf("let the program carry version %d, too, by projection.Replaces; then build version %d, with: %s", g.Version, p.Version(), rebuild),
 			"generation %d is of version %d, this program has version %d", g.Number, g.Version, p.Version())
-	case isProjection && g.Fingerprint != p.Fingerprint():
-		d.bad(check, "give the changed projection a new version and a new name, under which its views are made anew",
+	case isProjection && g.Fingerprint != code.Fingerprint():
+		d.bad(check, "undo the change, and make it in a new version that replaces this one; then build that, with: "+rebuild,
 			"generation %d of version %d was built with other categories, event types or views", g.Number, g.Version)
 	case g.Role == projection.Building:
 		d.bad(check, "let a worker run until its first sweep has ended", "generation %d is still being built", g.Number)
+	case isProjection && code != p && !slices.ContainsFunc(s.Generations, func(g GenerationStatus) bool { return g.Version == p.Version() }):
+		d.ok(check, "generation %d, version %d; %s builds version %d", g.Number, g.Version, rebuild, p.Version())
 	default:
 		d.ok(check, "generation %d, version %d", g.Number, g.Version)
 	}
-	if len(s.Frozen) > 0 {
-		d.bad(s.Projection+" has no frozen generation", "deploy a program that carries it, or let it go", "no worker carries %v", s.Frozen)
+	for _, g := range s.Generations {
+		if g.Frozen {
+			d.frozen(s.Projection, g)
+		}
 	}
+}
+
+func (d *doctor) frozen(name string, g GenerationStatus) {
+	fix := fmt.Sprintf("deploy a program that carries version %d, by projection.Replaces", g.Version)
+	if g.Role == projection.Previous {
+		fix += fmt.Sprintf("; or give it up, with: rebuild retire %s --generation %d", name, g.Number)
+	}
+	d.bad(name+" has no frozen generation", fix, "no worker carries generation %d, version %d", g.Number, g.Version)
 }
 
 func (d *doctor) paused(s *ProjectionStatus) {

@@ -2,7 +2,6 @@ package operator_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -147,31 +146,3 @@ func (s *service) stream(id string) eventstore.StreamID {
 	require.NoError(s, err)
 	return stream
 }
-
-// readOnly is a store that takes nothing.
-type readOnly struct{ memory }
-
-var errReadOnly = errors.New("this store can not be written")
-
-func (readOnly) Append(context.Context, eventstore.Write) (eventstore.Commit, error) {
-	return eventstore.Commit{}, errReadOnly
-}
-
-func (readOnly) AppendAll(context.Context, eventstore.Transaction) ([]eventstore.Commit, error) {
-	return nil, errReadOnly
-}
-
-// readOnlyViews take nothing either.
-type readOnlyViews struct{ projection.ViewStore }
-
-func (readOnlyViews) Apply(context.Context, projection.Slice) error { return errReadOnly }
-
-func (readOnlyViews) Park(context.Context, projection.GenerationID, eventstore.StreamID, eventstore.Version, *projection.Parked) error {
-	return errReadOnly
-}
-
-func (readOnlyViews) PutState(context.Context, projection.State) (projection.State, error) {
-	return projection.State{}, errReadOnly
-}
-
-func (readOnlyViews) Beat(context.Context, projection.Heartbeat) error { return errReadOnly }

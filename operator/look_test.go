@@ -199,36 +199,3 @@ func TestAServiceThatCanNotBeOperatedIsRefused(t *testing.T) {
 		assert.ErrorContains(t, err, reason)
 	}
 }
-
-// Looking works where nothing can be written.
-func TestLookingWritesNothing(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
-	s.order("1", "tea", 1)
-	s.order("2", "tea", 0)
-	s.sweep()
-	told := s.told()
-	told.Store, told.Views = readOnly{s.store}, readOnlyViews{s.views}
-	o, err := operator.New(told)
-	require.NoError(t, err)
-	ctx := t.Context()
-	for name, look := range map[string]func() error{
-		"status":  func() error { _, err := o.Status(ctx); return err },
-		"parked":  func() error { _, err := o.Parked(ctx, ""); return err },
-		"streams": func() error { _, err := o.Streams(ctx, operator.StreamQuery{}); return err },
-		"events":  func() error { _, err := o.Events(ctx, operator.EventQuery{Stream: s.stream("1")}); return err },
-		"state": func() error {
-			_, err := o.State(ctx, operator.StateQuery{Stream: s.stream("1"), Diff: true})
-			return err
-		},
-		"verify":   func() error { _, err := o.Verify(ctx, operator.VerifyOptions{Views: true}); return err },
-		"activity": func() error { _, err := o.Activity(ctx, operator.ActivityQuery{}); return err },
-	} {
-		assert.NoError(t, look(), name)
-	}
-	findings, err := o.Doctor(ctx)
-	require.NoError(t, err)
-	assert.NotContains(t, fmt.Sprint(findings), errReadOnly.Error())
-	_, err = o.Act(ctx, operator.Action{Action: "test", Reason: "because", Actor: "anna"}, nil)
-	assert.ErrorIs(t, err, errReadOnly, "what can not be recorded is not done")
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -36,7 +35,7 @@ func (o *Operator) projection(name string) (*projection.Projection, error) {
 	}
 	p, ok := c.(*projection.Projection)
 	if !ok {
-		return nil, unsupported("rebuild "+name, "a reaction has no views that could be built again")
+		return nil, noViews(name)
 	}
 	return p, nil
 }
@@ -76,7 +75,7 @@ type RebuildPlan struct {
 	// Against is the generation that readers use now, of version From; 0 for none.
 	Against uint64 `json:"against,omitempty"`
 	From    int    `json:"from,omitempty"`
-	// Generation is the number that it would have, or has where one is under way.
+	// Generation is the number that it would have.
 	Generation uint64 `json:"generation"`
 	// Added and Removed are event types that only one of the two versions handles, where the
 	// program carries both.
@@ -94,41 +93,78 @@ type RebuildPlan struct {
 	// Prices; absent where it charges nothing.
 	Units   *projection.Units `json:"units,omitempty"`
 	Dollars *float64          `json:"dollars,omitempty"`
-	// CompareReadUnits are those of the comparison at the most, about: it reads the log twice and
-	// all rows of both generations, and those again that differ.
+	// CompareReadUnits are those of the comparison, about: it reads the log twice, and the rows
+	// of both generations, which it takes to be as large as those that readers use, twice too.
 	CompareReadUnits float64 `json:"compare_read_units,omitempty"`
+	// Used is what the plan itself has used, absent where nothing is charged.
+	Used *Usage `json:"used,omitempty"`
 	// Failure says why the fold would fail, Failed at which event.
 	Failure string             `json:"failure,omitempty"`
 	Failed  eventstore.EventID `json:"failed,omitzero"`
 }
 
 // PlanRebuild folds all events in memory and says what a rebuild would write. It writes
-// nothing. Cost: a read of the log for the heads, and one for each pass.
+// nothing. What a start would be refused for it is, too; where one is under way it is a
+// [projection.ErrRebuilding]. Cost: a read of the log for the heads, and one for each pass; where
+// the store charges, also of some hundred rows of each view.
 func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildPlan, error) {
+	start, err := o.CheckRebuild(ctx, name)
+	if err == nil && start.UnderWay != nil {
+		err = &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: start.Generation}, Version: start.Version}
+	}
+	if err != nil {
+		return RebuildPlan{}, err
+	}
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return RebuildPlan{}, err
 	}
+	used := o.using()
 	p, err := r.Plan(ctx)
 	if err != nil {
 		return RebuildPlan{}, err
 	}
-	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Streams: p.Streams, Events: p.Events,
-		Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
+	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Generation: start.Generation,
+		Streams: p.Streams, Events: p.Events, Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
 	if f := p.Failure; f != nil {
 		plan.Failure, plan.Failed = f.Error(), f.Event
 	}
-	if plan.Dollars = o.dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
+	if plan.Dollars = o.Dollars(Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); plan.Dollars != nil {
 		plan.Units = &p.Units
-		plan.CompareReadUnits = 2*float64(p.Bytes)/readUnit + 2.5*float64(p.Rows)
+		if plan.CompareReadUnits, err = o.compareUnits(ctx, p); err != nil {
+			return plan, err
+		}
+		plan.Used = used()
 	}
-	s, _, err := o.live(ctx, name)
-	plan.Generation = s.Counter + 1
-	if g := s.Rebuilding(); g != nil {
-		plan.Generation = g.Number
+	return plan, plan.compareTypes(o, name)
+}
+
+// compareUnits are about those of a comparison.
+func (o *Operator) compareUnits(ctx context.Context, p projection.Plan) (float64, error) {
+	log := 2 * float64(p.Bytes) / readUnit
+	if p.Against == 0 {
+		return log + p.Units.Write/4, nil // of 1 KB each
 	}
-	plan.compareTypes(o, name)
-	return plan, err
+	s, _, err := o.live(ctx, p.Projection)
+	g := s.Find(p.Against)
+	if err != nil || g == nil {
+		return log, err
+	}
+	const overhead = 100 // of an item
+	rows, bytes := 0, 0
+	for _, view := range g.Views {
+		inView := 0
+		for row, err := range o.service.Views.ScanRows(ctx, projection.GenerationID{Projection: p.Projection, Number: g.Number}, view) {
+			if err != nil {
+				return log, err
+			}
+			rows, bytes = rows+1, bytes+overhead+len(view)+len(row.ID.Key.Partition)+len(row.ID.Key.Sort)+len(row.Content)
+			if inView++; inView == sizeSample {
+				break
+			}
+		}
+	}
+	return log + 4*float64(p.Rows)*float64(bytes)/float64(max(1, rows))/readUnit, nil
 }
 
 // readUnit is how many bytes a read unit reads.
@@ -136,88 +172,42 @@ const readUnit = 4096
 
 // compareTypes says which event types the version that is read does not handle, and the other
 // way round.
-func (p *RebuildPlan) compareTypes(o *Operator, name string) {
+func (p *RebuildPlan) compareTypes(o *Operator, name string) error {
 	code, err := o.projection(name)
-	if err != nil || p.From == 0 {
-		return
+	if err != nil {
+		return err
 	}
-	for old := code.Replaced(); old != nil; old = old.Replaced() {
-		if old.Version() != p.From {
-			continue
-		}
-		was, is := old.Handled(), code.Handled()
-		p.Added = slices.DeleteFunc(is, func(t string) bool { return slices.Contains(was, t) })
-		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(code.Handled(), t) })
+	if old, carried := code.Carried(p.From); carried {
+		is, was := code.Handled(), old.Handled()
+		p.Added = slices.DeleteFunc(slices.Clone(is), func(t string) bool { return slices.Contains(was, t) })
+		p.Removed = slices.DeleteFunc(was, func(t string) bool { return slices.Contains(is, t) })
 	}
+	return nil
 }
 
-// Charges reports whether the service's store charges for what it does, in units that have
-// prices.
-func (o *Operator) Charges() bool { return o.service.Usage != nil && o.service.Costs != nil }
-
-// dollars are what units cost, nil where nothing is charged.
-func (o *Operator) dollars(u Usage) *float64 {
-	if !o.Charges() {
+// Dollars returns what units cost, nil where the service's store charges nothing.
+func (o *Operator) Dollars(u Usage) *float64 {
+	if o.service.Usage == nil || o.service.Costs == nil {
 		return nil
 	}
-	return new(o.service.Costs.Prices().Dollars(u))
+	p := o.service.Costs.Prices()
+	return new((u.WriteUnits*p.Write + u.ReadUnits*p.Read) / 1e6)
 }
 
-// Dollars returns what units cost.
-func (p Prices) Dollars(u Usage) float64 { return (u.WriteUnits*p.Write + u.ReadUnits*p.Read) / 1e6 }
-
-// Prices are those by which units become money, zero where the service tells none.
-func (o *Operator) Prices() Prices {
-	if o.service.Costs == nil {
-		return Prices{}
+// using returns what tells what the program has used of its stores since, nil where that is
+// not known.
+func (o *Operator) using() func() *Usage {
+	if o.service.Usage == nil {
+		return func() *Usage { return nil }
 	}
-	return o.service.Costs.Prices()
-}
-
-// RebuildStart is what starting a rebuild would come to.
-type RebuildStart struct {
-	Projection string
-	// Generation is the one that would be built, or that is.
-	Generation uint64
-	Version    int
-	// Against is the generation that readers use now, 0 for none.
-	Against uint64
-	// UnderWay is the rebuild that goes on already, which would be joined, or nil.
-	UnderWay *RebuildStatus
-}
-
-// CheckRebuild says what a start of a rebuild would come to, and does nothing. Where something
-// else is built the error is a [projection.ErrRebuilding].
-func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart, error) {
-	start := RebuildStart{Projection: name}
-	p, err := o.projection(name)
-	if err != nil {
-		return start, err
-	}
-	overview, err := o.Rebuild(ctx, name)
-	if err != nil {
-		return start, err
-	}
-	s, _, err := o.live(ctx, name)
-	if err != nil {
-		return start, err
-	}
-	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), overview.Rebuild
-	if overview.Active != nil {
-		start.Against = overview.Active.Number
-	}
-	if g := s.With(projection.Building); g != nil {
-		start.Generation = g.Number
-		if g.Rebuild == nil || g.Version != p.Version() {
-			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil}
-		}
-	}
-	return start, nil
+	before := o.service.Usage()
+	return func() *Usage { return new(o.service.Usage().minus(before)) }
 }
 
 // StartRebuild builds a new generation of a projection, or joins whoever does, until it can be
-// switched to, and compares it with what readers use. Where ctx ends, and nobody else works
-// on it, the rebuild is paused: [Operator.ResumeRebuild] carries on.
+// switched to, and compares it with what readers use. Where ctx ends while this process works on
+// it the rebuild is paused, also for others that wait: [Operator.ResumeRebuild] carries on. Who
+// waits and is interrupted leaves it alone.
 func (o *Operator) StartRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (Rebuilt, error) {
 	return o.rebuild(ctx, by, "rebuild start", name, opts, func(ctx context.Context, r *projection.Rebuilder) error {
 		_, err := r.Start(ctx, projection.StartOptions{By: by.Actor, Reason: by.Reason})
@@ -238,15 +228,12 @@ func (o *Operator) ResumeRebuild(ctx context.Context, by By, name string, opts R
 
 func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts RebuildOptions, begin func(context.Context, *projection.Rebuilder) error) (Rebuilt, error) {
 	b := &rebuilding{o: o, report: opts.Progress, done: Rebuilt{Projection: name, Phases: []RebuildPhase{}}, began: o.now()}
-	opts.Progress = b.progress
+	opts.Progress, opts.PauseAtEnd = b.progress, true
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return b.done, err
 	}
-	var before Usage
-	if o.service.Usage != nil {
-		before = o.service.Usage()
-	}
+	used := o.using()
 	recorded, err := o.Act(ctx, Action{Action: action, Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
 		if err := begin(ctx, r); err != nil {
 			return "", err
@@ -255,12 +242,8 @@ func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts
 	})
 	b.done.Recorded = recorded
 	b.done.Seconds = o.now().Sub(b.began).Seconds()
-	if o.service.Usage != nil {
-		b.done.Used = new(o.service.Usage().minus(before))
-		b.done.Dollars = o.dollars(*b.done.Used)
+	if b.done.Used = used(); b.done.Used != nil {
+		b.done.Dollars = o.Dollars(*b.done.Used)
 	}
 	return b.done, err
 }
-
-// pauseTimeout is for pausing a rebuild whose context has ended.
-const pauseTimeout = 10 * time.Second

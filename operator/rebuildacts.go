@@ -3,21 +3,26 @@ package operator
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/leftfold/leftfold/projection"
 )
 
 // Rebuilding returns the status of a projection's rebuild. Where none is under way it is a
-// [projection.NoRebuildError].
+// [projection.NoRebuildError]; where workers build its first generation, a
+// [projection.RebuildingError].
 func (o *Operator) Rebuilding(ctx context.Context, name string) (RebuildStatus, error) {
 	overview, err := o.Rebuild(ctx, name)
-	if err == nil && overview.Rebuild == nil {
-		err = &projection.NoRebuildError{Projection: name}
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return RebuildStatus{}, err
+	case overview.Rebuild != nil:
+		return *overview.Rebuild, nil
+	case overview.Building != nil:
+		g := overview.Building
+		return RebuildStatus{}, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: true}
 	}
-	return *overview.Rebuild, nil
+	return RebuildStatus{}, &projection.NoRebuildError{Projection: name}
 }
 
 // PauseRebuild makes the coordinators of a rebuild stop, in every process, within seconds;
@@ -28,7 +33,10 @@ func (o *Operator) PauseRebuild(ctx context.Context, by By, name string) (Record
 		return Recorded{}, err
 	}
 	return o.Act(ctx, Action{Action: "rebuild pause", Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
-		return fmt.Sprintf("generation %d is paused", status.Generation), projection.PauseRebuild(ctx, o.service.Views, name)
+		if err := projection.PauseRebuild(ctx, o.service.Views, name); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("generation %d is paused", status.Generation), nil
 	})
 }
 
@@ -38,95 +46,58 @@ type MovedGeneration struct {
 	Generation uint64 `json:"generation"`
 	// From is the generation that readers used before, 0 where nothing changed for them.
 	From uint64 `json:"from,omitempty"`
+	// Although says what a forced switch has passed by.
+	Although []string `json:"although,omitempty"`
+	// Used is what it has used of the stores, absent where that is not known, and Dollars what
+	// it cost, absent where nothing is charged.
+	Used    *Usage   `json:"used,omitempty"`
+	Dollars *float64 `json:"dollars,omitempty"`
 	Recorded
 }
 
+// text says what was done in a line.
+func (m MovedGeneration) text() string {
+	text := fmt.Sprintf("generation %d", m.Generation)
+	if m.From > 0 {
+		text = fmt.Sprintf("generation %d → %d", m.From, m.Generation)
+	}
+	if len(m.Although) > 0 {
+		text += ", although " + strings.Join(m.Although, "; ")
+	}
+	return text
+}
+
 // move does something to a generation, and records it.
-func (o *Operator) move(ctx context.Context, by By, action, name string, do func(context.Context) (from uint64, id projection.GenerationID, err error)) (MovedGeneration, error) {
+func (o *Operator) move(ctx context.Context, by By, action, name string, do func(context.Context, *MovedGeneration) (projection.GenerationID, error)) (MovedGeneration, error) {
 	moved := MovedGeneration{Projection: name}
 	var err error
 	moved.Recorded, err = o.Act(ctx, Action{Action: action, Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
-		from, id, err := do(ctx)
+		used := o.using()
+		id, err := do(ctx, &moved)
+		moved.Generation = id.Number
+		if moved.Used = used(); moved.Used != nil {
+			moved.Dollars = o.Dollars(*moved.Used)
+		}
 		if err != nil {
 			return "", err
 		}
-		moved.From, moved.Generation = from, id.Number
-		if from == 0 {
-			return fmt.Sprintf("generation %d", id.Number), nil
-		}
-		return fmt.Sprintf("generation %d → %d", from, id.Number), nil
+		return moved.text(), nil
 	})
 	return moved, err
 }
 
-// CancelRebuild gives a rebuild up: its generation is retired, and the others are as they were.
-func (o *Operator) CancelRebuild(ctx context.Context, by By, name string) (MovedGeneration, error) {
-	if _, err := o.Rebuilding(ctx, name); err != nil {
-		return MovedGeneration{}, err
+// CancelRebuild gives a rebuild up: its generation is retired, and the others are as they
+// were. Where it is of another generation than number by now it is a [projection.ErrChanged],
+// and nothing is done; 0 is whichever it is.
+func (o *Operator) CancelRebuild(ctx context.Context, by By, name string, number uint64) (MovedGeneration, error) {
+	if number == 0 { // what is not there is not recorded
+		if _, err := o.Rebuilding(ctx, name); err != nil {
+			return MovedGeneration{}, err
+		}
 	}
-	return o.move(ctx, by, "rebuild cancel", name, func(ctx context.Context) (uint64, projection.GenerationID, error) {
-		id, err := projection.CancelRebuild(ctx, o.service.Views, name, 0)
-		return 0, id, err
+	return o.move(ctx, by, "rebuild cancel", name, func(ctx context.Context, _ *MovedGeneration) (projection.GenerationID, error) {
+		return projection.CancelRebuild(ctx, o.service.Views, name, number)
 	})
-}
-
-// PlanSwitch says what a switch would do; see [projection.Rebuilder.PlanSwitch].
-func (o *Operator) PlanSwitch(ctx context.Context, name string) (projection.SwitchPlan, error) {
-	r, err := o.rebuilder(name, projection.RebuildOptions{})
-	if err != nil {
-		return projection.SwitchPlan{}, err
-	}
-	return r.PlanSwitch(ctx)
-}
-
-// SwitchRebuild makes readers use the newest generation behind the active one; see
-// [projection.Rebuilder.Switch].
-func (o *Operator) SwitchRebuild(ctx context.Context, by By, name string, opts projection.SwitchOptions) (MovedGeneration, error) {
-	r, err := o.rebuilder(name, projection.RebuildOptions{})
-	if err != nil {
-		return MovedGeneration{}, err
-	}
-	action := "rebuild switch"
-	if opts.Force {
-		action += " --force"
-	}
-	return o.move(ctx, by, action, name, o.readersMove(name, func(ctx context.Context) (projection.GenerationID, error) { return r.Switch(ctx, opts) }))
-}
-
-// PlanRollback says what a rollback would do; see [projection.Rebuilder.PlanRollback].
-func (o *Operator) PlanRollback(ctx context.Context, name string) (projection.SwitchPlan, error) {
-	r, err := o.rebuilder(name, projection.RebuildOptions{})
-	if err != nil {
-		return projection.SwitchPlan{}, err
-	}
-	return r.PlanRollback(ctx)
-}
-
-// Rollback makes readers use the newest generation before the active one again; see
-// [projection.Rebuilder.Rollback].
-func (o *Operator) Rollback(ctx context.Context, by By, name string) (MovedGeneration, error) {
-	r, err := o.rebuilder(name, projection.RebuildOptions{})
-	if err != nil {
-		return MovedGeneration{}, err
-	}
-	return o.move(ctx, by, "rebuild rollback", name, o.readersMove(name, func(ctx context.Context) (projection.GenerationID, error) {
-		return r.Rollback(ctx, projection.RollbackOptions{})
-	}))
-}
-
-// readersMove notes which generation readers used before.
-func (o *Operator) readersMove(name string, do func(context.Context) (projection.GenerationID, error)) func(context.Context) (uint64, projection.GenerationID, error) {
-	return func(ctx context.Context) (from uint64, id projection.GenerationID, err error) {
-		s, _, err := o.live(ctx, name)
-		if err != nil {
-			return 0, id, err
-		}
-		if g := s.With(projection.Active); g != nil {
-			from = g.Number
-		}
-		id, err = do(ctx)
-		return from, id, err
-	}
 }
 
 // Retiring returns the previous generation of a number, or the newest one for 0. Where there
@@ -153,8 +124,7 @@ func (o *Operator) Retire(ctx context.Context, by By, name string, number uint64
 	if err != nil {
 		return MovedGeneration{}, err
 	}
-	return o.move(ctx, by, "rebuild retire", name, func(ctx context.Context) (uint64, projection.GenerationID, error) {
-		id, err := projection.Retire(ctx, o.service.Views, name, g.Number)
-		return 0, id, err
+	return o.move(ctx, by, "rebuild retire", name, func(ctx context.Context, _ *MovedGeneration) (projection.GenerationID, error) {
+		return projection.Retire(ctx, o.service.Views, name, g.Number)
 	})
 }

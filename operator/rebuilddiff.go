@@ -18,6 +18,10 @@ type RebuildDiff struct {
 	// WrongRows are such that are not what a fold of the events says, which stands there as
 	// before.
 	WrongRows []RowDiff `json:"wrong_rows,omitempty"`
+	// Kept is an earlier comparison, where that has found rows wrong and so stands on: only
+	// a full one replaces it. Nil for none.
+	Kept *projection.Compared `json:"kept,omitempty"`
+	Recorded
 }
 
 // RowDiff is a row that differs, field by field.
@@ -35,18 +39,30 @@ type RowDiff struct {
 
 // DiffRebuild compares the generation of a rebuild, or the newest one behind the active one,
 // with the one that readers use, and with a fold of the events; see
-// [projection.Rebuilder.Compare]. What it found is recorded in the projection's state, where
-// a switch looks for it. Where there is none it is a [projection.ErrNoGeneration].
-func (o *Operator) DiffRebuild(ctx context.Context, name string, opts RebuildOptions) (RebuildDiff, error) {
+// [projection.Rebuilder.Compare]. What it found is kept in the projection's state, where a
+// switch looks for it, and so it is an action; it needs no reason. Where there is no such
+// generation it is a [projection.ErrNoGeneration].
+func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (RebuildDiff, error) {
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return RebuildDiff{}, err
 	}
-	found, err := r.Compare(ctx, opts.Compare)
-	if err != nil {
+	before, err := r.PlanSwitch(ctx)
+	if err != nil { // what is not there is not recorded
 		return RebuildDiff{}, err
 	}
-	return diffOf(found)
+	var d RebuildDiff
+	d.Recorded, err = o.Act(ctx, Action{Action: "rebuild diff", Target: name, Reason: by.Reason, Actor: by.Actor, Unasked: true}, func(ctx context.Context) (string, error) {
+		found, err := r.Compare(ctx, opts.Compare)
+		if err != nil {
+			return "", err
+		}
+		if d, err = diffOf(found); before.Compared != nil && before.Compared.Wrong > 0 && !d.Full {
+			d.Kept = before.Compared
+		}
+		return fmt.Sprintf("generation %d: %s", d.Generation, d.text()), err
+	})
+	return d, err
 }
 
 func diffOf(c projection.Comparison) (RebuildDiff, error) {

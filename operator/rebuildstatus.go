@@ -44,16 +44,20 @@ type RebuildOverview struct {
 	Active *GenerationStatus `json:"active,omitempty"`
 	// Rebuild is the one that is under way, or can be switched to; nil for none.
 	Rebuild *RebuildStatus `json:"rebuild,omitempty"`
+	// Building is one that workers build from its first event on, nil for none.
+	Building *GenerationStatus `json:"building,omitempty"`
 	// Kept are the other generations of which there is anything left, the newest first.
 	Kept []GenerationStatus `json:"kept,omitempty"`
 }
 
 // GenerationStatus is how a generation is.
 type GenerationStatus struct {
-	Number  uint64          `json:"number"`
-	Version int             `json:"version"`
-	Role    projection.Role `json:"role"`
-	Since   time.Time       `json:"since"`
+	Number  uint64 `json:"number"`
+	Version int    `json:"version"`
+	// Fingerprint is that of the declaration by which it was built.
+	Fingerprint string          `json:"fingerprint,omitempty"`
+	Role        projection.Role `json:"role"`
+	Since       time.Time       `json:"since"`
 	// Frozen: no worker of late carries its version. FrozenSince is when one that does was
 	// last heard of, zero where that is not known.
 	Frozen      bool      `json:"frozen,omitempty"`
@@ -68,10 +72,11 @@ type RebuildStatus struct {
 	Generation uint64           `json:"generation"`
 	Version    int              `json:"version"`
 	Condition  RebuildCondition `json:"condition"`
-	Phase      projection.Phase `json:"phase"`
-	Began      time.Time        `json:"began"`
-	By         string           `json:"by,omitempty"`
-	Reason     string           `json:"reason,omitempty"`
+	// Phase is compare while a coordinator compares.
+	Phase  projection.Phase `json:"phase"`
+	Began  time.Time        `json:"began"`
+	By     string           `json:"by,omitempty"`
+	Reason string           `json:"reason,omitempty"`
 	// Done is how much of the phase is done, from 0 to 1, as far as it is known.
 	Done float64 `json:"done"`
 	// Streams and Events are what lies up to the heads, 0 before they are listed.
@@ -79,9 +84,9 @@ type RebuildStatus struct {
 	Events  uint64 `json:"events,omitempty"`
 	// Coordinator works on it, empty for nobody. Heard is its last heartbeat, and Progress
 	// what it said.
-	Coordinator string                      `json:"coordinator,omitempty"`
-	Heard       time.Time                   `json:"heard,omitzero"`
-	Progress    *projection.RebuildProgress `json:"progress,omitempty"`
+	Coordinator string           `json:"coordinator,omitempty"`
+	Heard       time.Time        `json:"heard,omitzero"`
+	Progress    *RebuildProgress `json:"progress,omitempty"`
 	// Failure is what stopped it, Failed the event, if it was one.
 	Failure string             `json:"failure,omitempty"`
 	Failed  eventstore.EventID `json:"failed,omitzero"`
@@ -112,43 +117,56 @@ func (o *Operator) Rebuilds(ctx context.Context) ([]RebuildOverview, error) {
 	return overviews, nil
 }
 
-// Rebuild is the overview of one projection, or a [NotFoundError].
+// Rebuild is the overview of one projection, or a [NotFoundError]. Of a reaction it is an
+// [ErrUnsupported].
 func (o *Operator) Rebuild(ctx context.Context, name string) (RebuildOverview, error) {
-	if _, err := o.find(ctx, name); err != nil {
+	k, err := o.find(ctx, name)
+	if err == nil && k.reaction {
+		err = noViews(name)
+	}
+	if err != nil {
 		return RebuildOverview{}, err
 	}
 	return o.overview(ctx, name)
 }
 
+// noViews is the error of a rebuild of a reaction.
+func noViews(name string) error {
+	return unsupported("rebuild "+name, "a reaction has no views that could be built again")
+}
+
 func (o *Operator) overview(ctx context.Context, name string) (RebuildOverview, error) {
-	overview := RebuildOverview{Projection: name}
 	if o.service.Views == nil {
-		return overview, nil
+		return RebuildOverview{Projection: name}, nil
 	}
 	s, err := o.service.Views.State(ctx, name)
 	if err != nil {
-		return overview, err
+		return RebuildOverview{Projection: name}, err
 	}
 	beats, err := o.service.Views.Heartbeats(ctx, name)
-	if err != nil {
-		return overview, err
-	}
-	now := o.now()
-	overview.Rebuild = rebuildOf(s, beats, now)
+	return overviewOf(name, s, beats, o.now()), err
+}
+
+func overviewOf(name string, s projection.State, beats []projection.Heartbeat, now time.Time) RebuildOverview {
+	overview := RebuildOverview{Projection: name, Rebuild: rebuildOf(s, beats, now)}
 	for _, g := range slices.Backward(s.Generations) {
 		status := generationOf(g, beats, now)
 		switch g.Role {
 		case projection.Active:
 			overview.Active = &status
+		case projection.Building:
+			if g.Rebuild == nil {
+				overview.Building = &status
+			}
 		case projection.Previous, projection.Retired:
 			overview.Kept = append(overview.Kept, status)
 		}
 	}
-	return overview, nil
+	return overview
 }
 
 func generationOf(g projection.Generation, beats []projection.Heartbeat, now time.Time) GenerationStatus {
-	status := GenerationStatus{Number: g.Number, Version: g.Version, Role: g.Role, Since: g.Since}
+	status := GenerationStatus{Number: g.Number, Version: g.Version, Fingerprint: g.Fingerprint, Role: g.Role, Since: g.Since}
 	if g.Role == projection.Retired {
 		status.Until = g.Since.Add(projection.RetiredFor)
 		return status
@@ -171,9 +189,14 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 	}
 	for _, beat := range beats {
 		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && beat.Coordinator == b.Coordinator {
-			status.Heard, status.Progress = beat.At, beat.Rebuild
-			if beat.Rebuild.Phase == b.Phase {
+			status.Heard, status.Progress = beat.At, &RebuildProgress{*beat.Rebuild}
+			switch beat.Rebuild.Phase {
+			case b.Phase:
 				status.Done = max(status.Done, beat.Rebuild.Done())
+			case projection.PhaseCompare:
+				if now.Sub(beat.At) <= RebuildSilence {
+					status.Phase, status.Done = projection.PhaseCompare, beat.Rebuild.Done()
+				}
 			}
 		}
 	}
@@ -182,25 +205,29 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 }
 
 func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondition {
-	built := b.Phase == projection.PhaseCatchUp && !b.Swept.IsZero()
 	switch {
 	case b.Paused:
 		return RebuildPaused
 	case b.Failure != "":
 		return RebuildFailed
-	case built && b.Compared == nil:
+	case b.Coordinator != "" && now.Sub(s.Heard) <= RebuildSilence: // to the end of a comparison
+		return RebuildRuns
+	case s.built() && b.Compared == nil:
 		return RebuildBuilt
-	case built && b.Compared.Wrong > 0:
+	case s.built() && b.Compared.Wrong > 0:
 		return RebuildWrong
-	case built:
+	case s.built():
 		return RebuildReady
 	case b.Coordinator == "":
 		return RebuildIdle
-	case now.Sub(s.Heard) > RebuildSilence && now.Sub(s.Began) > RebuildSilence:
+	case now.Sub(s.Began) > RebuildSilence:
 		return RebuildSilent
 	}
-	return RebuildRuns
+	return RebuildRuns // it is not heard of yet
 }
+
+// built: everything is there.
+func (s *RebuildStatus) built() bool { return !s.Swept.IsZero() }
 
 // frozen reports whether the workers of late all lack a generation's version, and when one
 // that had it was last heard of: before that it was fed.

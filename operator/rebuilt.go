@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ type Rebuilt struct {
 	// Phases are those that this process has seen, with how long they took.
 	Phases []RebuildPhase `json:"phases"`
 	// Streams and Events are what lay up to the heads, Applied counts events that were
-	// folded, each once for each range of rows.
+	// folded by whoever has worked on it.
 	Streams int    `json:"streams"`
 	Events  uint64 `json:"events"`
 	Applied uint64 `json:"applied"`
@@ -41,9 +40,11 @@ type RebuildPhase struct {
 	Phase   projection.Phase `json:"phase"`
 	Began   time.Time        `json:"began"`
 	Seconds float64          `json:"seconds"`
-	// Rows and Checkpoints were put in it, those that were there included.
-	Rows        int `json:"rows,omitempty"`
-	Checkpoints int `json:"checkpoints,omitempty"`
+	// Rows and Checkpoints were put in it by this process, those that were there included, and
+	// Applied events were folded for them, each once for each range of rows.
+	Rows        int    `json:"rows,omitempty"`
+	Checkpoints int    `json:"checkpoints,omitempty"`
+	Applied     uint64 `json:"applied,omitempty"`
 	// Used is what the process has used of its stores in it, absent where that is not known.
 	Used *Usage `json:"used,omitempty"`
 }
@@ -54,10 +55,11 @@ type rebuilding struct {
 	report func(projection.RebuildProgress)
 	began  time.Time
 
-	mu     sync.Mutex // guards done.Phases, and what follows
-	last   projection.RebuildProgress
-	before Usage // the last phase
-	done   Rebuilt
+	mu      sync.Mutex // guards done.Phases, and what follows
+	last    projection.RebuildProgress
+	used    func() *Usage // in the last phase
+	applied uint64        // before the fold of this process
+	done    Rebuilt
 }
 
 // progress notes when phases begin and end.
@@ -75,13 +77,14 @@ func (b *rebuilding) note(p projection.RebuildProgress) {
 	b.end(now)
 	if p.Phase != "" && (len(b.done.Phases) == 0 || b.done.Phases[len(b.done.Phases)-1].Phase != p.Phase) {
 		b.done.Phases = append(b.done.Phases, RebuildPhase{Phase: p.Phase, Began: now.UTC()})
-		if usage := b.o.service.Usage; usage != nil {
-			b.before = usage()
+		b.used = b.o.using()
+		if p.Phase == projection.PhaseFold {
+			b.applied = p.Applied
 		}
 	}
 	for i := range b.done.Phases { // what the fold came to is told with the next phase, at the latest
 		if f := &b.done.Phases[i]; f.Phase == projection.PhaseFold && p.Phase != projection.PhaseCompare {
-			f.Rows, f.Checkpoints = p.Rows, p.Checkpoints
+			f.Rows, f.Checkpoints, f.Applied = p.Rows, p.Checkpoints, p.Applied-min(p.Applied, b.applied)
 		}
 	}
 	b.last = p
@@ -94,54 +97,31 @@ func (b *rebuilding) end(now time.Time) {
 		return
 	}
 	last := &b.done.Phases[n-1]
-	last.Seconds = now.Sub(last.Began).Seconds()
-	if usage := b.o.service.Usage; usage != nil {
-		last.Used = new(usage().minus(b.before))
-	}
+	last.Seconds, last.Used = now.Sub(last.Began).Seconds(), b.used()
 }
 
 // run carries the rebuild on, and compares.
 func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts RebuildOptions) (string, error) {
-	g, err := r.Run(ctx)
+	g, found, err := r.RunAndCompare(ctx, opts.Compare)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end(b.o.now())
 	b.done.Generation, b.done.Version = g.Number, g.Version
 	if g.Rebuild != nil {
 		b.done.Streams, b.done.Events, b.done.Applied = g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, g.Rebuild.Applied
 	}
-	if err != nil {
-		return b.stopped(ctx, err)
-	}
-	found, err := r.Compare(ctx, opts.Compare)
-	if err != nil {
+	switch {
+	case err == nil && found.Generation.Number > 0:
+		diff, err := diffOf(found)
+		b.done.Diff, b.done.Behind = &diff, b.last.Behind
+		return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
+	case err == nil:
+		return fmt.Sprintf("generation %d is built, and somebody has switched to it", g.Number), nil
+	case ctx.Err() != nil && g.Rebuild != nil && g.Rebuild.Paused:
+		b.done.Paused = true
+		return fmt.Sprintf("generation %d is paused", g.Number), err
+	case g.Rebuild.Finished():
 		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
 	}
-	diff, err := diffOf(found)
-	b.done.Diff = &diff
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.end(b.o.now())
-	b.done.Behind = b.last.Behind // which the comparison has told, at the latest
-	return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
-}
-
-// stopped pauses the rebuild that was interrupted, unless somebody else works on it.
-func (b *rebuilding) stopped(ctx context.Context, why error) (string, error) {
-	if ctx.Err() == nil {
-		return "", why
-	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseTimeout)
-	defer cancel()
-	views := b.o.service.Views
-	s, err := views.State(late, b.done.Projection)
-	if err != nil {
-		return "", errors.Join(why, err)
-	}
-	g := s.Rebuilding()
-	if g == nil || g.Rebuild.Coordinator != "" {
-		return "", why
-	}
-	if err := projection.PauseRebuild(late, views, b.done.Projection); err != nil {
-		return "", errors.Join(why, err)
-	}
-	b.done.Generation, b.done.Version, b.done.Paused = g.Number, g.Version, true
-	return fmt.Sprintf("generation %d is paused", g.Number), why
+	return "", err
 }

@@ -69,9 +69,7 @@ type ProjectionStatus struct {
 	// Skips are the events that it passes over for good.
 	Skips []eventstore.EventID `json:"skips,omitempty"`
 	// Generations are those that are live.
-	Generations []projection.Generation `json:"generations,omitempty"`
-	// Frozen are live generations that no worker carries.
-	Frozen []Frozen `json:"frozen,omitempty"`
+	Generations []GenerationStatus `json:"generations,omitempty"`
 	// Rebuild is how far a rebuild has come that is under way, nil for none.
 	Rebuild *RebuildStatus `json:"rebuild,omitempty"`
 	// LastCheck is when a sweep last ended, and Behind how many streams it found behind.
@@ -84,27 +82,9 @@ type ProjectionStatus struct {
 	Workers []projection.Heartbeat `json:"workers,omitempty"`
 }
 
-// Frozen is a generation that no worker carries.
-type Frozen struct {
-	Generation uint64 `json:"generation"`
-	// Since is when a worker that carries it was last heard of, zero where that is not
-	// known.
-	Since time.Time `json:"since,omitzero"`
-}
-
-// FrozenOf returns what is known of a frozen generation, nil for one that is fed.
-func (s *ProjectionStatus) FrozenOf(number uint64) *Frozen {
-	for i := range s.Frozen {
-		if s.Frozen[i].Generation == number {
-			return &s.Frozen[i]
-		}
-	}
-	return nil
-}
-
 // Active returns the generation that is read, or the one that will be; false where there is
 // none.
-func (s *ProjectionStatus) Active() (projection.Generation, bool) {
+func (s *ProjectionStatus) Active() (GenerationStatus, bool) {
 	for _, role := range []projection.Role{projection.Active, projection.Building} {
 		for _, g := range s.Generations {
 			if g.Role == role {
@@ -112,7 +92,7 @@ func (s *ProjectionStatus) Active() (projection.Generation, bool) {
 			}
 		}
 	}
-	return projection.Generation{}, false
+	return GenerationStatus{}, false
 }
 
 // Status tells how each projection and reaction is. It reads no event and no row. Cost: for
@@ -121,10 +101,7 @@ func (s *ProjectionStatus) Active() (projection.Generation, bool) {
 // those are shown that the view store has a state of, which is listed first.
 func (o *Operator) Status(ctx context.Context) (Status, error) {
 	s := Status{Service: o.service.Name, At: o.now().UTC(), Projections: []ProjectionStatus{}}
-	var before Usage
-	if o.service.Usage != nil {
-		before = o.service.Usage()
-	}
+	used := o.using()
 	all, err := o.known(ctx)
 	if err != nil {
 		return s, err
@@ -140,9 +117,7 @@ func (o *Operator) Status(ctx context.Context) (Status, error) {
 		}
 		s.Projections = append(s.Projections, p)
 	}
-	if o.service.Usage != nil {
-		s.Used = new(o.service.Usage().minus(before))
-	}
+	s.Used = used()
 	return s, nil
 }
 
@@ -167,7 +142,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	if err != nil {
 		return s, reads, err
 	}
-	s.Generations, s.Skips, s.Paused = live, state.Skips, pausedBy(state)
+	s.Skips, s.Paused = state.Skips, pausedBy(state)
 	reads++
 	beats, err := o.service.Views.Heartbeats(ctx, k.name)
 	if err != nil {
@@ -175,10 +150,8 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	}
 	s.hear(ofWorkers(beats), now)
 	s.Rebuild = rebuildOf(state, beats, now)
-	for _, g := range s.Generations {
-		if is, since := frozen(g, beats, now); is {
-			s.Frozen = append(s.Frozen, Frozen{g.Number, since})
-		}
+	for _, g := range live {
+		s.Generations = append(s.Generations, generationOf(g, beats, now))
 		reads++
 		for p, err := range o.parkedIn(ctx, k.name, g) {
 			if err != nil {
@@ -243,7 +216,7 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return IsPaused
 	case s.Parked > 0:
 		return IsParked
-	case s.FrozenOf(g.Number) != nil:
+	case g.Frozen:
 		return IsFrozen
 	case g.Role == projection.Building && !s.Reaction:
 		return IsBuilding

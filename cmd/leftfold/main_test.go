@@ -228,3 +228,39 @@ func TestNothingButProvisionChangesAnything(t *testing.T) {
 	}
 	walk(newRoot(terminal.New(terminal.Options{})))
 }
+
+func TestAProfileOfTheFileNamesTheStoreAndOnlyCommandsThatAreThereAreProposed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "shop.db")
+	store, err := sqlitestore.Open(t.Context(), path, sqlitestore.Options{})
+	require.NoError(t, err)
+	views, err := sqliteviews.Open(t.Context(), path, sqliteviews.Options{})
+	require.NoError(t, err)
+	require.NoError(t, serve(t.Context(), store, store, views))
+	state, err := views.State(t.Context(), "totals")
+	require.NoError(t, err)
+	state.Counter = 2
+	state.Generations = append(state.Generations, projection.Generation{Number: 2, Version: 2, Role: projection.Building, Since: time.Now(),
+		Rebuild: &projection.Rebuild{Phase: projection.PhaseCatchUp, Swept: time.Now(), Compared: &projection.Compared{At: time.Now()}}})
+	_, err = views.PutState(t.Context(), state)
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(views.Close(), store.Close()))
+
+	var out, talk bytes.Buffer
+	as := func(args ...string) int {
+		out.Reset()
+		talk.Reset()
+		return run(t.Context(), args, terminal.New(terminal.Options{Stdout: &out, Stderr: &talk, Getenv: func(name string) string {
+			return map[string]string{"LEFTFOLD_HINTS": "1"}[name]
+		}, ReadFile: func(string) ([]byte, error) { return []byte("[profile.shop]\nstore = \"sqlite:" + path + "\"\n"), nil }}))
+	}
+	require.Zero(t, as("rebuild", "status", "totals", "--profile", "shop", "-v"), talk.String())
+	assert.Contains(t, out.String(), "● ready")
+	assert.Contains(t, talk.String(), "--store sqlite:"+path+" (leftfold.toml, profile shop)")
+	assert.NotContains(t, talk.String(), "next:", "it has no command that switches")
+	require.Zero(t, as("status", "--profile", "shop"))
+	assert.Contains(t, talk.String(), "next: leftfold parked list --store sqlite:"+path)
+	assert.Contains(t, talk.String(), "next: leftfold rebuild status totals --store sqlite:"+path, "one hides no other")
+	assert.Equal(t, 2, as("provision", "--profile", "none"), "as for each command")
+	assert.Contains(t, talk.String(), `leftfold.toml has no profile "none"; it has: shop`)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
 	"github.com/leftfold/leftfold/eventstore/storetest"
+	"github.com/leftfold/leftfold/internal/plaintest"
 )
 
 var server dynamotest.Server
@@ -49,7 +50,13 @@ func backend(t testing.TB, client *dynamodb.Client, prefix string) storetest.Bac
 		Reopen: func(t testing.TB) storetest.Backend { return backend(t, client, prefix) }}
 }
 
+// atEndpoint lets a program of its own use the server of these tests.
+func atEndpoint(t *testing.T) string { return "AWS_ENDPOINT_URL_DYNAMODB=" + server.Endpoint(t) }
+
 func TestStore(t *testing.T) {
+	if plaintest.Run(t, atEndpoint(t)) {
+		return
+	}
 	server.Endpoint(t) // it outlives the suite, which looks for what was left behind
 	storetest.Run(t, func(t testing.TB) storetest.Backend {
 		client, prefix := provisioned(t)

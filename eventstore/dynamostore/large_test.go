@@ -17,6 +17,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/dynamostore/dynamotest"
+	"github.com/leftfold/leftfold/internal/plaintest"
 )
 
 // noise returns an event that hardly gets smaller when it is packed.
@@ -83,6 +84,9 @@ func TestWhatIsTooLargeForAnItemEvenWithoutItsPayloadsIsRefusedBeforeTheCall(t *
 
 func TestAStreamOfThousandsOfCommitsAndMegabytesIsReadWhole(t *testing.T) {
 	t.Parallel()
+	if plaintest.Run(t, atEndpoint(t)) {
+		return
+	}
 	client, prefix := provisioned(t)
 	s := openStore(t, client, prefix)
 	const commits = 1_200

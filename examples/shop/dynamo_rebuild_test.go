@@ -48,7 +48,8 @@ func TestOnDynamoDBARebuildCostsWhatItsDryRunSays(t *testing.T) {
 	dollars := (used.ReadUnits*0.125 + used.WriteUnits*0.625) / 1e6
 	assert.InEpsilon(t, dollars, *plan.Dollars, 0.2)
 	compared := report.Used.ReadUnits - used.ReadUnits
-	assert.Less(t, compared, plan.CompareReadUnits+fixedReads)
+	t.Logf("comparison: %.1f read units, the dry run says %.1f; it has used %.1f itself", compared, plan.CompareReadUnits, plan.Used.ReadUnits)
+	assert.InDelta(t, compared, plan.CompareReadUnits, 0.3*compared+fixedReads)
 	next.act("switch")
 	requireSame(t, "version 2", want.net, next.must("dump", "product-stats"))
 	require.Zero(t, report.Diff.Wrong)

@@ -15,7 +15,7 @@ import (
 var server dynamotest.Server
 
 // dynamoInvoices are enough for large invoices, returns and guests; a soak takes more.
-const dynamoInvoices = 120
+const dynamoInvoices = 60
 
 func dynamoData(tb testing.TB) retailtest.Data { return someData(tb, 1) }
 
@@ -26,7 +26,7 @@ func fewData(tb testing.TB) retailtest.Data { return someData(tb, 2) }
 func someData(tb testing.TB, share int) retailtest.Data {
 	n := dynamoInvoices / share
 	if soak() {
-		n = dynamoInvoices * 25
+		n = dynamoInvoices * 50
 	}
 	return retailtest.Open(tb).First(tb, n)
 }

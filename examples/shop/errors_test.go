@@ -215,3 +215,17 @@ func TestALockedFileIsNamed(t *testing.T) {
 	}
 	s.compare("locked")
 }
+
+func TestSettingsOfAFileAreTakenAndWhatItMisspellsIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newTranscript(t)
+	s.put("orders.csv", csvRows)
+	s.put("leftfold.toml", "store = \"sqlite:day.db\"\ntime = \"local\"\n\n[profile.night]\nstore = \"sqlite:night.db\"\n")
+	for _, line := range []string{"load orders.csv", "streams -v", "streams -v --profile night", "streams -v --profile night --store sqlite:day.db", "streams --profile nigth"} {
+		s.types(line)
+	}
+	s.note("store is misspelled")
+	s.put("leftfold.toml", "stroe = \"sqlite:day.db\"\n")
+	s.types("streams")
+	s.compare("settings")
+}

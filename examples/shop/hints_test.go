@@ -52,7 +52,7 @@ func TestProposedCommandsCanBePastedWhateverTheStore(t *testing.T) {
 				{"history 17850 --limit 1", []string{"history 17850 --limit 1 --after "}},
 				{"history user-17850", []string{"history 17850", "project"}},
 				{"state user-1", []string{"streams"}},
-				{"events user-1", []string{"streams"}},
+				{"events user-1", []string{"streams user"}},
 				{"streams --limit 1", []string{"streams --limit 1 --after user-17850"}},
 				{"streams --limit 3", []string{"streams --limit 3 --after 'user-guest-6 $HOME'"}},
 				{"streams --limit 3 --json", []string{"streams --limit 3 --after 'user-guest-6 $HOME' --json"}},

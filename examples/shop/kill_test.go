@@ -30,11 +30,11 @@ type killing struct {
 	log, purchases string
 }
 
-// trials, and rounds of kills in each. A soak makes fifteen times as many, on more data.
+// trials, and rounds of kills in each. A soak makes thirty times as many, on more data.
 const (
-	killTrials   = 2
-	killRounds   = 4
-	killInvoices = 700
+	killTrials   = 1
+	killRounds   = 5
+	killInvoices = 500
 )
 
 func soak() bool { return os.Getenv("LEFTFOLD_SOAK") != "" }
@@ -55,7 +55,7 @@ func newKilling(tb testing.TB) *killing {
 	tb.Helper()
 	invoices := killInvoices
 	if soak() {
-		invoices *= 8
+		invoices *= 12
 	}
 	k := &killing{TB: tb, random: newRandom(tb), data: retailtest.Open(tb).First(tb, invoices), undisturbed: newShop(tb)}
 	k.want = expect(tb, k.data)
@@ -103,7 +103,7 @@ func (k *killing) disturb(d disturbance) {
 	k.Helper()
 	trials, killed, started, torn := killTrials, 0, 0, 0
 	if soak() {
-		trials *= 15
+		trials *= 30
 	}
 	all := k.progress(k.undisturbed, d.progress)
 	for trial := range trials {

@@ -74,7 +74,7 @@ type mapping struct {
 func (s *shop) trigger(f eventsource.Function, settings eventsource.Settings, commits int, then func(done int)) *mapping {
 	s.Helper()
 	m := &mapping{shop: s, ended: make(chan error, 1), done: map[string]bool{}, most: commits, all: make(chan struct{})}
-	settings.PollEvery, settings.RetryAfter, settings.ReportBatchItemFailures = 10*time.Millisecond, time.Millisecond, true
+	settings.PollEvery, settings.RetryAfter, settings.ReportBatchItemFailures = 50*time.Millisecond, time.Millisecond, true
 	settings.OnInvoked = func(i eventsource.Invocation) {
 		if done, more := m.see(i); more {
 			then(done)
@@ -163,7 +163,7 @@ func (s *shop) requireConnectionsAreKept(endpoint string) {
 	s.Helper()
 	relay := newRelay(s, endpoint)
 	f := s.function("projector", relay.url, time.Minute)
-	payload := s.payload(endpoint, 100)
+	payload := s.payload(endpoint, 50)
 	made := 0
 	for n := range 20 {
 		answer, err := f.Invoke(s.Context(), payload)

@@ -68,12 +68,20 @@ func (s *shop) readRejects(name string) []rejected {
 	return rejects
 }
 
-func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
+// yearInvoices are a fifth of the year, where it is no soak.
+const yearInvoices = 5_000
+
+func TestTheYearIsLoadedAndProjectedExactly(t *testing.T) {
 	t.Parallel()
 	if plaintest.Run(t) {
 		return
 	}
 	data := retailtest.Open(t)
+	invoices := 24_000
+	if !soak() {
+		invoices = yearInvoices
+		data = data.First(t, invoices)
+	}
 	s := newShop(t)
 	loaded, peak := s.start("load", data.Path, "--rejects", "rejects.csv", "--json").peakMemory()
 	require.Equal(t, 0, loaded.code, loaded.stderr)
@@ -87,7 +95,7 @@ func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	assert.Equal(t, loadReport{Parts: want.Commits, Events: want.Events, Rejected: want.Rejected,
 		Reasons: map[string]int{"no trade": want.Rejected}, Seconds: first.Seconds}, first)
 	s.requireRejects(data, want)
-	requireBounded(t, data, peak)
+	requireBounded(t, data, invoices/8, peak)
 
 	swept := decode[projectAnswer](t, s.must("project", "--json"))
 	t.Logf("projected in %.1f s", swept.Seconds)
@@ -104,16 +112,11 @@ func TestTheWholeYearIsLoadedAndProjectedExactly(t *testing.T) {
 	s.requireSound(want)
 }
 
-// requireBounded holds the memory of a load of the whole file against that of its first
-// eighth. The file is read part by part, a bounded number of parts waits, and a bounded
+// requireBounded holds the memory of a load of the file against that of its first eighth. The file is read part by part, a bounded number of parts waits, and a bounded
 // number of customers is remembered: eight times the file must not take three times
 // the memory. What may grow are those customers, and a count for each invoice.
-func requireBounded(t *testing.T, data retailtest.Data, peak int) {
+func requireBounded(t *testing.T, data retailtest.Data, invoices, peak int) {
 	t.Helper()
-	invoices := 3_000
-	if !data.Whole {
-		invoices = 250
-	}
 	a, least := newShop(t).start("load", data.First(t, invoices).Path).peakMemory()
 	require.Equal(t, 0, a.code, a.stderr)
 	t.Logf("a load takes at most %d MB for %d invoices, %d MB for all", least>>10, invoices, peak>>10)

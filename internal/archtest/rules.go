@@ -66,6 +66,7 @@ var thirdParty = []struct {
 	{"github.com/klauspost/compress", func(p string) bool { return short(p) == "eventstore/dynamostore" }},
 	{"github.com/spf13/cobra", hasCommands},
 	{"github.com/spf13/pflag", hasCommands}, // the flags of cobra
+	{"github.com/BurntSushi/toml", func(p string) bool { return short(p) == "operator/commands" }},
 	{"golang.org/x/term", isTerminal},
 	{"github.com/mattn/go-runewidth", isTerminal}, // how wide a text is there
 	{"github.com/shopspring/decimal", func(p string) bool { return short(p) == "examples/shop/money" }},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -129,7 +130,11 @@ func userAtHost() string {
 }
 
 func (m *mounted) showPlan(p planned) error {
-	for _, line := range p.Plan {
+	plan := p.Plan
+	if p.Nothing != "" {
+		plan = append(slices.Clip(plan), p.Nothing)
+	}
+	for _, line := range plan {
 		if _, err := fmt.Fprintln(m.Terminal.Stdout(), terminal.Clean(line)); err != nil {
 			return err
 		}

@@ -114,7 +114,7 @@ func (m *mounted) completeSkip(cmd *cobra.Command, args []string, typed string) 
 
 // proposed opens the service for a moment. What can not be found in time is not proposed.
 func (m *mounted) proposed(cmd *cobra.Command, find func(context.Context, *operator.Operator) ([]string, error)) ([]string, cobra.ShellCompDirective) {
-	if err := fromEnv(cmd, m.Terminal); err != nil {
+	if err := settle(cmd, m.Terminal); err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
-	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) events() *cobra.Command {
@@ -30,7 +28,7 @@ func (m *mounted) events() *cobra.Command {
 		}
 		q := operator.EventQuery{Stream: stream, From: eventstore.Version(from), Backward: backward}
 		return m.with(cmd.Context(), func(o *operator.Operator) error {
-			return m.hinted(m.listEvents(cmd.Context(), o, q, limit), m.Line("streams", stream.Category())+" lists the streams of this category")
+			return m.hinted(m.listEvents(cmd.Context(), o, q, limit), "", m.Line("streams", stream.Category())+" lists the streams of this category")
 		})
 	}
 	c.Flags().Uint64Var(&from, "from", 0, "begin with the event of this version")
@@ -38,17 +36,6 @@ func (m *mounted) events() *cobra.Command {
 	c.Flags().BoolVar(&backward, "backward", false, "show the newest first")
 	c.ValidArgsFunction = m.completeStream
 	return c
-}
-
-// hinted gives an error that says what is not there a hint where it has none.
-func (m *mounted) hinted(err error, hint string) error {
-	if p, ok := errors.AsType[*projection.PausedError](err); ok {
-		return terminal.WithHint(err, m.Line("resume", p.Projection)+" resumes it")
-	}
-	if terminal.CodeOf(err) == terminal.NotThere && eventstore.Hint(err) == "" {
-		return terminal.WithHint(err, hint)
-	}
-	return err
 }
 
 func (m *mounted) listEvents(ctx context.Context, o *operator.Operator, q operator.EventQuery, limit int) error {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -134,9 +135,11 @@ type program struct {
 	view   *projection.View[total] // of totals
 	failed error                   // of opening it
 	mended *projection.Projection  // nil: the code is as it was
+	others []projection.Consumer   // beside it
 
 	env     map[string]string
-	width   int // of the terminal, 0 for a pipe
+	config  string // leftfold.toml, "" for none
+	width   int    // of the terminal, 0 for a pipe
 	answers string
 	ctx     context.Context // of a command; nil: that of the test
 	asked   func()          // what happens while a question is asked, once
@@ -186,7 +189,7 @@ func (p *program) beat(b projection.Heartbeat) {
 
 func (p *program) open(context.Context, commands.Impact) (operator.Service, error) {
 	repository := aggregate.NewRepository[order, ordered](p.store, orders, aggregate.Options{})
-	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: []projection.Consumer{p.code()}, Store: p.store, Views: p.views,
+	return operator.Service{Name: "orders", Build: "orders@1", Events: registry, Consumers: append([]projection.Consumer{p.code()}, p.others...), Store: p.store, Views: p.views,
 		States: []operator.Folder{operator.StateOf(repository)}, Commands: p.commands(repository), Queries: p.queries()}, p.failed
 }
 
@@ -205,12 +208,20 @@ func (p *program) mend() {
 
 // root returns the commands, talking to two writers.
 func (p *program) root(out, talk io.Writer) (*cobra.Command, *terminal.Terminal) {
-	t := terminal.New(terminal.Options{Stdin: p.stdin(), Stdout: out, Stderr: talk, Getenv: func(name string) string { return p.env[name] },
+	t := terminal.New(terminal.Options{Stdin: p.stdin(), Stdout: out, Stderr: talk, Getenv: func(name string) string { return p.env[name] }, ReadFile: p.readFile,
 		Width: func(any) (int, bool) { return p.width, p.width > 0 }})
 	root := &cobra.Command{Use: "orders", Short: "A service that takes orders", RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	commands.Mount(root, commands.Options{Terminal: t, Open: p.open, Service: operator.Service{Events: registry, Consumers: []projection.Consumer{p.totals}, Commands: p.commands(nil), Queries: p.queries()}})
 	commands.Prepare(root, t)
 	return root, t
+}
+
+// readFile reads a file of the working directory, which has no other.
+func (p *program) readFile(name string) ([]byte, error) {
+	if name != "leftfold.toml" || p.config == "" {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(p.config), nil
 }
 
 // types runs a command line and notes what it prints.

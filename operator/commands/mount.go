@@ -63,7 +63,7 @@ func Mount(root *cobra.Command, o Options) {
 	if o.Line == nil {
 		o.Line = func(words ...string) string { return terminal.Line(append([]string{root.Name()}, words...)...) }
 	}
-	m := &mounted{Options: o}
+	m := &mounted{Options: o, root: root}
 	root.AddCommand(m.status(), m.projections(), m.streams(), m.events(), m.state(), m.parked(), m.verify(), m.explain(), m.tail(), m.model(), m.doctor(), m.activity(),
 		m.pause(), m.resume(), m.sweep(), m.rebuild(), m.send(), m.ask())
 	root.SetHelpCommandGroupID(string(Other))
@@ -71,7 +71,10 @@ func Mount(root *cobra.Command, o Options) {
 }
 
 // mounted is what the commands share.
-type mounted struct{ Options }
+type mounted struct {
+	Options
+	root *cobra.Command
+}
 
 // look returns a command that changes nothing.
 func (m *mounted) look(use, short string, run func(ctx context.Context, o *operator.Operator, args []string) error) *cobra.Command {

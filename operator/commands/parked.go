@@ -48,7 +48,7 @@ func (m *mounted) listParked(ctx context.Context, o *operator.Operator, args []s
 		return nil
 	}
 	first := groups[0].Streams[0]
-	t.Next(m.Line("parked", "show", first.Projection, first.Stream.String()))
+	m.next("parked show", first.Projection, first.Stream.String())
 	return nil
 }
 
@@ -85,7 +85,7 @@ func (m *mounted) parkedShow() *cobra.Command {
 			return Wrong(cmd, "%v", err)
 		}
 		return m.with(cmd.Context(), func(o *operator.Operator) error {
-			return m.hinted(m.showParked(cmd.Context(), o, args[0], stream), m.Line("parked", "list")+" lists what is parked")
+			return m.hinted(m.showParked(cmd.Context(), o, args[0], stream), args[0], m.Line("parked", "list")+" lists what is parked")
 		})
 	}
 	c.ValidArgsFunction = m.completeParked

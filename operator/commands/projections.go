@@ -9,7 +9,6 @@ import (
 
 	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
-	"github.com/leftfold/leftfold/projection"
 )
 
 func (m *mounted) projections() *cobra.Command {
@@ -53,7 +52,7 @@ func (m *mounted) listProjections(s operator.Status) error {
 			if j > 0 && (m.Terminal.JSON || m.Terminal.Quiet || m.Terminal.Template != "") {
 				break // an entry has all its generations
 			}
-			if err := list.Add(p, p.Projection, p.Projection, kindOf(p), conditionCell(p.Condition), g.Number, roleOf(p, g), g.Version, g.Since); err != nil {
+			if err := list.Add(p, p.Projection, p.Projection, kindOf(p), conditionCell(p.Condition), g.Number, roleText(g), g.Version, g.Since); err != nil {
 				return err
 			}
 		}
@@ -62,14 +61,6 @@ func (m *mounted) listProjections(s operator.Status) error {
 		m.Terminal.Say("the service has no projection")
 	}
 	return list.End()
-}
-
-// roleOf is what a generation is for, and whether it is frozen.
-func roleOf(p *operator.ProjectionStatus, g projection.Generation) string {
-	if p.FrozenOf(g.Number) != nil {
-		return string(g.Role) + ", frozen"
-	}
-	return string(g.Role)
 }
 
 func (m *mounted) showProjection(p operator.ProjectionStatus) error {
@@ -85,7 +76,7 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 		rows = append(rows, [2]any{"last error", p.LastError})
 	}
 	for _, g := range p.Generations {
-		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s%s", g.Role, g.Version, t.When(g.Since), m.frozenText(p.FrozenOf(g.Number)))})
+		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), fmt.Sprintf("%s, version %d, since %s%s", g.Role, g.Version, t.When(g.Since), m.frozenText(g))})
 	}
 	if r := p.Rebuild; r != nil {
 		rows = append(rows, [2]any{"rebuild", terminal.Cell{Text: rebuildCell(r.Condition).Text + ", " + m.farText(*r), Color: rebuildCell(r.Condition).Color}})
@@ -109,10 +100,10 @@ func (m *mounted) showProjection(p operator.ProjectionStatus) error {
 		return err
 	}
 	if p.Parked > 0 {
-		t.Next(m.Line("parked", "list", p.Projection))
+		m.next("parked list", p.Projection)
 	}
 	if len(p.Skips) > 0 {
-		t.Next(m.Line("parked", "skips", p.Projection))
+		m.next("parked skips", p.Projection)
 	}
 	return nil
 }

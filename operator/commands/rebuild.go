@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,15 +83,14 @@ func (m *mounted) rebuildStart() *cobra.Command {
 		if err != nil {
 			return planned{}, err
 		}
-		if dry, _ := cmd.Flags().GetBool("dry-run"); dry {
-			return m.planDryRebuild(ctx, o, args[0], opts, flags.progress)
-		}
-		return m.planRebuild(ctx, o, args[0], opts, flags.progress)
+		dry, _ := cmd.Flags().GetBool("dry-run")
+		return m.planRebuild(ctx, o, args[0], opts, flags.progress, dry)
 	})
 	c.Long = lines(c.Short+".",
 		"It works in this process, and any number of processes may work on one rebuild: another one waits, and goes on",
 		"where the first falls silent. Ctrl-C pauses it, and rebuild resume goes on; a second Ctrl-C ends the process at once.",
-		"With --dry-run it folds everything in memory and says what would be written, and whether an event would fail.",
+		"With --dry-run it folds everything in memory and says what would be written, and whether an event would fail:",
+		"it reads the log as the rebuild would, and writes nothing.",
 		"It exits with 5 if rows are not what a fold of the events says, or with --dry-run if an event would fail.")
 	flags.add(c)
 	c.ValidArgsFunction = m.completeProjection
@@ -108,13 +106,14 @@ func (m *mounted) rebuildResume() *cobra.Command {
 		}
 		name := args[0]
 		p := planned{Action: "rebuild resume", Target: name, Plan: []string{}}
-		if _, err := o.CheckRebuild(ctx, name); err != nil {
-			return p, m.hinted(err, m.Line("projections")+" lists them")
+		start, err := o.CheckRebuild(ctx, name)
+		if start.UnderWay == nil && (err == nil || errors.Is(err, projection.ErrPaused)) {
+			err = &projection.NoRebuildError{Projection: name}
 		}
-		status, err := o.Rebuilding(ctx, name)
 		if err != nil {
-			return p, m.noRebuild(err, name)
+			return p, m.hinted(err, name, m.listed())
 		}
+		status := *start.UnderWay
 		if status.Condition == operator.RebuildReady {
 			p.Nothing = m.readyText(name, status)
 			return p, nil
@@ -130,11 +129,14 @@ func (m *mounted) rebuildResume() *cobra.Command {
 	return c
 }
 
-func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) (planned, error) {
+func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag, dry bool) (planned, error) {
 	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
 	start, err := o.CheckRebuild(ctx, name)
 	if err != nil {
-		return p, m.rebuildHint(err, name)
+		return p, m.hinted(err, name, m.listed())
+	}
+	if dry && start.UnderWay == nil {
+		return m.planDryRebuild(ctx, o, p, opts, how)
 	}
 	p.do = func(ctx context.Context, by operator.By) (done, error) {
 		return m.runRebuild(ctx, o, by, name, opts, how, o.StartRebuild)
@@ -164,14 +166,13 @@ func (m *mounted) readyText(name string, s operator.RebuildStatus) string {
 }
 
 // planDryRebuild folds in memory.
-func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) (planned, error) {
-	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
+func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, p planned, opts operator.RebuildOptions, how progressFlag) (planned, error) {
 	show := m.newRebuildShow(o, how, "")
 	opts.Progress = show.progress
-	plan, err := o.PlanRebuild(ctx, name, opts)
+	plan, err := o.PlanRebuild(ctx, p.Target, opts)
 	show.end()
 	if err != nil {
-		return p, m.rebuildHint(err, name)
+		return p, m.hinted(err, p.Target, m.listed())
 	}
 	p.Details = plan
 	if plan.Failure != "" {
@@ -208,28 +209,11 @@ func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []
 		if opts.Rate > 0 {
 			estimate += fmt.Sprintf("; %s at %s units/s", terminal.Age(secondsOf((u.Read+u.Write)/opts.Rate)), terminal.Thousands(int64(opts.Rate)))
 		}
-		estimate += fmt.Sprintf("; the comparison up to %s read units more", terminal.Thousands(int64(plan.CompareReadUnits)))
+		estimate += fmt.Sprintf("; the comparison about %s read units more", terminal.Thousands(int64(plan.CompareReadUnits)))
 		lines = append([]string{estimate}, lines...)
+		lines = append(lines, fmt.Sprintf("  this plan has used %s read units", terminal.Thousands(int64(plan.Used.ReadUnits+0.5))))
 	}
 	return append([]string{head, read, write}, lines...)
-}
-
-// rebuildHint says what to do about an error of a rebuild.
-func (m *mounted) rebuildHint(err error, name string) error {
-	switch terminal.CodeOf(err) {
-	case terminal.NotThere:
-		return m.hinted(err, m.Line("projections")+" lists them")
-	case terminal.Changed:
-		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows it, "+m.Line("rebuild", "cancel", name)+" gives it up")
-	}
-	return err
-}
-
-func (m *mounted) noRebuild(err error, name string) error {
-	if terminal.CodeOf(err) != terminal.NotThere {
-		return err
-	}
-	return terminal.WithHint(err, m.Line("rebuild", "start", name)+" starts one")
 }
 
 // logger has what goes wrong on the way stand above the status line.
@@ -262,7 +246,7 @@ func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by opera
 
 // stoppedRebuild says how to go on.
 func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, report operator.Rebuilt) error {
-	goOn := m.Line("rebuild", "resume", name) + ` --reason "…"`
+	goOn := m.Line("rebuild", "resume", name) + anyReason
 	switch {
 	case err == nil:
 		return nil
@@ -274,8 +258,13 @@ func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, re
 		return terminal.Paused("the rebuild of "+name+" is paused", err, "somebody has paused it; go on: "+goOn)
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, "somebody has cancelled it")
-	case isFold(err):
-		return terminal.WithHint(err, strings.Join([]string{"readers notice nothing; mend the code and go on: " + goOn, "or give it up: " + m.Line("rebuild", "cancel", name)}, "; "))
+	case errors.Is(err, projection.ErrPaused):
+		return terminal.WithHint(err, "what is filled is kept; "+m.Line("resume", name)+anyReason+", then go on: "+goOn)
+	case errors.Is(err, projection.ErrFold):
+		return terminal.WithHint(err, "readers notice nothing; mend the code, and if all other events come to what they did before go on: "+goOn+
+			"; else start anew behind: "+m.Line("rebuild", "cancel", name))
+	case ctx.Err() != nil && report.Diff == nil && report.Generation == 0:
+		return terminal.Interrupt(ctx, err, m.Line("rebuild", "status", name)+" shows whether it has begun; if not: "+m.Line("rebuild", "start", name)+anyReason)
 	}
 	return terminal.Interrupt(ctx, err, goOn)
 }

@@ -68,12 +68,37 @@ func TestARebuildFromItsPlanToItsRollback(t *testing.T) {
 		p.filled()
 		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals --dry-run --json", "rebuild start totals", "rebuild start totals --compare some", "rebuild start totals --ranges 0",
 			"rebuild start totals --compare full"+yes, "rebuild status totals", "rebuild", "rebuild status --json", "status", "projections totals", "projections",
-			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals", "rebuild diff totals --samples 1 --json", "rebuild diff totals --samples 0",
+			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals --actor bo@ops", "rebuild diff totals --samples 1 --json --reason 'before the switch' --actor bo@ops", "rebuild diff totals --reason no", "rebuild diff totals --samples 0",
 			"rebuild switch totals --dry-run", "rebuild switch totals", "rebuild switch totals --confirm tea --reason 'looked at it'", "rebuild switch totals"+named,
 			"rebuild status totals", "status --check", "rebuild diff totals", "rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild rollback totals"+named,
 			"rebuild status totals --json", "rebuild switch totals --json"+named, "rebuild retire totals --generation 7"+named, "rebuild retire totals --dry-run", "rebuild retire totals"+named, "rebuild retire totals"+named,
 			"rebuild status totals", "projections totals", "activity", "activity --limit 1 --json")
 		p.compare("rebuild")
+	})
+}
+
+func TestHintsOfARebuildNameWhatCanBeTyped(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.env["LEFTFOLD_HINTS"] = "1"
+		p.next(1)
+		p.others = []projection.Consumer{projection.MustNewReaction("mails", registry, projection.Follow("order"),
+			projection.React(func(context.Context, projection.Event[ordered]) error { return nil }))}
+		p.order("1", "tea", 2, "")
+		_ = p.engine() // of a worker that begins
+		p.note("workers build the first generation")
+		p.all("rebuild", "rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild pause totals"+yes, "rebuild cancel totals"+named, "rebuild switch totals"+named, "rebuild diff totals --actor anna@ops")
+		p.sweep()
+		p.note("nothing of that name, and nothing to go to")
+		for _, verb := range []string{"start", "pause", "resume", "cancel", "diff", "switch", "rollback", "retire"} {
+			p.types("rebuild " + verb + " stats --reason 'large orders'")
+			p.types("rebuild " + verb + " mails --reason 'large orders'")
+		}
+		p.all("rebuild switch totals"+named, "rebuild rollback totals"+named)
+		p.note("paused")
+		p.all("pause totals"+yes, "pause totals --dry-run", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild resume totals"+yes, "resume totals"+yes, "resume totals --dry-run")
+		p.note("rolled back")
+		p.all("rebuild start totals --quiet"+yes, "rebuild start totals --dry-run", "rebuild switch totals"+named, "rebuild rollback totals"+named, "rebuild status totals")
+		p.compare("rebuild-hints")
 	})
 }
 
@@ -179,7 +204,7 @@ func TestAStartFollowsAnotherCoordinatorAndTakesOverWhereItFallsSilent(t *testin
 			_, err := p.views.PutState(t.Context(), s)
 			return err
 		})
-		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", At: time.Now().UTC(),
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", Coordinator: "host/9", At: time.Now().UTC(),
 			Rebuild: &projection.RebuildProgress{Generation: 2, Phase: projection.PhaseHeads, Streams: 3, Events: 4, Took: time.Second}}))
 		p.all("rebuild status totals", "projections totals", "status")
 		<-time.After(10 * time.Second)
@@ -276,7 +301,126 @@ func TestProgressIsTalkedInJSONToWhoAsksForIt(t *testing.T) {
 			}
 		}
 		require.Greater(t, phases[projection.PhaseFold], 4, "one for each row at the least")
+		require.Contains(t, p.text.String(), `"took_seconds":2`)
+		require.NotContains(t, p.text.String(), `"took":`)
 		require.EqualValues(t, 4, last.Applied)
 		require.Equal(t, terminal.WrongUse, p.types("rebuild start totals --progress xml"+yes))
+	})
+}
+
+func TestWhatWasConfirmedIsDoneOrNothingIs(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.width, p.env["NO_COLOR"] = 200, "1"
+		meanwhile := func(happens string) { // another operator, while this one reads the plan
+			p.answers = "totals\n"
+			p.asked = func() {
+				other := *p
+				other.width, other.asked = 0, nil
+				other.text.Reset()
+				require.Equal(t, terminal.Done, other.types(happens), other.text.String())
+				p.note("meanwhile: " + happens)
+			}
+		}
+		const why = " --reason 'looked at by anna, bo' --actor anna@ops"
+		p.types("rebuild start totals --quiet" + yes)
+		meanwhile("rebuild cancel totals" + named)
+		require.Equal(t, terminal.Changed, p.types("rebuild cancel totals"+why))
+		p.types("rebuild start totals --quiet" + yes)
+		meanwhile("rebuild switch totals" + named)
+		require.Equal(t, terminal.Changed, p.types("rebuild switch totals"+why))
+		meanwhile("rebuild rollback totals" + named)
+		require.Equal(t, terminal.Changed, p.types("rebuild rollback totals"+why))
+		p.width = 0
+		p.all("rebuild status totals", "activity")
+		p.compare("rebuild-changed")
+	})
+}
+
+// built is a rebuild that another coordinator has come to the end of.
+func (p *program) built(compared *projection.Compared, coordinator string) {
+	p.Helper()
+	p.other(func(s projection.State) error {
+		b := s.Rebuilding().Rebuild
+		b.Phase, b.Swept, b.Coordinator, b.Compared = projection.PhaseCatchUp, time.Now().UTC(), coordinator, compared
+		_, err := p.views.PutState(p.Context(), s)
+		return err
+	})
+}
+
+func TestAStatusSaysThatARebuildIsCompared(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.env["LEFTFOLD_HINTS"] = "1"
+		p.built(nil, "host/9")
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", Coordinator: "host/9", At: time.Now().UTC(),
+			Rebuild: &projection.RebuildProgress{Generation: 2, Phase: projection.PhaseCompare, Events: 3, EventsOf: 4, Left: projection.Span{Least: time.Second, Most: 3 * time.Second}}}))
+		p.all("rebuild status totals", "rebuild status --json", "status")
+		<-time.After(20 * time.Second)
+		p.note("it was killed")
+		p.types("rebuild status totals")
+		p.compare("rebuild-compared")
+	})
+}
+
+func TestARebuildThatIsWrongIsComparedAsAWholeOrCancelled(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.env["LEFTFOLD_HINTS"] = "1"
+		p.built(&projection.Compared{At: time.Now().UTC(), Against: 1, Equal: 3, Checked: 3, Wrong: 1, Full: true}, "")
+		p.all("rebuild status totals", "rebuild switch totals"+named, "rebuild diff totals --actor anna@ops")
+		p.compare("rebuild-wrong")
+	})
+}
+
+// stopped is a view store that ends a context while a state is put.
+type stopped struct {
+	projection.ViewStore
+	stop context.CancelCauseFunc
+}
+
+func (s stopped) PutState(ctx context.Context, _ projection.State) (projection.State, error) {
+	s.stop(context.Canceled)
+	return projection.State{}, context.Cause(ctx)
+}
+
+func TestARebuildEndsWithWhatToTypeNext(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		views := p.views
+		p.note("interrupted before it was stored")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p.views, p.ctx = stopped{views, cancel}, ctx
+		require.Equal(t, terminal.Interrupted, p.types("rebuild start totals"+yes))
+		p.note("the projection is paused meanwhile")
+		p.ctx, p.views = nil, &slow{ViewStore: views, then: func(n int) {
+			if n == 1 {
+				require.NoError(t, projection.Pause(t.Context(), views, "totals", projection.Paused{By: "bo@ops"}))
+			}
+		}}
+		require.Equal(t, terminal.Refused, p.types("rebuild start totals"+yes))
+		p.all("rebuild status totals", "rebuild resume totals"+yes, "resume totals"+yes, "rebuild resume totals --quiet"+yes)
+		p.compare("rebuild-next")
+	})
+}
+
+func TestARebuildThatIsResumedIsHeardOfAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.other(func(projection.State) error { return nil })
+		<-time.After(time.Hour)
+		views, status := p.views, ""
+		p.views = &slow{ViewStore: views, then: func(n int) {
+			if n == 1 {
+				other := *p
+				other.views = views
+				other.text.Reset()
+				other.types("rebuild status totals")
+				status = other.text.String()
+			}
+		}}
+		require.Equal(t, terminal.Done, p.types("rebuild resume totals"+yes))
+		assert.Contains(t, status, "rebuild       ◐ running")
+		assert.Contains(t, status, "heard 0.0 s ago")
 	})
 }

@@ -19,6 +19,7 @@ import (
 func (m *mounted) rebuildDiff() *cobra.Command {
 	var opts operator.RebuildOptions
 	var how progressFlag
+	var by operator.By
 	c := m.look("diff PROJECTION", "Compare what was rebuilt with what readers use, and with a fold of the events", nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -28,11 +29,14 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 		if err := how.check(cmd); err != nil {
 			return err
 		}
-		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error { return m.diffRebuild(cmd.Context(), o, args[0], opts, how) })
+		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error { return m.diffRebuild(cmd.Context(), o, by, args[0], opts, how) })
 	}
 	c.Long = lines(c.Short+".", "What it finds is kept with the projection: a switch wants a comparison of the last 24 hours.",
+		"So it is recorded who has made it; it asks nothing.",
 		"It exits with 5 if rows are not what a fold of the events says; that the generations differ is no failure.")
 	how.add(c)
+	c.Flags().StringVar(&by.Reason, "reason", "", "why it is done, which is recorded; it may be left out")
+	m.actorFlag(c, &by.Actor)
 	c.Flags().BoolVar(&opts.Compare.Full, "full", false, "hold every row against a fold of the events, and not only some")
 	c.Flags().IntVar(&opts.Compare.Keys, "keys", 200, "how many rows are held against a fold of the events, about, without --full")
 	c.Flags().IntVar(&opts.Compare.Samples, "samples", 5, "how many rows that differ are shown")
@@ -40,23 +44,30 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 	return c
 }
 
-func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag) error {
-	show := m.newRebuildShow(o, how, "")
-	opts.Progress, opts.Logger = show.progress, m.logger()
-	d, err := o.DiffRebuild(ctx, name, opts)
-	show.end()
-	if err != nil {
-		return m.rebuildHint(m.noRebuild(err, name), name)
+func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, by operator.By, name string, opts operator.RebuildOptions, how progressFlag) error {
+	if by.Actor == "" {
+		by.Actor = userAtHost()
 	}
-	err = m.Terminal.Object(d, name, func() error {
-		var text strings.Builder
-		fmt.Fprintf(&text, "%-9s %s\n", projection.PhaseCompare, checkedText(&d))
-		m.diffText(&text, &d)
-		_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
-		return err
-	})
+	p := planned{do: func(ctx context.Context, by operator.By) (done, error) {
+		show := m.newRebuildShow(o, how, "")
+		opts.Progress, opts.Logger = show.progress, m.logger()
+		d, err := o.DiffRebuild(ctx, by, name, opts)
+		show.end()
+		return done{answer: d, recorded: d.Recorded, show: func() error { return m.showDiff(d) }, failed: d.Wrong > 0}, m.hinted(err, name, m.listed())
+	}}
+	return m.carryOut(ctx, p, by)
+}
+
+func (m *mounted) showDiff(d operator.RebuildDiff) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%-9s %s\n", projection.PhaseCompare, checkedText(&d))
+	m.diffText(&text, &d)
+	_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
+	if k := d.Kept; err == nil && k != nil {
+		m.Terminal.Warn("at %s %s found wrong, which stands on: only %s replaces it", m.Terminal.When(k.At), terminal.Counted(k.Wrong, "row was", "rows were"), m.Line("rebuild", "diff", d.Projection, "--full"))
+	}
 	if err == nil && d.Wrong > 0 {
-		return terminal.ErrCheck
+		m.nextAct("rebuild cancel", d.Projection, byName)
 	}
 	return err
 }
@@ -70,7 +81,7 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 		fmt.Fprintf(w, "%-9s %s\n", "diff", countsText(d.Compared, d.Generation))
 	}
 	for _, row := range d.WrongRows {
-		fmt.Fprintf(w, "%-9s %s  %s\n", m.paint(terminal.Bad, "wrong"), rowName(row), rowText(row))
+		fmt.Fprintf(w, "%s %s  %s\n", m.paint(terminal.Bad, fmt.Sprintf("%-9s", "wrong")), rowName(row), rowText(row))
 	}
 	for _, row := range d.Samples {
 		fmt.Fprintf(w, "%-9s %s  %s\n", "sample", rowName(row), rowText(row))

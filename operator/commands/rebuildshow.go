@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,8 +9,6 @@ import (
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
-
-func isFold(err error) bool { return errors.Is(err, projection.ErrFold) }
 
 func secondsOf(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
@@ -39,7 +36,7 @@ func (m *mounted) newRebuildShow(o *operator.Operator, how progressFlag, hint st
 
 func (s *rebuildShow) progress(p projection.RebuildProgress) {
 	if s.json {
-		_ = terminal.WriteJSON(s.m.Terminal.Stderr(), map[string]projection.RebuildProgress{"progress": p}) // there is nowhere to say that it failed
+		_ = terminal.WriteJSON(s.m.Terminal.Stderr(), map[string]operator.RebuildProgress{"progress": {RebuildProgress: p}}) // there is nowhere to say that it failed
 	}
 	if p.Phase == "" || s.json {
 		return
@@ -66,7 +63,7 @@ func phaseText(p projection.RebuildProgress) string {
 	case projection.PhaseFold:
 		return fmt.Sprintf("%s, %s", terminal.Counted(p.StreamsOf, "stream"), terminal.Counted(int(p.EventsOf), "event"))
 	case projection.PhaseCatchUp:
-		return "workers join; every stream is brought to its head"
+		return "every stream is brought to its head"
 	case projection.PhaseCompare:
 		return "with what readers use, and with a fold of the events"
 	}
@@ -101,8 +98,8 @@ func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
 	if p.Left != (projection.Span{}) {
 		parts = append(parts, "left "+terminal.Between(p.Left.Least, p.Left.Most))
 	}
-	if s.o.Charges() {
-		parts = append(parts, s.cost(p.Units))
+	if cost := s.o.Dollars(operator.Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); cost != nil {
+		parts = append(parts, allUnits(p.Units.Read+p.Units.Write), terminal.Dollars(*cost))
 	}
 	if s.line.Terminal() && s.hint != "" {
 		parts = append(parts, " "+s.hint)
@@ -110,10 +107,7 @@ func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
 	return strings.Join(parts, "  ")
 }
 
-// cost is what units are in number and in money.
-func (s *rebuildShow) cost(u projection.Units) string {
-	return fmt.Sprintf("%s units  %s", terminal.Thousands(int64(u.Read+u.Write+0.5)), terminal.Dollars(s.o.Prices().Dollars(operator.Usage{ReadUnits: u.Read, WriteUnits: u.Write})))
-}
+func allUnits(units float64) string { return terminal.Thousands(int64(units+0.5)) + " units" }
 
 // showRebuilt prints a summary to be pasted.
 func (m *mounted) showRebuilt(o *operator.Operator, r operator.Rebuilt) error {
@@ -124,7 +118,7 @@ func (m *mounted) showRebuilt(o *operator.Operator, r operator.Rebuilt) error {
 		case projection.PhaseHeads:
 			line = fmt.Sprintf("%s, %s", terminal.Counted(r.Streams, "stream"), terminal.Counted(int(r.Events), "event"))
 		case projection.PhaseFold:
-			line = fmt.Sprintf("%s, %s; %s applied", terminal.Counted(phase.Rows, "row"), terminal.Counted(phase.Checkpoints, "checkpoint"), terminal.Counted(int(r.Applied), "event"))
+			line = fmt.Sprintf("%s, %s; %s applied", terminal.Counted(phase.Rows, "row"), terminal.Counted(phase.Checkpoints, "checkpoint"), terminal.Counted(int(phase.Applied), "event"))
 		case projection.PhaseCatchUp:
 			line = terminal.Counted(r.Behind, "stream was behind", "streams were behind")
 		case projection.PhaseCompare:
@@ -135,12 +129,12 @@ func (m *mounted) showRebuilt(o *operator.Operator, r operator.Rebuilt) error {
 	m.diffText(&text, r.Diff)
 	last := fmt.Sprintf("%-9s generation %d of %s, in %s", m.rebuiltWord(r), r.Generation, r.Projection, terminal.Age(secondsOf(r.Seconds)))
 	if r.Used != nil && r.Dollars != nil {
-		last += fmt.Sprintf(", %s units, %s", terminal.Thousands(int64(r.Used.ReadUnits+r.Used.WriteUnits+0.5)), terminal.Dollars(*r.Dollars))
+		last += fmt.Sprintf(", %s, %s", allUnits(r.Used.ReadUnits+r.Used.WriteUnits), terminal.Dollars(*r.Dollars))
 	}
 	fmt.Fprintln(&text, last)
 	_, err := fmt.Fprint(m.Terminal.Stdout(), text.String())
 	if err == nil && r.Diff != nil && r.Diff.Wrong == 0 {
-		m.Terminal.Next(m.Line("rebuild", "switch", r.Projection) + " --confirm " + terminal.Word(r.Projection) + ` --reason "…"`)
+		m.nextAct("rebuild switch", r.Projection, byName)
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (m *mounted) rebuildStatuses(ctx context.Context, o *operator.Operator, arg
 	if name := arg(args, 0); name != "" {
 		overview, err := o.Rebuild(ctx, name)
 		if err != nil {
-			return m.hinted(err, m.Line("projections")+" lists them")
+			return m.hinted(err, name, m.listed())
 		}
 		return m.Terminal.Object(overview, name, func() error { return m.showRebuild(overview) })
 	}
@@ -39,6 +39,9 @@ func (m *mounted) rebuildStatuses(ctx context.Context, o *operator.Operator, arg
 		}
 		if s := r.Rebuild; s != nil {
 			rebuild, state, text = s.Generation, rebuildCell(s.Condition), m.farText(*s)
+		}
+		if g := r.Building; g != nil {
+			rebuild, state, text = g.Number, conditionCell(operator.IsBuilding), byWorkers
 		}
 		if err := list.Add(r, r.Projection, r.Projection, read, rebuild, state, text, keptText(r.Kept)); err != nil {
 			return err
@@ -94,6 +97,9 @@ func (m *mounted) farText(s operator.RebuildStatus) string {
 	return text
 }
 
+// byWorkers says how a generation is made that no rebuild makes.
+const byWorkers = "built by workers, until one's first sweep has ended"
+
 func keptText(kept []operator.GenerationStatus) string {
 	var parts []string
 	for _, g := range kept {
@@ -105,6 +111,7 @@ func keptText(kept []operator.GenerationStatus) string {
 	return strings.Join(parts, ", ")
 }
 
+// roleText is what a generation is for, and whether it is frozen.
 func roleText(g operator.GenerationStatus) string {
 	if g.Frozen {
 		return string(g.Role) + ", frozen"
@@ -118,6 +125,9 @@ func (m *mounted) showRebuild(r operator.RebuildOverview) error {
 	rows := [][2]any{{"projection", r.Projection}}
 	if g := r.Active; g != nil {
 		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), m.generationText(*g)})
+	}
+	if g := r.Building; g != nil {
+		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), m.generationText(*g) + "; " + byWorkers})
 	}
 	if s := r.Rebuild; s != nil {
 		rows = append(rows, m.rebuildRows(*s)...)
@@ -140,13 +150,7 @@ func (m *mounted) showRebuild(r operator.RebuildOverview) error {
 
 // generationText says what a generation is for, and how long it is kept.
 func (m *mounted) generationText(g operator.GenerationStatus) string {
-	text := fmt.Sprintf("%s, version %d, since %s", g.Role, g.Version, m.Terminal.When(g.Since))
-	switch {
-	case g.Frozen && g.FrozenSince.IsZero():
-		text += "; frozen"
-	case g.Frozen:
-		text += "; frozen since " + m.Terminal.When(g.FrozenSince)
-	}
+	text := fmt.Sprintf("%s, version %d, since %s%s", g.Role, g.Version, m.Terminal.When(g.Since), m.frozenText(g))
 	switch g.Role {
 	case projection.Previous:
 		text += "; kept until it is retired"
@@ -194,18 +198,26 @@ func (m *mounted) nextOfRebuild(r operator.RebuildOverview) {
 	if s := r.Rebuild; s != nil {
 		switch s.Condition {
 		case operator.RebuildReady:
-			m.Terminal.Next(m.Line("rebuild", "switch", r.Projection) + " --confirm " + terminal.Word(r.Projection) + ` --reason "…"`)
-		case operator.RebuildBuilt, operator.RebuildWrong:
-			m.Terminal.Next(m.Line("rebuild", "diff", r.Projection))
+			m.nextAct("rebuild switch", r.Projection, byName)
+		case operator.RebuildBuilt:
+			m.next("rebuild diff", r.Projection)
+		case operator.RebuildWrong:
+			m.next("rebuild diff", r.Projection, "--full")
+			m.nextAct("rebuild cancel", r.Projection, byName)
 		case operator.RebuildRuns:
 		default:
-			m.Terminal.Next(m.Line("rebuild", "resume", r.Projection) + ` --reason "…"`)
+			m.nextAct("rebuild resume", r.Projection, byYes)
 		}
 		return
 	}
 	for _, g := range r.Kept {
-		if g.Role == projection.Previous {
-			m.Terminal.Next(m.Line("rebuild", "rollback", r.Projection))
+		switch {
+		case g.Role != projection.Previous || r.Active == nil:
+		case g.Number > r.Active.Number: // readers were rolled back from it
+			m.next("rebuild switch", r.Projection)
+			return
+		default:
+			m.next("rebuild rollback", r.Projection)
 			return
 		}
 	}

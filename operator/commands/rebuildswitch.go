@@ -18,7 +18,7 @@ func (m *mounted) rebuildPause() *cobra.Command {
 		status, err := o.Rebuilding(ctx, name)
 		switch {
 		case err != nil:
-			return p, m.rebuildHint(m.noRebuild(err, name), name)
+			return p, m.hinted(err, name, m.listed())
 		case status.Condition == operator.RebuildPaused:
 			p.Nothing = "the rebuild of " + name + " is paused already"
 			return p, nil
@@ -41,12 +41,12 @@ func (m *mounted) rebuildCancel() *cobra.Command {
 		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name}
 		status, err := o.Rebuilding(ctx, name)
 		if err != nil {
-			return p, m.rebuildHint(m.noRebuild(err, name), name)
+			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Cancel the rebuild of %s: generation %d, %s, is retired, and its rows are removed. Readers notice nothing.", name, status.Generation, m.rebuildText(status)))
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			moved, err := o.CancelRebuild(ctx, by, name)
-			return m.moved(moved, fmt.Sprintf("generation %d of %s is retired; nothing has changed for readers", moved.Generation, name), ""), err
+			moved, err := o.CancelRebuild(ctx, by, name, status.Generation)
+			return m.moved(moved, fmt.Sprintf("generation %d of %s is retired; nothing has changed for readers", moved.Generation, name), ""), m.hinted(err, name, m.listed())
 		}
 		return p, nil
 	})
@@ -55,15 +55,19 @@ func (m *mounted) rebuildCancel() *cobra.Command {
 }
 
 func (m *mounted) rebuildSwitch() *cobra.Command {
-	var opts projection.SwitchOptions
-	c := m.act("switch PROJECTION", "Let readers use what was rebuilt", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	var force bool
+	var flags sweepFlags
+	c := m.act("switch PROJECTION", "Let readers use what was rebuilt", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		name := args[0]
+		if err := flags.check(cmd); err != nil {
+			return planned{}, err
+		}
 		plan, err := o.PlanSwitch(ctx, name)
 		if err != nil {
-			return planned{}, m.rebuildHint(err, name)
+			return planned{}, m.hinted(err, name, m.listed())
 		}
 		p := m.switchPlan("rebuild switch", name, plan)
-		if r := plan.Refused; r != nil && (r.Firm || !opts.Force) {
+		if r := plan.Refused; r != nil && (r.Firm || !force) {
 			return refused(p, r), nil
 		}
 		if r := plan.Refused; r != nil {
@@ -71,41 +75,81 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 				p.Plan = append(p.Plan, "Forced, although "+o+".")
 			}
 		}
-		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			moved, err := o.SwitchRebuild(ctx, by, name, opts)
-			return m.readersMoved(moved, m.Line("rebuild", "rollback", name)), err
-		}
+		opts := operator.SwitchOptions{SwitchOptions: plan.Meant()}
+		opts.Force = force
+		p.do = m.moveReaders(o, name, opts, flags, o.SwitchRebuild, m.Line("rebuild", "rollback", name))
 		return p, nil
 	})
 	c.Long = lines(c.Short+": from their next read on. The generation before stays, and workers feed it on: rebuild rollback goes back.",
 		"It is refused while streams are parked in the new generation, where it was not compared in the last 24 hours or was found",
 		"wrong, or where a worker does not carry its version.")
-	c.Flags().BoolVar(&opts.Force, "force", false, "switch all the same")
+	c.Flags().BoolVar(&force, "force", false, "switch all the same; it is recorded what was passed by")
+	flags.add(c)
 	c.ValidArgsFunction = m.completeProjection
 	return c
 }
 
 func (m *mounted) rebuildRollback() *cobra.Command {
-	c := m.act("rollback PROJECTION", "Let readers use the generation before again", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	var flags sweepFlags
+	c := m.act("rollback PROJECTION", "Let readers use the generation before again", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		name := args[0]
+		if err := flags.check(cmd); err != nil {
+			return planned{}, err
+		}
 		plan, err := o.PlanRollback(ctx, name)
 		if err != nil {
-			return planned{}, m.rebuildHint(err, name)
+			return planned{}, m.hinted(err, name, m.listed())
 		}
 		p := m.switchPlan("rebuild rollback", name, plan)
 		if plan.Refused != nil {
 			return refused(p, plan.Refused), nil
 		}
-		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			moved, err := o.Rollback(ctx, by, name)
-			return m.readersMoved(moved, m.Line("rebuild", "switch", name)), err
-		}
+		p.do = m.moveReaders(o, name, operator.SwitchOptions{SwitchOptions: plan.Meant()}, flags, o.Rollback, m.Line("rebuild", "switch", name))
 		return p, nil
 	})
 	c.Long = lines(c.Short+". Nothing is missing in it: workers have fed it on, and where they have not it is swept first.",
 		"It is refused where it is frozen, and this program does not carry its version either.")
+	flags.add(c)
 	c.ValidArgsFunction = m.completeProjection
 	return c
+}
+
+// sweepFlags say how a sweep before a switch is made.
+type sweepFlags struct {
+	rate     float64
+	progress progressFlag
+}
+
+func (f *sweepFlags) add(c *cobra.Command) {
+	c.Flags().Float64Var(&f.rate, "rate", 0, "where it is swept first: the most units a second, of 1 KB written or 4 KB read; 0 for any")
+	f.progress.add(c)
+}
+
+func (f *sweepFlags) check(cmd *cobra.Command) error {
+	if f.rate < 0 {
+		return Wrong(cmd, "--rate is 0 or more")
+	}
+	return f.progress.check(cmd)
+}
+
+// moveReaders does what was planned, and shows how far a sweep is.
+func (m *mounted) moveReaders(o *operator.Operator, name string, opts operator.SwitchOptions, flags sweepFlags,
+	move func(context.Context, operator.By, string, operator.SwitchOptions) (operator.MovedGeneration, error), back string,
+) func(context.Context, operator.By) (done, error) {
+	return func(ctx context.Context, by operator.By) (done, error) {
+		show := m.newRebuildShow(o, flags.progress, "")
+		opts.Sweep = projection.RebuildOptions{Rate: flags.rate, Progress: show.progress, Logger: m.logger()}
+		moved, err := move(ctx, by, name, opts)
+		show.end()
+		text := fmt.Sprintf("%s readers of %s use generation %d", m.paint(terminal.Good, "✔"), name, moved.Generation)
+		if moved.From > 0 {
+			text += "; back: " + back
+		}
+		if moved.Dollars != nil {
+			text += fmt.Sprintf("  (%s, %s)", allUnits(moved.Used.ReadUnits+moved.Used.WriteUnits), terminal.Dollars(*moved.Dollars))
+		}
+		return m.moved(moved, text, ""), m.hinted(err, name, m.listed())
+	}
 }
 
 func (m *mounted) rebuildRetire() *cobra.Command {
@@ -115,7 +159,7 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name}
 		g, err := o.Retiring(ctx, name, number)
 		if err != nil {
-			return p, m.rebuildHint(terminal.WithHint(err, m.Line("rebuild", "status", name)+" lists what there is"), name)
+			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Retire generation %d of %s, version %d: workers feed it no more, and nobody can go back to it. Its rows are removed by a sweep in %s.",
 			g.Number, name, g.Version, terminal.Age(projection.RetiredFor)))
@@ -131,7 +175,7 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 }
 
 // switchPlan says what a switch or a rollback would do.
-func (m *mounted) switchPlan(action, name string, plan projection.SwitchPlan) planned {
+func (m *mounted) switchPlan(action, name string, plan operator.SwitchPlan) planned {
 	p := planned{Action: action, Target: name, Plan: []string{}, confirm: name}
 	text := fmt.Sprintf("Readers of %s use generation %d, version %d", name, plan.To.Number, plan.ToVersion)
 	if plan.From.Number > 0 {
@@ -142,7 +186,11 @@ func (m *mounted) switchPlan(action, name string, plan projection.SwitchPlan) pl
 		p.Plan = append(p.Plan, fmt.Sprintf("Compared at %s: %s.", m.Terminal.When(c.At), countsText(*c, plan.To.Number)))
 	}
 	if plan.Sweep {
-		p.Plan = append(p.Plan, "Every stream is brought to its head first: that reads all events.")
+		text := "Every stream is brought to its head first: that reads all events"
+		if plan.SweepReadUnits > 0 {
+			text += fmt.Sprintf(", about %s read units or more", terminal.Thousands(int64(plan.SweepReadUnits+0.5)))
+		}
+		p.Plan = append(p.Plan, text+".")
 	}
 	return p
 }
@@ -166,12 +214,4 @@ func (m *mounted) moved(moved operator.MovedGeneration, text, next string) done 
 		return err
 	}
 	return done{answer: moved, recorded: moved.Recorded, show: show}
-}
-
-func (m *mounted) readersMoved(moved operator.MovedGeneration, back string) done {
-	text := fmt.Sprintf("%s readers of %s use generation %d", m.paint(terminal.Good, "✔"), moved.Projection, moved.Generation)
-	if moved.From > 0 {
-		text += "; back: " + back
-	}
-	return m.moved(moved, text, "")
 }

@@ -35,7 +35,7 @@ func (m *mounted) planRetry(ctx context.Context, o *operator.Operator, s operato
 	p := planned{Action: "retry", Target: s.Projection, Plan: []string{}}
 	selected, err := o.Select(ctx, s)
 	if err != nil {
-		return p, m.hinted(err, m.Line("parked", "list")+" lists what is parked")
+		return p, m.hinted(err, s.Projection, m.Line("parked", "list")+" lists what is parked")
 	}
 	if len(selected.Streams) == 0 {
 		p.Nothing = "no such stream is parked"

@@ -30,7 +30,7 @@ func (m *mounted) planSkip(ctx context.Context, o *operator.Operator, name strin
 	p := planned{Action: "skip", Target: fmt.Sprintf("%s %s", name, event), Plan: []string{}, confirm: event.String()}
 	plan, err := o.PlanSkip(ctx, name, event)
 	if err != nil {
-		return p, m.hinted(err, m.Line("parked", "list")+" lists what is parked")
+		return p, m.hinted(err, name, m.Line("parked", "list")+" lists what is parked")
 	}
 	if plan.Already {
 		p.Nothing = fmt.Sprintf("%s passes over %s already", name, event)

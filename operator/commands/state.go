@@ -48,9 +48,9 @@ func (m *mounted) state() *cobra.Command {
 // stateHint proposes what there is instead: the streams, or the events of this one.
 func (m *mounted) stateHint(q operator.StateQuery, err error) error {
 	if e, ok := errors.AsType[*operator.NotFoundError](err); ok && e.What == "stream" && e.Reason != "" {
-		return m.hinted(err, m.Line("events", q.Stream.String())+" shows its events")
+		return m.hinted(err, "", m.Line("events", q.Stream.String())+" shows its events")
 	}
-	return m.hinted(err, m.Line("streams")+" lists the streams")
+	return m.hinted(err, "", m.Line("streams")+" lists the streams")
 }
 
 func (m *mounted) showState(s operator.State, diff bool) error {

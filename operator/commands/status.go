@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,7 +148,7 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is ")
 	case operator.IsFrozen:
 		g, _ := p.Active()
-		return fmt.Sprintf("no worker carries generation %d%s", g.Number, m.frozenText(p.FrozenOf(g.Number)))
+		return fmt.Sprintf("no worker carries generation %d%s", g.Number, m.frozenText(g))
 	case operator.IsBuilding:
 		return "it is being built, and can not be read yet"
 	}
@@ -158,14 +159,14 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 }
 
 // frozenText says since when a generation is frozen, if it is and that is known.
-func (m *mounted) frozenText(f *operator.Frozen) string {
+func (m *mounted) frozenText(g operator.GenerationStatus) string {
 	switch {
-	case f == nil:
+	case !g.Frozen:
 		return ""
-	case f.Since.IsZero():
+	case g.FrozenSince.IsZero():
 		return "; frozen"
 	}
-	return "; frozen since " + m.Terminal.When(f.Since)
+	return "; frozen since " + m.Terminal.When(g.FrozenSince)
 }
 
 func (m *mounted) statusHints(s operator.Status) {
@@ -174,14 +175,12 @@ func (m *mounted) statusHints(s operator.Status) {
 		used = fmt.Sprintf("%s, %.1f read units", used, s.Used.ReadUnits)
 	}
 	m.Terminal.Note("(%s)", used)
+	if slices.ContainsFunc(s.Projections, func(p operator.ProjectionStatus) bool { return p.Parked > 0 }) {
+		m.next("parked list")
+	}
 	for _, p := range s.Projections {
-		if p.Parked > 0 {
-			m.Terminal.Next(m.Line("parked", "list"))
-			return
-		}
 		if p.Rebuild != nil {
-			m.Terminal.Next(m.Line("rebuild", "status", p.Projection))
-			return
+			m.next("rebuild status", p.Projection)
 		}
 	}
 }

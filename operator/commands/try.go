@@ -54,7 +54,7 @@ func (m *mounted) parkedTry() *cobra.Command {
 		return m.with(cmd.Context(), func(o *operator.Operator) error {
 			tried, more, err := o.Try(cmd.Context(), s)
 			if err != nil {
-				return m.hinted(err, m.Line("parked", "list")+" lists what is parked")
+				return m.hinted(err, args[0], m.Line("parked", "list")+" lists what is parked")
 			}
 			return m.listTried(append(args, group.words()...), tried, more)
 		})

@@ -13,8 +13,8 @@ import (
 
 // Prepare gives a program's root command, and all commands below it, their manners: what is
 // typed wrongly is answered with how to do it, and exits with [terminal.WrongUse]; a flag that
-// a command does not take is refused; settings come from the environment where no flag gives
-// them, see [FromEnvironment]. It is called when all commands are there.
+// a command does not take is refused; settings come from the environment and from leftfold.toml
+// where no flag gives them, see [FromEnvironment]. It is called when all commands are there.
 func Prepare(root *cobra.Command, t *terminal.Terminal) {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SuggestionsMinimumDistance = 2
@@ -27,13 +27,14 @@ func Prepare(root *cobra.Command, t *terminal.Terminal) {
 		if err := onlyItsFlags(cmd); err != nil {
 			return err
 		}
-		return fromEnv(cmd, t)
+		return settle(cmd, t)
 	}
-	prepareArgs(root)
+	prepareBelow(root)
 }
 
-func prepareArgs(parent *cobra.Command) {
+func prepareBelow(parent *cobra.Command) {
 	for _, c := range parent.Commands() {
+		addProfile(c.Flags())
 		c.SuggestionsMinimumDistance = parent.SuggestionsMinimumDistance
 		if c.Args == nil {
 			c.Args = namedArgs
@@ -41,7 +42,7 @@ func prepareArgs(parent *cobra.Command) {
 				c.Args = noSuchCommand
 			}
 		}
-		prepareArgs(c)
+		prepareBelow(c)
 	}
 }
 
@@ -150,43 +151,4 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-}
-
-const environmentKey = "leftfold.environment"
-
-// FromEnvironment lets flags be given by the environment, too: --store by LEFTFOLD_STORE. A
-// flag on the command line wins.
-func FromEnvironment(flags *pflag.FlagSet, names ...string) {
-	for _, name := range names {
-		f := flags.Lookup(name)
-		if f.Annotations == nil {
-			f.Annotations = map[string][]string{}
-		}
-		f.Annotations[environmentKey] = []string{"LEFTFOLD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
-	}
-}
-
-// fromEnv takes from the environment what no flag gives. With --verbose it says where each
-// setting comes from.
-func fromEnv(cmd *cobra.Command, t *terminal.Terminal) (err error) {
-	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		variable := f.Annotations[environmentKey]
-		if err != nil || variable == nil {
-			return
-		}
-		source, value := "default", t.Getenv(variable[0])
-		switch {
-		case f.Changed:
-			source = "flag"
-		case value != "":
-			source = variable[0]
-			if wrong := cmd.Flags().Set(f.Name, value); wrong != nil {
-				err = Wrong(cmd, "%s: %v", variable[0], wrong)
-			}
-		}
-		if t.Verbose {
-			t.Say("--%s %s (%s)", f.Name, f.Value, source)
-		}
-	})
-	return err
 }

@@ -32,6 +32,24 @@ func TestWrongUseIsAnsweredWithHowToDoIt(t *testing.T) {
 	})
 }
 
+func TestSettingsComeFromAFlagTheEnvironmentAProfileOrTheFileInThisOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.order("1", "tea", 2, "")
+		p.all("events order-1 -v", "events order-1 --profile night")
+		p.config = "color = \"never\"\ntime = \"relative\"\n\n[profile.night]\ncolor = \"always\"\n\n[profile.day]\n"
+		p.all("events order-1 -v", "events order-1 -v --profile night", "events order-1 --profile dusk", "doctor --profile")
+		p.env["LEFTFOLD_PROFILE"], p.env["LEFTFOLD_TIME"] = "night", "utc"
+		p.all("events order-1 -v", "events order-1 -v --color never --profile day")
+		p.env = map[string]string{}
+		for _, config := range []string{"colour = \"never\"\n[profile.night]\nstre = 1", "color = \"blue\"", "color = 1", "color =", "[night]"} {
+			p.note(strings.ReplaceAll(config, "\n", "; "))
+			p.config = config
+			p.types("events order-1")
+		}
+		p.compare("settings")
+	})
+}
+
 func TestHelpListsCommandsByWhatTheyDo(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		for _, line := range []string{"", "help parked", "parked list --help", "status --help"} {

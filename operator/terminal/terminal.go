@@ -19,6 +19,8 @@ type Options struct {
 	Stdout, Stderr io.Writer
 	// Getenv is the environment. Defaults to os.Getenv.
 	Getenv func(string) string
+	// ReadFile reads a file of the working directory. Defaults to os.ReadFile.
+	ReadFile func(name string) ([]byte, error)
 	// Width says how many columns a stream shows, and whether it is a terminal at all.
 	// Defaults to asking the system.
 	Width func(stream any) (columns int, isTerminal bool)
@@ -51,6 +53,9 @@ func New(o Options) *Terminal {
 	}
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
 	}
 	if o.Width == nil {
 		o.Width = systemWidth
@@ -118,6 +123,9 @@ func (t *Terminal) Next(line string) {
 
 // Getenv returns a variable of the environment.
 func (t *Terminal) Getenv(name string) string { return t.opts.Getenv(name) }
+
+// ReadFile reads a file of the working directory.
+func (t *Terminal) ReadFile(name string) ([]byte, error) { return t.opts.ReadFile(name) }
 
 // Note is a remark for people: it is shown where [Terminal.Next] is.
 func (t *Terminal) Note(format string, args ...any) {

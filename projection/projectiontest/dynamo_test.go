@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 	t.Parallel()
-	if plaintest.Run(t) {
+	if plaintest.Run(t, "AWS_ENDPOINT_URL_DYNAMODB="+server.Endpoint(t)) {
 		return
 	}
 	projectiontest.Run(t, projectiontest.Options{
@@ -35,10 +35,10 @@ func TestDynamoViewsKeepThePromisesOfTheEngine(t *testing.T) {
 
 func TestDynamoViewsKeepThePromisesOfARebuild(t *testing.T) {
 	t.Parallel()
-	if plaintest.Run(t) {
+	if plaintest.Run(t, "AWS_ENDPOINT_URL_DYNAMODB="+server.Endpoint(t)) {
 		return
 	}
-	projectiontest.Run(t, rebuilds(2, func(o *projectiontest.Options) { o.Views = onDynamoDB(t) }))
+	projectiontest.Run(t, rebuilds(1, func(o *projectiontest.Options) { o.Views = onDynamoDB(t) }))
 }
 
 // onDynamoDB opens view stores with tables of their own.

@@ -58,12 +58,12 @@ func TestARebuildKeepsItsPromises(t *testing.T) {
 		return
 	}
 	for name, o := range map[string]projectiontest.Options{
-		"under a feed that repeats": rebuilds(2000, func(*projectiontest.Options) {}),
-		"under a feed that loses":   rebuilds(400, func(o *projectiontest.Options) { o.Lossy = true }),
-		"while programs of each version run": rebuilds(600, func(o *projectiontest.Options) {
+		"under a feed that repeats": rebuilds(1200, func(*projectiontest.Options) {}),
+		"under a feed that loses":   rebuilds(300, func(o *projectiontest.Options) { o.Lossy = true }),
+		"while programs of each version run": rebuilds(400, func(o *projectiontest.Options) {
 			o.Programs = []*projection.Projection{o.Next, o.Projection, newNextWarehouse(newNextLog())}
 		}),
-		"where no program carries both versions": rebuilds(200, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }),
+		"where no program carries both versions": rebuilds(100, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,14 +3,21 @@ package projectiontest_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 	"github.com/leftfold/leftfold/projection/projectiontest"
 )
 
+// manySchedules is the variable that says how many schedules a test runs.
+const manySchedules = "LEFTFOLD_SCHEDULES"
+
 // schedules is how many a test runs: many more where LEFTFOLD_SOAK is set.
 func schedules(n int) int {
+	if many, err := strconv.Atoi(os.Getenv(manySchedules)); err == nil {
+		return many
+	}
 	if os.Getenv("LEFTFOLD_SOAK") != "" {
 		return 100 * n
 	}

@@ -117,7 +117,7 @@ func placesDoNotMeet(t *testing.T, f *fixture) {
 	name := f.generation.Projection
 	var places []*fixture
 	for _, suffix := range []string{"", "1", "-1", "_1", "-1-v"} {
-		numbers := []uint64{1, 11, 1<<32 + 1, math.MaxInt64}
+		numbers := []uint64{1, 11, math.MaxInt64}
 		if len(suffix) > 1 {
 			numbers = numbers[:1]
 		}
@@ -125,7 +125,7 @@ func placesDoNotMeet(t *testing.T, f *fixture) {
 			places = append(places, f.of(projection.GenerationID{Projection: name + suffix, Number: number}))
 		}
 	}
-	views := []string{"v", "1", "1-v", "v-1", "v_1", "v-", "checkpoints"} // in any order that is not sorted
+	views := []string{"v", "1", "1-v", "v-1", "checkpoints"} // in any order that is not sorted
 	held := make([]contents, len(places))
 	for i, p := range places {
 		var writes []projection.RowWrite

@@ -130,8 +130,9 @@ const guard = `exec 3<&0; "$@" </dev/null 3<&- & server=$!; (cat <&3; kill -9 $s
 wait $server; kill $guard 2>/dev/null`
 
 // fast are options of Java for a process that lives for minutes: its better compiler would
-// take more time than the code that it makes saves, and twice of what the server needs.
-var fast = []string{"-Xmx1g", "-Xmn256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+// take more time than the code that it makes saves, and twice of what the server needs. It makes
+// exceptions for each transaction, in case it needs one: without their traces it is a tenth faster.
+var fast = []string{"-Xmx1g", "-Xmn256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-StackTraceInThrowable"}
 
 // start runs the server.
 func start(ctx context.Context, java, dir string) (endpoint string, stop func() error, err error) {
