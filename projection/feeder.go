@@ -44,7 +44,9 @@ type knowledge struct {
 	// that the program carries.
 	generations []Generation
 	// coming: there is one of such a version that is not to be fed yet.
-	coming  bool
+	coming bool
+	// others: some are fed by programs that carry other versions.
+	others  bool
 	skips   skips
 	paused  *Paused // nil where nobody has paused it
 	learned time.Time
@@ -88,14 +90,14 @@ func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 			concerned[i] = nil
 		}
 	}
-	if len(concerned) == 0 {
-		return outcome{}
-	}
 	release, err := f.hold(ctx)
 	if err != nil {
 		return allUndone(concerned, err)
 	}
 	defer release()
+	if len(concerned) == 0 {
+		return f.feedOthers(ctx, deliveries)
+	}
 	f.status.waiting(deliveries, concerned)
 	o := f.feedLive(ctx, deliveries, concerned)
 	f.status.settled(deliveries, concerned, o)
@@ -104,6 +106,22 @@ func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 			"streams", len(o.undone), "error", err)
 	}
 	return o
+}
+
+// feedOthers takes care of deliveries that concern nothing that the program carries. A generation
+// of another version may follow their categories: that it does not get them is noted.
+func (f *feeder) feedOthers(ctx context.Context, deliveries []*delivery) (o outcome) {
+	if o.err = f.refresh(ctx); o.err == nil && f.known.others {
+		o = f.feedLive(ctx, nil, nil)
+	}
+	if o.err == nil {
+		return outcome{}
+	}
+	all := map[int]error{}
+	for i := range deliveries {
+		all[i] = nil
+	}
+	return allUndone(all, o.err)
 }
 
 // first returns an error that tells what is wrong, if anything is.

@@ -76,6 +76,7 @@ func (f *feeder) learn(s State) {
 		switch {
 		case f.projection.code(g.Version) == nil:
 			frozen = append(frozen, g.Number)
+			known.others = known.others || !g.Folding()
 		case !g.Folding():
 			known.generations = append(known.generations, g)
 		default:

@@ -105,3 +105,17 @@ func TestARebuildGoesOnOnceAPauseHasEnded(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, v.shown(t), "late=70")
 }
+
+func TestAWorkerNotesWhatItKeepsFromAVersionThatFollowsMoreThanItKnows(t *testing.T) {
+	t.Parallel()
+	v := newVersions(projection.Follow("guest"))
+	v.fillTo(t, v.engine(t), 1)
+	r := v.rebuilt(t, projection.RebuildOptions{})
+	require.Empty(t, handle(t.Context(), v.engine(t), v.append(t, "guest-1", Counted{"late", 7})))
+	plan, err := r.PlanSwitch(t.Context())
+	require.NoError(t, err)
+	require.True(t, plan.Sweep)
+	_, err = r.Switch(t.Context(), projection.SwitchOptions{Force: true})
+	require.NoError(t, err)
+	require.Contains(t, v.shown(t), "late=70")
+}

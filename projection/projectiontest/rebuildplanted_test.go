@@ -198,6 +198,11 @@ var rebuildTests = []planted.Fault{
 		Test:  "^TestARebuildGoesOnOnceAPauseHasEnded$",
 	},
 	{
+		Name:  "a worker does not note that it keeps commits of a category that its version does not follow",
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "o.err == nil && f.known.others {", New: "o.err == nil && f.known.others && len(deliveries) == 0 {"}},
+		Test:  "^TestAWorkerNotesWhatItKeepsFromAVersionThatFollowsMore",
+	},
+	{
 		Name:  "a worker acknowledges although it could not note what it keeps that from",
 		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "err = f.noteMissed(ctx, state); errors.Is(err, ErrChanged) {", New: "err = f.noteMissed(ctx, state); err != nil {\n\t\t\terr = nil\n\t\t}\n\t\tif errors.Is(err, ErrChanged) {"}},
 		Test:  "^TestAWorkerAcknowledgesNothingBeforeItHasNoted",
