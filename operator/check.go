@@ -6,7 +6,8 @@ import (
 )
 
 // Limits are what a service has to keep to pass a check. The zero value asks only that
-// everything is built, and nothing is parked, paused or frozen.
+// everything is built, nothing is parked, paused or frozen, and this program carries what is
+// read.
 type Limits struct {
 	// MaxOldest is the greatest age of a commit that waits. Where no worker has ever
 	// reported it is not known, and not kept. Defaults to none.
@@ -61,6 +62,9 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 	case IsFrozen:
 		g, _ := p.Active()
 		fail("no worker carries generation %d", g.Number)
+	case NotCarried:
+		g, _ := p.Active()
+		fail("this program does not carry version %d, of generation %d", g.Version, g.Number)
 	}
 	if p.Paused != nil {
 		fail("paused since %s", p.Paused.Since.Format(time.RFC3339))

@@ -46,7 +46,7 @@ type MovedGeneration struct {
 	Generation uint64 `json:"generation"`
 	// From is the generation that readers used before, 0 where nothing changed for them.
 	From uint64 `json:"from,omitempty"`
-	// Although says what a forced switch has passed by.
+	// Although says what was passed by, by force.
 	Although []string `json:"although,omitempty"`
 	// Used is what it has used of the stores, absent where that is not known, and Dollars what
 	// it cost, absent where nothing is charged.
@@ -118,13 +118,47 @@ func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (Ge
 	return GenerationStatus{}, fmt.Errorf("projection %q: %w: it has no previous one", name, projection.ErrNoGeneration)
 }
 
-// Retire gives a previous generation up; see [projection.Retire].
-func (o *Operator) Retire(ctx context.Context, by By, name string, number uint64) (MovedGeneration, error) {
-	g, err := o.Retiring(ctx, name, number)
+// RetireOptions say which previous generation is retired, and what is passed by. The zero value
+// works.
+type RetireOptions struct {
+	// Number is that of the generation. Defaults to the newest previous one.
+	Number uint64
+	// Force retires it although a worker, or this program, carries no other one.
+	Force bool
+}
+
+// of are those of the engine: this program may need the generation, too.
+func (r RetireOptions) of(o *Operator, name string) projection.RetireOptions {
+	code, _ := o.projection(name) // nil where the program has none
+	return projection.RetireOptions{Number: r.Number, Code: code, Force: r.Force}
+}
+
+// PlanRetire says what [Operator.Retire] would do; see [projection.PlanRetire].
+func (o *Operator) PlanRetire(ctx context.Context, name string, opts RetireOptions) (projection.RetirePlan, error) {
+	g, err := o.Retiring(ctx, name, opts.Number)
 	if err != nil {
+		return projection.RetirePlan{}, err
+	}
+	opts.Number = g.Number
+	return projection.PlanRetire(ctx, o.service.Views, name, opts.of(o, name))
+}
+
+// Retire gives a previous generation up; see [projection.Retire]. What a forced one has passed
+// by is recorded.
+func (o *Operator) Retire(ctx context.Context, by By, name string, opts RetireOptions) (MovedGeneration, error) {
+	plan, err := o.PlanRetire(ctx, name, opts)
+	if err != nil { // what is not there is not recorded
 		return MovedGeneration{}, err
 	}
-	return o.move(ctx, by, "rebuild retire", name, func(ctx context.Context, _ *MovedGeneration) (projection.GenerationID, error) {
-		return projection.Retire(ctx, o.service.Views, name, g.Number)
+	opts.Number = plan.Generation.Number
+	action := "rebuild retire"
+	if opts.Force {
+		action += " --force"
+	}
+	return o.move(ctx, by, action, name, func(ctx context.Context, moved *MovedGeneration) (projection.GenerationID, error) {
+		if plan.Refused != nil && opts.Force {
+			moved.Although = plan.Refused.Obstacles
+		}
+		return projection.Retire(ctx, o.service.Views, name, opts.of(o, name))
 	})
 }

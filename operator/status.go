@@ -25,6 +25,9 @@ const (
 	IsParked Condition = "parked"
 	// IsFrozen: the generation that is read is of a version that no worker carries.
 	IsFrozen Condition = "frozen"
+	// NotCarried: this program carries the version of no live generation: it can show and feed
+	// none.
+	NotCarried Condition = "not carried"
 	// IsBuilding: no generation can be read yet.
 	IsBuilding Condition = "building"
 	// IsSilent: no worker has reported lately.
@@ -134,7 +137,7 @@ func (o *Operator) Projection(ctx context.Context, name string) (ProjectionStatu
 func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time) (s ProjectionStatus, reads int, err error) {
 	s = ProjectionStatus{Projection: k.name, Reaction: k.reaction}
 	if o.service.Views == nil {
-		s.Condition = s.judge(now)
+		s.Condition = s.judge(now, true)
 		return s, 0, nil
 	}
 	reads++
@@ -161,8 +164,18 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 			s.ParkedSince = earlier(s.ParkedSince, p.Since)
 		}
 	}
-	s.Condition = s.judge(now)
+	s.Condition = s.judge(now, o.carriesAny(k.name, live))
 	return s, reads, nil
+}
+
+// carriesAny reports whether this program carries a live generation of a projection, or has no
+// code of it at all, and looks at what others do.
+func (o *Operator) carriesAny(name string, live []projection.Generation) bool {
+	p, err := o.projection(name)
+	return err != nil || slices.ContainsFunc(live, func(g projection.Generation) bool {
+		_, carried := p.Carried(g.Version)
+		return carried
+	})
 }
 
 // hear sums up what workers have told.
@@ -205,7 +218,7 @@ func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbea
 	return late
 }
 
-func (s *ProjectionStatus) judge(now time.Time) Condition {
+func (s *ProjectionStatus) judge(now time.Time, carried bool) Condition {
 	g, ok := s.Active()
 	switch {
 	case !ok && s.Reaction:
@@ -218,6 +231,8 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return IsParked
 	case g.Frozen:
 		return IsFrozen
+	case !carried:
+		return NotCarried
 	case g.Role == projection.Building && !s.Reaction:
 		return IsBuilding
 	case s.Heard.IsZero() || now.Sub(s.Heard) > Silence:

@@ -73,7 +73,7 @@ func TestARollbackPassesByAGenerationThatIsRetired(t *testing.T) {
 	switchOver(t, r)
 	r = v.rebuilt(t, projection.RebuildOptions{})
 	switchOver(t, r)
-	_, err := projection.Retire(t.Context(), v.views, "counters", 2)
+	_, err := projection.Retire(t.Context(), v.views, "counters", projection.RetireOptions{Number: 2})
 	require.NoError(t, err)
 	rollBack(t, r)
 	require.Equal(t, []string{"1 active", "2 retired", "3 previous"}, v.roles(t))

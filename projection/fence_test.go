@@ -117,7 +117,8 @@ func TestAPlanSaysWhatASweepBeforeASwitchWouldBeRefusedFor(t *testing.T) {
 		s.Rebuilding().Rebuild.Swept = time.Now().Add(-2 * time.Hour) // which the pause has taken back
 		_, err = v.views.PutState(t.Context(), s)
 		require.NoError(t, err)
-		require.Equal(t, "resume the projection", refusal(r).Hint())
+		require.ErrorIs(t, refusal(r), projection.ErrPaused)
+		require.Contains(t, refusal(r).Hint(), "resume the projection")
 	})
 }
 

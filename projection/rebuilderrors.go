@@ -106,8 +106,9 @@ type NotReadyError struct {
 	// Obstacles are for people, the first one first.
 	Obstacles []string
 	// Firm: one of them is such that nobody can pass it by.
-	Firm bool
-	hint string
+	Firm  bool
+	hint  string
+	cause error // with a hint of its own, or nil
 }
 
 func (e *NotReadyError) Error() string {
@@ -117,10 +118,16 @@ func (e *NotReadyError) Error() string {
 // Is makes the error an [ErrNotReady].
 func (e *NotReadyError) Is(target error) bool { return target == ErrNotReady }
 
+// Unwrap returns the cause, such as a [PausedError], or nil.
+func (e *NotReadyError) Unwrap() error { return e.cause }
+
 // Hint says what to do.
 func (e *NotReadyError) Hint() string {
-	if e.hint != "" {
+	switch {
+	case e.hint != "":
 		return e.hint
+	case e.cause != nil:
+		return eventstore.Hint(e.cause)
 	}
 	return "see to it, or force the switch"
 }

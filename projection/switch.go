@@ -24,7 +24,7 @@ type SwitchOptions struct {
 	// done. To 0 is whichever switch it is.
 	From, To uint64
 	// Force switches although streams are parked, nothing was compared, a comparison found
-	// the rows wrong, or no worker feeds the generation.
+	// the rows wrong, or a worker or this program does not carry the version.
 	Force bool
 }
 
@@ -202,7 +202,7 @@ func (r *Rebuilder) thawed(_ context.Context, s State, target Generation) (sweep
 // sweepable refuses what can not be swept now.
 func (r *Rebuilder) sweepable(s State, g Generation) error {
 	if s.Paused.stops() {
-		return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: "resume the projection",
+		return &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, cause: &PausedError{Projection: r.p.name, Paused: *s.Paused},
 			Obstacles: []string{"it has to be swept, and the projection is paused"}}
 	}
 	return r.checkCarried(s, g)
@@ -251,23 +251,14 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 			found = append(found, fmt.Sprintf("it was compared at %s, which is long ago", b.Compared.At.Format(time.RFC3339)))
 		}
 	}
-	keeper, err := r.keeper(ctx, g)
-	if keeper != "" {
-		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", keeper, g.Version))
+	if r.p.code(g.Version) == nil {
+		found = append(found, fmt.Sprintf("this program does not carry version %d: give the command in one that does", g.Version))
+	}
+	workers, err := workersOf(ctx, r.views, r.p.name)
+	if i := slices.IndexFunc(workers, func(b Heartbeat) bool { return slices.Contains(b.Frozen, g.Number) }); i >= 0 {
+		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", workers[i].Worker, g.Version))
 	}
 	return found, err
-}
-
-// keeper returns a worker that is there and does not carry the generation's version, empty for
-// none.
-func (r *Rebuilder) keeper(ctx context.Context, g Generation) (string, error) {
-	beats, err := r.views.Heartbeats(ctx, r.p.name)
-	for _, b := range beats {
-		if b.Rebuild == nil && !b.Ended && time.Since(b.At) < silentFor && slices.Contains(b.Frozen, g.Number) {
-			return b.Worker, err
-		}
-	}
-	return "", err
 }
 
 // unswept: commits may have been missed, or the last sweep of the rebuild was long ago.
@@ -298,65 +289,4 @@ func changedSince(projection string, err error) error {
 		return err
 	}
 	return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", projection, err)
-}
-
-// Retire gives a previous generation up: nobody can go back to it, and workers feed it no
-// more. Number 0 is the newest of them. Its items are removed later, by [Engine.Sweep].
-func Retire(ctx context.Context, views StateStore, projection string, number uint64) (GenerationID, error) {
-	var id GenerationID
-	_, err := changeState(ctx, views, projection, func(s *State) error {
-		g := s.With(Previous)
-		if number > 0 {
-			g = s.Find(number)
-		}
-		if g == nil || g.Role != Previous {
-			return fmt.Errorf("projection %q: %w that is a previous one", projection, ErrNoGeneration)
-		}
-		id = GenerationID{projection, g.Number}
-		s.retire(g)
-		return nil
-	})
-	return id, err
-}
-
-// RetiredFor is how long the items of a generation stay once it is retired: longer than any
-// batch or reader may hold an old state. They are removed then, and once more as long
-// afterwards, since a slow worker may still have written some.
-const RetiredFor = 30 * time.Minute
-
-// clearRetired removes the items of generations that are retired long enough.
-func (f *feeder) clearRetired(ctx context.Context) error {
-	s, err := f.views.State(ctx, f.projection.name)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, g := range s.Generations {
-		if g.Role != Retired || time.Since(g.Since) < RetiredFor {
-			continue
-		}
-		if err := f.clear(ctx, g); err != nil {
-			errs = append(errs, fmt.Errorf("removing %s: %w", GenerationID{f.projection.name, g.Number}, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (f *feeder) clear(ctx context.Context, g Generation) error {
-	if err := f.views.Clear(ctx, GenerationID{f.projection.name, g.Number}, g.Views); err != nil {
-		return err
-	}
-	_, err := changeState(ctx, f.views, f.projection.name, func(s *State) error {
-		i := slices.IndexFunc(s.Generations, func(o Generation) bool { return o.Number == g.Number && o.Cleared == g.Cleared })
-		if i < 0 {
-			return errAsIs // another sweep was here
-		}
-		if g.Cleared > 0 {
-			s.Generations = slices.Delete(s.Generations, i, i+1)
-			return nil
-		}
-		s.Generations[i].Cleared, s.Generations[i].Since = 1, time.Now().UTC()
-		return nil
-	})
-	return err
 }

@@ -68,12 +68,9 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 		}
 		p := m.switchPlan("rebuild switch", name, plan)
 		if r := plan.Refused; r != nil && (r.Firm || !force) {
-			return refused(p, r), nil
-		}
-		if r := plan.Refused; r != nil {
-			for _, o := range r.Obstacles {
-				p.Plan = append(p.Plan, "Forced, although "+o+".")
-			}
+			return m.refused(p, r.Obstacles, r), nil
+		} else if r != nil {
+			p.forced(r.Obstacles)
 		}
 		opts := operator.SwitchOptions{SwitchOptions: plan.Meant()}
 		opts.Force = force
@@ -82,7 +79,7 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 	})
 	c.Long = lines(c.Short+": from their next read on. The generation before stays, and workers feed it on: rebuild rollback goes back.",
 		"It is refused while streams are parked in the new generation, where it was not compared in the last 24 hours or was found",
-		"wrong, or where a worker does not carry its version.")
+		"wrong, or where a worker or this program does not carry its version.")
 	c.Flags().BoolVar(&force, "force", false, "switch all the same; it is recorded what was passed by")
 	flags.add(c)
 	c.ValidArgsFunction = m.completeProjection
@@ -102,7 +99,7 @@ func (m *mounted) rebuildRollback() *cobra.Command {
 		}
 		p := m.switchPlan("rebuild rollback", name, plan)
 		if plan.Refused != nil {
-			return refused(p, plan.Refused), nil
+			return m.refused(p, plan.Refused.Obstacles, plan.Refused), nil
 		}
 		p.do = m.moveReaders(o, name, operator.SwitchOptions{SwitchOptions: plan.Meant()}, flags, o.Rollback, m.Line("rebuild", "switch", name))
 		return p, nil
@@ -153,23 +150,31 @@ func (m *mounted) moveReaders(o *operator.Operator, name string, opts operator.S
 }
 
 func (m *mounted) rebuildRetire() *cobra.Command {
-	var number uint64
+	var opts operator.RetireOptions
 	c := m.act("retire PROJECTION", "Give a previous generation up, and remove its rows; nobody can go back to it", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
 		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name}
-		g, err := o.Retiring(ctx, name, number)
+		plan, err := o.PlanRetire(ctx, name, opts)
 		if err != nil {
 			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Retire generation %d of %s, version %d: workers feed it no more, and nobody can go back to it. Its rows are removed by a sweep in %s.",
-			g.Number, name, g.Version, terminal.Age(projection.RetiredFor)))
+			plan.Generation.Number, name, plan.Version, terminal.Age(projection.RetiredFor)))
+		if r := plan.Refused; r != nil && !opts.Force {
+			return m.refused(p, r.Obstacles, r), nil
+		} else if r != nil {
+			p.forced(r.Obstacles)
+		}
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			moved, err := o.Retire(ctx, by, name, g.Number)
+			meant := operator.RetireOptions{Number: plan.Generation.Number, Force: opts.Force}
+			moved, err := o.Retire(ctx, by, name, meant)
 			return m.moved(moved, fmt.Sprintf("generation %d of %s is retired", moved.Generation, name), ""), err
 		}
 		return p, nil
 	})
-	c.Flags().Uint64Var(&number, "generation", 0, "which one (default the newest previous one)")
+	c.Long = lines(c.Short+".", "It is refused where a worker that is there, or this program, carries no other generation.")
+	c.Flags().Uint64Var(&opts.Number, "generation", 0, "which one (default the newest previous one)")
+	c.Flags().BoolVar(&opts.Force, "force", false, "retire it all the same; it is recorded what was passed by")
 	c.ValidArgsFunction = m.completeProjection
 	return c
 }
@@ -196,12 +201,19 @@ func (m *mounted) switchPlan(action, name string, plan operator.SwitchPlan) plan
 }
 
 // refused says why something is not done.
-func refused(p planned, why *projection.NotReadyError) planned {
-	for _, o := range why.Obstacles {
+func (m *mounted) refused(p planned, obstacles []string, why error) planned {
+	for _, o := range obstacles {
 		p.Plan = append(p.Plan, "Refused: "+o+".")
 	}
-	p.refused = why
+	p.refused = m.hinted(why, p.Target, m.listed())
 	return p
+}
+
+// forced says what is passed by.
+func (p *planned) forced(obstacles []string) {
+	for _, o := range obstacles {
+		p.Plan = append(p.Plan, "Forced, although "+o+".")
+	}
 }
 
 // moved is the answer of what was done to a generation.

@@ -27,7 +27,7 @@ func (m *mounted) status() *cobra.Command {
 		return m.Terminal.Object(s, s.Service, func() error { return m.showStatus(s) })
 	})
 	c.Long = lines(c.Short+". It reads no event and no row: it costs the same however much is stored.",
-		"With --check it exits with 5 if something is not built, parked or frozen, or a limit is not kept.")
+		"With --check it exits with 5 if something is not built, parked, frozen or not carried, or a limit is not kept.")
 	c.Flags().BoolVar(&check, "check", false, "only tell whether all is well, by the exit code too")
 	c.Flags().DurationVar(&limits.MaxOldest, "max-oldest", 0, "with --check: the greatest age of a commit that waits; 0 for any")
 	c.Flags().DurationVar(&limits.MaxSilence, "max-silence", 0, "with --check: how long no worker may have reported; 0 for ever")
@@ -72,6 +72,7 @@ var marks = map[operator.Condition]terminal.Cell{
 	operator.IsFrozen:   {Text: "■", Color: terminal.Bad},
 	operator.IsPaused:   {Text: "◇", Color: terminal.Bad},
 	operator.IsParked:   {Text: "▲", Color: terminal.Bad},
+	operator.NotCarried: {Text: "✘", Color: terminal.Bad},
 	operator.NotStarted: {Text: "–", Color: terminal.Dim},
 	operator.NotBuilt:   {Text: "✘", Color: terminal.Bad},
 }
@@ -149,6 +150,9 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 	case operator.IsFrozen:
 		g, _ := p.Active()
 		return fmt.Sprintf("no worker carries generation %d%s", g.Number, m.frozenText(g))
+	case operator.NotCarried:
+		g, _ := p.Active()
+		return fmt.Sprintf("this program carries no generation that is live: deploy the one with version %d", g.Version)
 	case operator.IsBuilding:
 		return "it is being built, and can not be read yet"
 	}

@@ -65,7 +65,7 @@ var classes = []struct {
 	sentinels []error
 }{
 	{CheckFailed, []error{ErrCheck}},
-	{Refused, []error{operator.ErrRefused, projection.ErrPaused, projection.ErrNotReady}}, // whatever the cause, nothing was done
+	{Refused, []error{operator.ErrRefused, projection.ErrPaused, projection.ErrNotReady, projection.ErrInUse}}, // whatever the cause, nothing was done
 	{OutcomeUnknown, []error{eventstore.ErrOutcomeUnknown}},
 	{WrongUse, []error{ErrUsage, eventstore.ErrInvalid, projection.ErrCursor}},
 	{NotThere, []error{operator.ErrNotFound, aggregate.ErrNotFound, projection.ErrNotFound, projection.ErrNotSkipped, fs.ErrNotExist,

@@ -80,7 +80,7 @@ func (w *world) coordinateIdle(ctx context.Context, a *actor, r *projection.Rebu
 		w.rollBack(ctx, a, r)
 	case 9:
 		a.tracef("retires the previous generation")
-		_, _ = projection.Retire(ctx, views{a, w.views}, w.scene.Projection.Name(), 0)
+		_, _ = projection.Retire(ctx, views{a, w.views}, w.scene.Projection.Name(), projection.RetireOptions{Force: true})
 	}
 }
 
