@@ -3,7 +3,6 @@ package projection
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -39,19 +38,20 @@ type FieldChange struct {
 // are no longer there come last.
 func (c RowChange) Fields() []FieldChange {
 	before, after := fieldsOf(c.Before), fieldsOf(c.After)
+	was := make(map[string]json.RawMessage, len(before))
+	for _, f := range before {
+		was[f.name] = f.value
+	}
 	var changes []FieldChange
 	for _, f := range after {
-		i := slices.IndexFunc(before, func(b field) bool { return b.name == f.name })
-		switch {
-		case i < 0:
-			changes = append(changes, FieldChange{Name: f.name, After: f.value})
-		case !bytes.Equal(before[i].value, f.value):
-			changes = append(changes, FieldChange{Name: f.name, Before: before[i].value, After: f.value})
+		if value, had := was[f.name]; !had || !bytes.Equal(value, f.value) {
+			changes = append(changes, FieldChange{Name: f.name, Before: value, After: f.value})
 		}
+		delete(was, f.name)
 	}
 	for _, f := range before {
-		if !slices.ContainsFunc(after, func(a field) bool { return a.name == f.name }) {
-			changes = append(changes, FieldChange{Name: f.name, Before: f.value})
+		if value, gone := was[f.name]; gone {
+			changes = append(changes, FieldChange{Name: f.name, Before: value})
 		}
 	}
 	return changes

@@ -36,6 +36,10 @@ type Compared struct {
 	Changed int `json:"changed"`
 	OnlyOld int `json:"only_old"`
 	OnlyNew int `json:"only_new"`
+	// Fields says in which fields the changed rows differ: the 20 that do most often, that
+	// one first. OtherFields counts what differs beside them, each field of each row.
+	Fields      []FieldCount `json:"fields,omitempty"`
+	OtherFields int          `json:"other_fields,omitempty"`
 	// Checked rows were folded anew from the events, up to the checkpoints of the new
 	// generation; Wrong ones are not what that came to, twice in the same way. Moving ones
 	// differed each time that they were looked at, and in another way. Full: all were.
@@ -51,8 +55,8 @@ type Compared struct {
 type Comparison struct {
 	Compared
 	Generation GenerationID
-	// Samples are rows that differ between the generations, WrongRows such that are not
-	// what a fold says: there Old is the fold.
+	// Samples are rows that differ between the generations, rather in other ways than often
+	// in the same, WrongRows such that are not what a fold says: there Old is the fold.
 	Samples, WrongRows []RowDiff
 }
 
@@ -110,6 +114,7 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if old := s.With(Active); old != nil {
 		c.result.Against = old.Number
 		err = c.diff(ctx, *old)
+		c.result.Fields, c.result.OtherFields = c.fields.most()
 	} else {
 		err = c.count(ctx)
 	}
@@ -146,6 +151,8 @@ type comparer struct {
 	state      State
 	generation Generation
 	rows       int // of the generation
+	fields     fieldCounts
+	kinds      []string // how each of the samples differs
 	result     Comparison
 }
 
@@ -385,10 +392,10 @@ func (c *comparer) countPair(p pair) {
 		c.result.OnlyOld++
 	default:
 		c.result.Changed++
+		c.keepSample(p, c.fields.add(p.view, RowChange{Before: p.old.Content, After: p.new.Content}))
+		return
 	}
-	if len(c.result.Samples) < c.opts.Samples {
-		c.result.Samples = append(c.result.Samples, diffOf(p))
-	}
+	c.keepSample(p, nil)
 }
 
 func diffOf(p pair) RowDiff {

@@ -137,6 +137,7 @@ func (s State) Clone() State {
 		g.Rebuild.Done = slices.Clone(g.Rebuild.Done)
 		if g.Rebuild.Compared != nil {
 			g.Rebuild.Compared = new(*g.Rebuild.Compared)
+			g.Rebuild.Compared.Fields = slices.Clone(g.Rebuild.Compared.Fields)
 		}
 	}
 	return s

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -80,6 +81,9 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 	if d.Against > 0 {
 		fmt.Fprintf(w, "%-9s %s\n", "diff", countsText(d.Compared, d.Generation))
 	}
+	if fields := fieldsText(d.Compared); fields != "" {
+		fmt.Fprintf(w, "%-9s %s\n", "changed", fields)
+	}
 	for _, row := range d.WrongRows {
 		fmt.Fprintf(w, "%s %s  %s\n", m.paint(terminal.Bad, fmt.Sprintf("%-9s", "wrong")), rowName(row), rowText(row))
 	}
@@ -94,6 +98,31 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 func countsText(c projection.Compared, generation uint64) string {
 	return fmt.Sprintf("%s equal · %s changed · %s only in %d · %s only in %d", terminal.Thousands(c.Equal), terminal.Thousands(c.Changed),
 		terminal.Thousands(c.OnlyOld), c.Against, terminal.Thousands(c.OnlyNew), generation)
+}
+
+// fieldsText says in how many of the changed rows each field differs, with the views where
+// there are several.
+func fieldsText(c projection.Compared) string {
+	several := slices.ContainsFunc(c.Fields, func(f projection.FieldCount) bool { return f.View != c.Fields[0].View })
+	var parts []string
+	for _, f := range c.Fields {
+		name := cmp.Or(f.Field, "the whole")
+		if several {
+			name += " of " + f.View
+		}
+		text := fmt.Sprintf("%s in %s", name, terminal.Counted(f.Rows(), "row"))
+		switch f.Rows() {
+		case f.Added:
+			text += " (added)"
+		case f.Removed:
+			text += " (removed)"
+		}
+		parts = append(parts, text)
+	}
+	if c.OtherFields > 0 {
+		parts = append(parts, terminal.Counted(c.OtherFields, "difference")+" in other fields")
+	}
+	return terminal.Clean(strings.Join(parts, ", "))
 }
 
 func rowName(row operator.RowDiff) string {
