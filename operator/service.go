@@ -22,7 +22,8 @@ type Service struct {
 	// not decoded.
 	Events *eventstore.Registry
 	// Consumers are the projections and reactions, those that other programs of the
-	// service feed too. Defaults to none.
+	// service feed too, each name once: a projection that replaces another brings that along.
+	// Defaults to none.
 	Consumers []projection.Consumer
 	// Categories are those of the service's streams beside those that Consumers follow and
 	// that States are of. Defaults to none.
@@ -95,6 +96,9 @@ type Operator struct {
 func New(s Service) (*Operator, error) {
 	if s.Store == nil {
 		return nil, fmt.Errorf("%w: a service without a store", eventstore.ErrInvalid)
+	}
+	if err := projection.CheckNames(s.Consumers...); err != nil {
+		return nil, err
 	}
 	o := &Operator{service: s, categories: s.AllCategories(), folders: map[string]Folder{}, now: time.Now}
 	for _, f := range s.States {

@@ -78,19 +78,18 @@ type Engine struct {
 }
 
 // NewEngine returns an engine for some projections and reactions, of which no two have
-// the same name. It reads and writes nothing before [Engine.Prepare].
+// the same name: one that [Replaces] another brings that along. It reads and writes nothing
+// before [Engine.Prepare]. The error is an [eventstore.ErrInvalid], such as a [TwiceError].
 func NewEngine(source Source, views ViewStore, opts Options, consumers ...Consumer) (*Engine, error) {
+	if err := CheckNames(consumers...); err != nil {
+		return nil, err
+	}
 	var projections []*Projection
 	for _, c := range consumers {
 		projections = append(projections, c.consumer())
 	}
 	e := &Engine{source: source, views: views, opts: opts.withDefaults(), decoders: newDecoders(projections), wanted: make(chan struct{}, 1)}
-	names := map[string]bool{}
 	for _, p := range projections {
-		if names[p.name] {
-			return nil, fmt.Errorf("%w: projection %q is given twice", eventstore.ErrInvalid, p.name)
-		}
-		names[p.name] = true
 		e.feeders = append(e.feeders, &feeder{
 			projection: p, source: source, views: views, decoders: e.decoders, opts: &e.opts,
 			busy: make(chan struct{}, 1), status: newStatus(), wantSweep: e.wantSweep,

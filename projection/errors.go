@@ -87,6 +87,49 @@ func (e *AheadError) Hint() string {
 	return "these views were made from events that the store no longer has: rebuild the projection"
 }
 
+// TwiceError says that a program is given two projections or reactions of one name. It is an
+// [eventstore.ErrInvalid].
+type TwiceError struct {
+	Name string
+	// Versions are those of the two, 0 of a reaction.
+	Versions [2]int
+}
+
+// CheckNames returns a [TwiceError] where two of the consumers have the same name, or nil.
+func CheckNames(consumers ...Consumer) error {
+	versions := map[string]int{}
+	for _, c := range consumers {
+		version := 0
+		if p, ok := c.(*Projection); ok {
+			version = p.version
+		}
+		if before, twice := versions[c.Name()]; twice {
+			return &TwiceError{Name: c.Name(), Versions: [2]int{before, version}}
+		}
+		versions[c.Name()] = version
+	}
+	return nil
+}
+
+func (e *TwiceError) Error() string {
+	if e.Versions[0] == e.Versions[1] {
+		return fmt.Sprintf("%q is given twice", e.Name)
+	}
+	return fmt.Sprintf("%q is given twice, in versions %d and %d", e.Name, e.Versions[0], e.Versions[1])
+}
+
+// Is makes the error an [eventstore.ErrInvalid].
+func (e *TwiceError) Is(target error) bool { return target == eventstore.ErrInvalid }
+
+// Hint says what to do.
+func (e *TwiceError) Hint() string {
+	older, newer := min(e.Versions[0], e.Versions[1]), max(e.Versions[0], e.Versions[1])
+	if older == newer || older == 0 {
+		return "give each name once"
+	}
+	return fmt.Sprintf("give version %d alone: it brings version %d along, by projection.Replaces", newer, older)
+}
+
 type transient struct{ err error }
 
 func (t *transient) Error() string { return t.err.Error() }

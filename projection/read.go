@@ -148,9 +148,21 @@ func (v *View[R]) current(ctx context.Context, views Reader) (source[R], error) 
 	}
 	g, as, found := v.readableOf(s)
 	if !found {
-		return source[R]{}, notBuilt(v.projection, s)
+		return source[R]{}, v.notShown(s)
 	}
 	return v.sourceOf(s, g, as)
+}
+
+// notShown says why the view can not be read.
+func (v *View[R]) notShown(s State) error {
+	g := s.With(Active)
+	if g == nil || v.projection.code(g.Version) == nil {
+		return notBuilt(v.projection, s)
+	}
+	return &NotBuiltError{Projection: v.projection.name, Version: v.projection.version,
+		Reason: fmt.Sprintf("readers use generation %d, of version %d, whose rows view %q does not show", g.Number, g.Version, v.name),
+		hint: fmt.Sprintf("say in projection.Replaces how it shows those of a view of version %d, by projection.Shows; a view without any before it is read once readers are switched to version %d",
+			g.Version, v.projection.version)}
 }
 
 func (v *View[R]) state(ctx context.Context, views Reader) (State, error) {

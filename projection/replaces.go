@@ -2,8 +2,9 @@ package projection
 
 // Replaces makes a projection carry the code of an older version of itself: a program
 // feeds the generations of both, so that readers keep the old views while the new ones are
-// built, and can go back to them. It is left out once the old generation is retired. What
-// is shown of the old views by the new ones is said by [Shows].
+// built, and can go back to them. A program is given the new one alone. It is left out once
+// the old generation is retired. What is shown of the old views by the new ones is said by
+// [Shows]: a view without it is an [ErrNotBuilt] as long as readers use the old version.
 func Replaces(old *Projection, shown ...Part) Part {
 	return part(func(b *builder) {
 		switch {
@@ -26,7 +27,8 @@ func Replaces(old *Projection, shown ...Part) Part {
 
 // Shows is a part of [Replaces]: where the active generation is of the older version, the
 // rows of a view are those of an old one, converted. So one view value answers before a
-// switch, behind it, and after a rollback. The keys must mean the same in both.
+// switch, behind it, and after a rollback. The keys must mean the same in both. The names may
+// differ; a comparison holds views of one name against each other.
 func Shows[R, Old any](v *View[R], old *View[Old], convert func(Old) R) Part {
 	return part(func(b *builder) {
 		if b.replaces == nil || old.projection == nil || !b.carries(old.projection) {
