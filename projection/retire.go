@@ -40,32 +40,32 @@ func PlanRetire(ctx context.Context, views StateStore, projection string, o Reti
 		return RetirePlan{}, err
 	}
 	workers, err := workersOf(ctx, views, projection)
-	plan := RetirePlan{Generation: GenerationID{projection, g.Number}, Version: g.Version}
-	if users := s.users(*g, o.Code, workers); len(users) > 0 {
-		plan.Refused = &InUseError{Generation: plan.Generation, Obstacles: users}
-	}
-	return plan, err
+	return RetirePlan{GenerationID{projection, g.Number}, g.Version, s.inUse(projection, *g, o.Code, workers)}, err
 }
 
 // Retire gives a previous generation up: nobody can go back to it, and workers feed it no
 // more. Where a worker that is there carries no other live generation, or the program itself
 // does not, it is an [InUseError]. Its items are removed later, by [Engine.Sweep].
-func Retire(ctx context.Context, views StateStore, projection string, o RetireOptions) (GenerationID, error) {
-	plan, err := PlanRetire(ctx, views, projection, o)
-	switch {
-	case err != nil:
-		return GenerationID{}, err
-	case plan.Refused != nil && !o.Force:
-		return GenerationID{}, plan.Refused
+func Retire(ctx context.Context, views StateStore, projection string, o RetireOptions) (id GenerationID, err error) {
+	var workers []Heartbeat
+	if !o.Force {
+		if workers, err = workersOf(ctx, views, projection); err != nil {
+			return id, err
+		}
 	}
 	_, err = changeState(ctx, views, projection, func(s *State) error {
-		g, err := s.previous(projection, plan.Generation.Number)
-		if err == nil {
-			s.retire(g)
+		g, err := s.previous(projection, o.Number)
+		if err != nil {
+			return err
 		}
-		return err
+		if used := s.inUse(projection, *g, o.Code, workers); used != nil && !o.Force {
+			return used
+		}
+		id = GenerationID{projection, g.Number}
+		s.retire(g)
+		return nil
 	})
-	return plan.Generation, err
+	return id, err
 }
 
 // previous returns the previous generation of a number, 0 for the newest.
@@ -80,20 +80,24 @@ func (s *State) previous(projection string, number uint64) (*Generation, error) 
 	return g, nil
 }
 
-// users says who carries a generation, and no other live one.
-func (s *State) users(g Generation, program *Projection, workers []Heartbeat) (found []string) {
+// inUse says who carries a generation, and no other live one; nil where nobody does.
+func (s *State) inUse(projection string, g Generation, program *Projection, workers []Heartbeat) *InUseError {
 	only := func(carries func(Generation) bool) bool {
 		return carries(g) && !slices.ContainsFunc(s.live(), func(o Generation) bool { return o.Number != g.Number && carries(o) })
 	}
+	e := &InUseError{Generation: GenerationID{projection, g.Number}}
 	if program != nil && only(func(g Generation) bool { return program.code(g.Version) != nil }) {
-		found = append(found, "this program carries no other generation")
+		e.Obstacles = append(e.Obstacles, "this program carries no other generation")
 	}
 	for _, w := range workers {
 		if only(func(g Generation) bool { return !slices.Contains(w.Frozen, g.Number) }) {
-			found = append(found, fmt.Sprintf("worker %s carries no other generation", w.Worker))
+			e.Obstacles = append(e.Obstacles, fmt.Sprintf("worker %s carries no other generation", w.Worker))
 		}
 	}
-	return found
+	if len(e.Obstacles) == 0 {
+		return nil
+	}
+	return e
 }
 
 // workersOf returns the heartbeats of the workers that are there.

@@ -222,6 +222,16 @@ var rebuildTests = []planted.Fault{
 		Edits: []planted.Edit{{File: "projection/rebuildsweep.go", Old: "\tif parked == 0 {\n", New: "\tif parked >= 0 {\n"}},
 		Test:  "^TestASwitchWhoseSweepParksAStreamIsRefused$",
 	},
+	{
+		Name:  "readers are switched by a program that can not show what they are switched to",
+		Edits: []planted.Edit{{File: switchFile, Old: "\tif r.p.code(g.Version) == nil {\n", New: "\tif g.Version < 0 {\n"}},
+		Test:  "^TestASwitchByAProgramThatDoesNotCarryTheVersion",
+	},
+	{
+		Name:  "a generation is retired although a worker has no other",
+		Edits: []planted.Edit{{File: "projection/retire.go", Old: "used != nil && !o.Force {", New: "used != nil && g.Number == 0 {"}},
+		Test:  "^TestARetireIsRefusedWhileAWorker",
+	},
 }
 
 func TestPlantedFaultsOfRebuildsAreFound(t *testing.T) {
