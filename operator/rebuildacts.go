@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -100,16 +101,18 @@ func (o *Operator) CancelRebuild(ctx context.Context, by By, name string, number
 	})
 }
 
-// Retiring returns the previous generation of a number, or the newest one for 0. Where there
-// is none it is a [projection.ErrNoGeneration].
+// Retiring returns the previous generation of a number, or the newest one for 0; where that is
+// retired already, as it is. Where there is none it is a [projection.ErrNoGeneration].
 func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (GenerationStatus, error) {
 	overview, err := o.Rebuild(ctx, name)
 	if err != nil {
 		return GenerationStatus{}, err
 	}
-	for _, g := range overview.Kept {
-		if g.Role == projection.Previous && (number == 0 || g.Number == number) {
-			return g, nil
+	for _, role := range []projection.Role{projection.Previous, projection.Retired} {
+		for _, g := range overview.Kept {
+			if g.Role == role && (number == 0 || g.Number == number) {
+				return g, nil
+			}
 		}
 	}
 	if number > 0 {
@@ -118,13 +121,35 @@ func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (Ge
 	return GenerationStatus{}, fmt.Errorf("projection %q: %w: it has no previous one", name, projection.ErrNoGeneration)
 }
 
-// Retire gives a previous generation up; see [projection.Retire].
+// Retire gives a previous generation up; see [projection.Retire]. Where somebody else has done
+// so it is a [projection.ErrChanged].
 func (o *Operator) Retire(ctx context.Context, by By, name string, number uint64) (MovedGeneration, error) {
 	g, err := o.Retiring(ctx, name, number)
 	if err != nil {
 		return MovedGeneration{}, err
 	}
+	gone := fmt.Errorf("projection %q: %w: generation %d is retired already", name, projection.ErrChanged, g.Number)
+	if g.Role == projection.Retired { // what is done is not recorded
+		return MovedGeneration{}, gone
+	}
 	return o.move(ctx, by, "rebuild retire", name, func(ctx context.Context, _ *MovedGeneration) (projection.GenerationID, error) {
-		return projection.Retire(ctx, o.service.Views, name, g.Number)
+		id, err := projection.Retire(ctx, o.service.Views, name, g.Number)
+		if errors.Is(err, projection.ErrNoGeneration) { // it was one a moment ago
+			err = gone
+		}
+		return id, err
 	})
+}
+
+// Cancelled returns the newest generation where it is a rebuild's that was given up, or nil.
+func (o *Operator) Cancelled(ctx context.Context, name string) (*GenerationStatus, error) {
+	overview, err := o.Rebuild(ctx, name)
+	if err != nil || overview.Rebuild != nil || overview.Building != nil {
+		return nil, err
+	}
+	kept := overview.Kept
+	if len(kept) == 0 || kept[0].Role != projection.Retired || overview.Active != nil && overview.Active.Number > kept[0].Number {
+		return nil, nil
+	}
+	return &kept[0], nil
 }
