@@ -46,7 +46,7 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 		switch _, carried := p.Carried(g.Version); {
 		case carried:
 		case g.Version > p.Version():
-			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, and this program has version %d: it is too old", ErrRefused, name, g.Number, g.Version, p.Version())
+			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, and this program has version %d: deploy the one that has version %d", ErrRefused, name, g.Number, g.Version, p.Version(), g.Version)
 		default:
 			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, which this program has to carry, too, by projection.Replaces", ErrRefused, name, g.Number, g.Version)
 		}

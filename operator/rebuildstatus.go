@@ -194,7 +194,12 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 	if b.Phase == projection.PhaseFold {
 		status.Done = b.Share()
 	}
+	began, ended := b.Began, false
+	if b.Resumed.After(began) {
+		began = b.Resumed
+	}
 	for _, beat := range beats {
+		ended = ended || b.Coordinator == "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && !beat.At.Before(began)
 		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && beat.Coordinator == b.Coordinator {
 			status.Heard, status.Progress = beat.At, &RebuildProgress{*beat.Rebuild}
 			switch beat.Rebuild.Phase {
@@ -207,11 +212,13 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 			}
 		}
 	}
-	status.Condition = status.judge(b, now)
+	status.Condition = status.judge(b, now, now.Sub(began) <= RebuildSilence && !ended)
 	return status
 }
 
-func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondition {
+// judge says it in a word. Fresh: it was begun or resumed a moment ago, and nobody has worked on
+// it since and let go of it.
+func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time, fresh bool) RebuildCondition {
 	switch {
 	case b.Paused:
 		return RebuildPaused
@@ -225,7 +232,7 @@ func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondi
 		return RebuildWrong
 	case s.built():
 		return RebuildReady
-	case now.Sub(b.Began) <= RebuildSilence || now.Sub(b.Resumed) <= RebuildSilence:
+	case fresh:
 		return RebuildStarting
 	case b.Coordinator == "":
 		return RebuildIdle

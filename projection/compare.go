@@ -105,7 +105,7 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 		return Comparison{}, err
 	}
 	r.meter.note(func(p *RebuildProgress) {
-		*p = RebuildProgress{Generation: g.Number, Phase: PhaseCompare, Applied: p.Applied, Units: p.Units, Behind: p.Behind}
+		p.Generation, p.Phase, p.Rows, p.Checkpoints = g.Number, PhaseCompare, 0, 0
 	})
 	c := &comparer{Rebuilder: r, opts: o, state: s, generation: g}
 	c.result = Comparison{Generation: c.id(g), Compared: Compared{At: time.Now().UTC(), Full: o.Full}}

@@ -61,6 +61,8 @@ const (
 	byEvent confirmation = "--confirm EVENT"
 )
 
+const doNotAsk = "do not ask" // what a flag means that confirms
+
 // acting are the flags of a command that acts.
 type acting struct {
 	by   operator.By
@@ -109,11 +111,11 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 	m.actorFlag(c, &flags.by.Actor)
 	switch how {
 	case byYes:
-		c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+		c.Flags().BoolVar(&flags.yes, "yes", false, doNotAsk)
 	case byName:
-		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the projection once more, as it is named")
+		c.Flags().StringVar(&flags.name, "confirm", "", doNotAsk+": the projection once more, as it is named")
 	case byEvent:
-		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the event once more, as it is named")
+		c.Flags().StringVar(&flags.name, "confirm", "", doNotAsk+": the event once more, as it is named")
 	}
 	c.Flags().BoolVar(&flags.dry, "dry-run", false, "only say what would be done")
 	return c

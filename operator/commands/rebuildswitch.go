@@ -245,7 +245,7 @@ func (m *mounted) unfinished(ctx context.Context, o *operator.Operator, name str
 	switch status, failed := o.Rebuilding(ctx, name); {
 	case failed != nil:
 	case status.Condition == operator.RebuildPaused, status.Condition == operator.RebuildFailed, status.Condition == operator.RebuildIdle, status.Condition == operator.RebuildSilent:
-		return terminal.WithHint(err, fmt.Sprintf("it is %s; go on: %s", status.Condition, m.Line("rebuild", "resume", name)+anyReason))
+		return terminal.WithHint(err, m.rebuildText(status)+"; go on: "+m.Line("rebuild", "resume", name)+anyReason)
 	}
 	return err
 }

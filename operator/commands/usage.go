@@ -110,7 +110,7 @@ func noSuchFlag(cmd *cobra.Command, name string) error {
 	})
 	if name == "--yes" && slices.Contains(takes, "--confirm") {
 		return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("%s has no flag %s", cmd.CommandPath(), name),
-			Fix: "--confirm, with what is meant, as it is named, confirms it; " + cmd.CommandPath() + " --help explains it"}
+			Fix: "use --confirm NAME: " + strings.TrimPrefix(cmd.Flags().Lookup("confirm").Usage, doNotAsk+": ")}
 	}
 	list := strings.Join(takes, ", ")
 	if len(takes) == 0 {
