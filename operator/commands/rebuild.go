@@ -88,7 +88,8 @@ func (m *mounted) rebuildStart() *cobra.Command {
 	})
 	c.Long = lines(c.Short+".",
 		"It works in this process, and any number of processes may work on one rebuild: another one waits, and goes on",
-		"where the first falls silent. Ctrl-C pauses it, and rebuild resume goes on; a second Ctrl-C ends the process at once.",
+		"where the first falls silent. Ctrl-C pauses it, and so does SIGTERM; rebuild resume goes on, with the parts that are filled,",
+		"see --ranges. A second Ctrl-C ends the process at once.",
 		"With --dry-run it folds everything in memory and says what would be written, and whether an event would fail:",
 		"it reads the log as the rebuild would, and writes nothing.",
 		"It exits with 5 if rows are not what a fold of the events says, or with --dry-run if an event would fail.")
