@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -141,12 +142,34 @@ func TestATemplateIsCheckedBeforeTheWork(t *testing.T) {
 	})
 }
 
+// slowAndWrong takes its time to be read, too, and changes what it is given.
+type slowAndWrong struct{ *slow }
+
+func (s slowAndWrong) Fill(ctx context.Context, g projection.GenerationID, f projection.Filling) error {
+	for i := range f.Rows {
+		if f.Rows[i].ID.Key.Partition == "tea" {
+			f.Rows[i].Content = []byte(`{"count":7}`)
+		}
+	}
+	return s.slow.Fill(ctx, g, f)
+}
+
+func (s slowAndWrong) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
+	<-time.After(time.Second)
+	return s.slow.ScanRows(ctx, g, view)
+}
+
+func (s slowAndWrong) Rows(ctx context.Context, g projection.GenerationID, ids []projection.RowID) ([]projection.Row, error) {
+	<-time.After(time.Second)
+	return s.slow.Rows(ctx, g, ids)
+}
+
 func TestTheShareOfAPhaseOnlyGrows(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		p.filled()
-		p.views = &slow{ViewStore: p.views, takes: 2 * time.Second}
-		p.types("rebuild start totals --ranges 4 --compare full --progress json" + yes)
-		share, phase, lines := 0.0, projection.Phase(""), 0
+		p.views = slowAndWrong{&slow{ViewStore: p.views, takes: 2 * time.Second}}
+		require.Equal(t, terminal.CheckFailed, p.types("rebuild start totals --compare full --progress json"+yes))
+		share, phase, lines, between, rows := 0.0, projection.Phase(""), 0, 0, 0
 		for line := range strings.Lines(p.text.String()) {
 			text, ok := strings.CutPrefix(line, "err: {")
 			if !ok {
@@ -161,10 +184,57 @@ func TestTheShareOfAPhaseOnlyGrows(t *testing.T) {
 			require.GreaterOrEqual(t, now.Share, share, line)
 			if share = now.Share; phase == projection.PhaseCompare {
 				require.LessOrEqual(t, now.Rows, 3, line)
+				rows = now.Rows
 			}
-			lines++
+			if lines++; share > 0 && share < 1 && phase == projection.PhaseFold {
+				between++
+			}
 		}
 		require.Greater(t, lines, 4)
+		require.Positive(t, between)
+		require.Equal(t, projection.PhaseCompare, phase)
+		require.InDelta(t, 1, share, 0)
+		require.Positive(t, rows)
+	})
+}
+
+func TestProgressInJSONIsTwoLinesASecond(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.views = &slow{ViewStore: p.views, takes: 100 * time.Millisecond}
+		began := time.Now()
+		p.types("rebuild start totals --ranges 16 --progress json" + yes)
+		seconds := time.Since(began).Seconds()
+		require.Greater(t, seconds, 0.5)
+		require.LessOrEqual(t, strings.Count(p.text.String(), `"phase":"fold"`), int(2*seconds)+1)
+	})
+}
+
+// told is a store that says when something was appended.
+type told struct {
+	memory
+	then func()
+}
+
+func (s *told) Append(ctx context.Context, w eventstore.Write) (eventstore.Commit, error) {
+	c, err := s.memory.Append(ctx, w)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return c, err
+}
+
+func TestOfTwoRetiresOneIsTooLate(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.all("rebuild start totals --quiet"+yes, "rebuild switch totals --quiet"+named)
+		p.store = &told{memory: p.store, then: func() { // it is recorded that the first one begins
+			_, err := projection.Retire(t.Context(), p.views, "totals", 1)
+			require.NoError(t, err)
+		}}
+		require.Equal(t, terminal.Changed, p.types("rebuild retire totals"+named))
+		require.Contains(t, p.text.String(), "generation 1 is retired already")
 	})
 }
 
