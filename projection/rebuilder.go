@@ -366,8 +366,7 @@ func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *
 	b.Coordinator, b.Failure, b.Failed = r.opts.Name, "", eventstore.EventID{}
 	_, err := r.views.PutState(ctx, s)
 	if err == nil && !r.opts.Sequential {
-		r.meter.note(func(p *RebuildProgress) { p.Generation = g.Number })
-		r.beat(ctx)
+		r.beat(ctx, g)
 	}
 	return err
 }

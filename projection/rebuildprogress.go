@@ -232,14 +232,17 @@ func (r *Rebuilder) look(ctx context.Context, seen *uint64) error {
 		return ErrRebuildPaused
 	}
 	if *seen = g.Number; g.Rebuild.Coordinator == r.opts.Name {
-		r.beat(ctx)
+		r.beat(ctx, g)
 	}
 	return nil
 }
 
-// beat leaves a heartbeat.
-func (r *Rebuilder) beat(ctx context.Context) {
+// beat leaves a heartbeat, also where nothing of the generation was done yet.
+func (r *Rebuilder) beat(ctx context.Context, g Generation) {
 	progress := r.meter.progress()
+	if progress.Generation != g.Number {
+		progress = RebuildProgress{Generation: g.Number, Phase: g.Rebuild.Phase}
+	}
 	beat := Heartbeat{Projection: r.p.name, Worker: coordinatorWorker(r.opts.Name), Build: r.opts.Build, At: time.Now().UTC(), Coordinator: r.opts.Name, Rebuild: &progress}
 	if err := r.views.Beat(ctx, beat); err != nil && ctx.Err() == nil {
 		r.opts.Logger.WarnContext(ctx, "heartbeat failed", "projection", r.p.name, "error", err)
