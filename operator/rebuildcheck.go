@@ -43,7 +43,11 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 	start.Generation, start.Version, start.UnderWay = s.Counter+1, p.Version(), rebuildOf(s, beats, o.now())
 	if g := s.With(projection.Active); g != nil {
 		start.Against = g.Number
-		if _, carried := p.Carried(g.Version); !carried {
+		switch _, carried := p.Carried(g.Version); {
+		case carried:
+		case g.Version > p.Version():
+			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, and this program has version %d: deploy the one that has version %d", ErrRefused, name, g.Number, g.Version, p.Version(), g.Version)
+		default:
 			return start, fmt.Errorf("%w: readers of %s use generation %d of version %d, which this program has to carry, too, by projection.Replaces", ErrRefused, name, g.Number, g.Version)
 		}
 	}
@@ -55,7 +59,7 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 	if g := s.With(projection.Building); g != nil {
 		start.Generation = g.Number
 		if g.Rebuild == nil || g.Version != p.Version() {
-			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil}
+			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil, Program: p.Version()}
 		}
 	}
 	if p := pausedBy(s); p != nil && (start.UnderWay == nil || !start.UnderWay.built()) {

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/leftfold/leftfold/projection"
@@ -48,6 +49,11 @@ func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts Reb
 		return RebuildDiff{}, err
 	}
 	before, err := r.PlanSwitch(ctx)
+	if errors.Is(err, projection.ErrNoGeneration) {
+		if n, failed := o.already(ctx, name, switched); failed == nil && n > 0 {
+			err = fmt.Errorf("projection %q: %w to compare: readers use generation %d already", name, projection.ErrNoGeneration, n)
+		}
+	}
 	if err != nil { // what is not there is not recorded
 		return RebuildDiff{}, err
 	}

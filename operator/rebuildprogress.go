@@ -8,7 +8,8 @@ import (
 )
 
 // RebuildProgress is how far a coordinator has come. In JSON its times are seconds:
-// took_seconds, and left_seconds with least and most.
+// took_seconds, and left_seconds with least and most; and share is how much of the phase is
+// done.
 type RebuildProgress struct{ projection.RebuildProgress }
 
 // MarshalJSON implements [json.Marshaler].
@@ -21,8 +22,9 @@ func (p RebuildProgress) MarshalJSON() ([]byte, error) {
 		projection.RebuildProgress
 		Took        *time.Duration   `json:"took,omitempty"` // hides that of the engine, as Left does
 		Left        *projection.Span `json:"left,omitempty"`
+		Share       float64          `json:"share"`
 		TookSeconds float64          `json:"took_seconds"`
 		LeftSeconds span             `json:"left_seconds,omitzero"`
-	}{RebuildProgress: p.RebuildProgress, TookSeconds: p.Took.Seconds(), LeftSeconds: span{p.Left.Least.Seconds(), p.Left.Most.Seconds()}}
+	}{RebuildProgress: p.RebuildProgress, Share: p.Done(), TookSeconds: p.Took.Seconds(), LeftSeconds: span{p.Left.Least.Seconds(), p.Left.Most.Seconds()}}
 	return json.Marshal(text)
 }

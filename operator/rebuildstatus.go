@@ -14,6 +14,9 @@ type RebuildCondition string
 
 // The conditions of a rebuild.
 const (
+	// RebuildStarting: it has begun, or was resumed, less than [RebuildSilence] ago, and nobody
+	// is heard of yet.
+	RebuildStarting RebuildCondition = "starting"
 	// RebuildRuns: a coordinator works on it.
 	RebuildRuns RebuildCondition = "running"
 	// RebuildSilent: its coordinator has left no heartbeat for [RebuildSilence].
@@ -73,12 +76,16 @@ type RebuildStatus struct {
 	Version    int              `json:"version"`
 	Condition  RebuildCondition `json:"condition"`
 	// Phase is compare while a coordinator compares.
-	Phase  projection.Phase `json:"phase"`
-	Began  time.Time        `json:"began"`
-	By     string           `json:"by,omitempty"`
-	Reason string           `json:"reason,omitempty"`
+	Phase projection.Phase `json:"phase"`
+	Began time.Time        `json:"began"`
+	// Resumed is when somebody last let it go on, zero where nobody has.
+	Resumed time.Time `json:"resumed,omitzero"`
+	By      string    `json:"by,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
 	// Done is how much of the phase is done, from 0 to 1, as far as it is known.
 	Done float64 `json:"done"`
+	// Filled is how much of the rows is filled for good, from 0 to 1: a pause keeps that.
+	Filled float64 `json:"filled"`
 	// Streams and Events are what lies up to the heads, 0 before they are listed.
 	Streams int    `json:"streams,omitempty"`
 	Events  uint64 `json:"events,omitempty"`
@@ -182,12 +189,17 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 		return nil
 	}
 	b := g.Rebuild
-	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, By: b.By, Reason: b.Reason,
+	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, Resumed: b.Resumed, Filled: b.Share(), By: b.By, Reason: b.Reason,
 		Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
 	if b.Phase == projection.PhaseFold {
 		status.Done = b.Share()
 	}
+	began, ended := b.Began, false
+	if b.Resumed.After(began) {
+		began = b.Resumed
+	}
 	for _, beat := range beats {
+		ended = ended || b.Coordinator == "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && !beat.At.Before(began)
 		if b.Coordinator != "" && beat.Rebuild != nil && beat.Rebuild.Generation == g.Number && beat.Coordinator == b.Coordinator {
 			status.Heard, status.Progress = beat.At, &RebuildProgress{*beat.Rebuild}
 			switch beat.Rebuild.Phase {
@@ -200,11 +212,13 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 			}
 		}
 	}
-	status.Condition = status.judge(b, now)
+	status.Condition = status.judge(b, now, now.Sub(began) <= RebuildSilence && !ended)
 	return status
 }
 
-func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondition {
+// judge says it in a word. Fresh: it was begun or resumed a moment ago, and nobody has worked on
+// it since and let go of it.
+func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time, fresh bool) RebuildCondition {
 	switch {
 	case b.Paused:
 		return RebuildPaused
@@ -218,12 +232,12 @@ func (s *RebuildStatus) judge(b *projection.Rebuild, now time.Time) RebuildCondi
 		return RebuildWrong
 	case s.built():
 		return RebuildReady
+	case fresh:
+		return RebuildStarting
 	case b.Coordinator == "":
 		return RebuildIdle
-	case now.Sub(s.Began) > RebuildSilence:
-		return RebuildSilent
 	}
-	return RebuildRuns // it is not heard of yet
+	return RebuildSilent
 }
 
 // built: everything is there.

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
@@ -10,6 +12,9 @@ import (
 // SwitchPlan is what a switch or a rollback would do.
 type SwitchPlan struct {
 	projection.SwitchPlan
+	// Already is the generation that readers use, where somebody has switched or rolled back to
+	// it and there is nothing more to do; else 0.
+	Already uint64
 	// SweepReadUnits are those of the sweep before it, about, by the events that the last
 	// rebuild has met; 0 where there is none, or where nothing is charged.
 	SweepReadUnits float64
@@ -29,23 +34,50 @@ type SwitchOptions struct {
 	Sweep projection.RebuildOptions
 }
 
-// PlanSwitch says what a switch would do; see [projection.Rebuilder.PlanSwitch].
+// PlanSwitch says what a switch would do; see [projection.Rebuilder.PlanSwitch]. One that is
+// done already is no error.
 func (o *Operator) PlanSwitch(ctx context.Context, name string) (SwitchPlan, error) {
-	return o.planMove(ctx, name, (*projection.Rebuilder).PlanSwitch)
+	return o.planMove(ctx, name, (*projection.Rebuilder).PlanSwitch, switched)
 }
 
-// PlanRollback says what a rollback would do; see [projection.Rebuilder.PlanRollback].
+// switched reports whether readers were switched to the active generation.
+func switched(active *projection.Generation, _ projection.State) bool { return active.Rebuild != nil }
+
+// rolledBack reports whether they went back to it.
+func rolledBack(active *projection.Generation, s projection.State) bool {
+	return slices.ContainsFunc(s.Generations, func(g projection.Generation) bool { return g.Number > active.Number && g.Before == active.Number })
+}
+
+// already returns the generation that readers use where that was done, else 0.
+func (o *Operator) already(ctx context.Context, name string, done func(*projection.Generation, projection.State) bool) (uint64, error) {
+	s, _, err := o.live(ctx, name)
+	if active := s.With(projection.Active); err == nil && active != nil && done(active, s) {
+		return active.Number, nil
+	}
+	return 0, err
+}
+
+// PlanRollback says what a rollback would do; see [projection.Rebuilder.PlanRollback]. One that
+// is done already is no error.
 func (o *Operator) PlanRollback(ctx context.Context, name string) (SwitchPlan, error) {
-	return o.planMove(ctx, name, (*projection.Rebuilder).PlanRollback)
+	return o.planMove(ctx, name, (*projection.Rebuilder).PlanRollback, rolledBack)
 }
 
-func (o *Operator) planMove(ctx context.Context, name string, plan func(*projection.Rebuilder, context.Context) (projection.SwitchPlan, error)) (SwitchPlan, error) {
+func (o *Operator) planMove(ctx context.Context, name string, plan func(*projection.Rebuilder, context.Context) (projection.SwitchPlan, error),
+	done func(active *projection.Generation, s projection.State) bool,
+) (SwitchPlan, error) {
 	r, err := o.rebuilder(name, projection.RebuildOptions{})
 	if err != nil {
 		return SwitchPlan{}, err
 	}
 	p, err := plan(r, ctx)
 	planned := SwitchPlan{SwitchPlan: p}
+	if errors.Is(err, projection.ErrNoGeneration) {
+		if n, failed := o.already(ctx, name, done); failed == nil && n > 0 {
+			planned.Already, err = n, nil
+		}
+		return planned, err
+	}
 	if err == nil && p.Sweep && o.Dollars(Usage{}) != nil {
 		planned.SweepReadUnits, err = o.sweepUnits(ctx, name)
 	}

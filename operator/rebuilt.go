@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,8 +26,11 @@ type Rebuilt struct {
 	Behind int `json:"behind"`
 	// Diff is what the comparison found, nil where it did not come to that.
 	Diff *RebuildDiff `json:"diff,omitempty"`
-	// Paused: it was interrupted, and is paused.
+	// Paused: it is paused, since it was interrupted or since somebody has done that. Filled is
+	// how much of the rows is filled for good, from 0 to 1, and Built: everything is there.
 	Paused  bool    `json:"paused,omitempty"`
+	Filled  float64 `json:"filled"`
+	Built   bool    `json:"built,omitempty"`
 	Seconds float64 `json:"seconds"`
 	// Used is what the process has used of its stores, absent where that is not known, and
 	// Dollars what it cost, absent where nothing is charged.
@@ -109,6 +113,7 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	b.done.Generation, b.done.Version = g.Number, g.Version
 	if g.Rebuild != nil {
 		b.done.Streams, b.done.Events, b.done.Applied = g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, g.Rebuild.Applied
+		b.done.Filled, b.done.Built = g.Rebuild.Share(), g.Rebuild.Finished()
 	}
 	switch {
 	case err == nil && found.Generation.Number > 0:
@@ -117,10 +122,10 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 		return fmt.Sprintf("generation %d is built: %s", g.Number, diff.text()), err
 	case err == nil:
 		return fmt.Sprintf("generation %d is built, and somebody has switched to it", g.Number), nil
-	case ctx.Err() != nil && g.Rebuild != nil && g.Rebuild.Paused:
+	case ctx.Err() != nil && g.Rebuild != nil && g.Rebuild.Paused, g.Rebuild != nil && ctx.Err() == nil && errors.Is(err, projection.ErrRebuildPaused):
 		b.done.Paused = true
 		return fmt.Sprintf("generation %d is paused", g.Number), err
-	case g.Rebuild.Finished():
+	case b.done.Built:
 		return fmt.Sprintf("generation %d is built, and not compared", g.Number), err
 	}
 	return "", err

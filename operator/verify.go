@@ -31,7 +31,7 @@ type Verified struct {
 	Parked int `json:"parked"`
 	// Skipped is how many events projections pass over, since an operator has said so.
 	Skipped int `json:"skipped"`
-	// Views are those that were compared.
+	// Views are those that were compared, or should have been.
 	Views []ComparedView `json:"views,omitempty"`
 }
 
@@ -41,8 +41,10 @@ type Fault struct {
 	Fault  string              `json:"fault"`
 }
 
-// OK reports whether nothing is wrong.
-func (v Verified) OK() bool { return len(v.Faults) == 0 }
+// OK reports whether nothing is wrong, and everything was looked at that was asked for.
+func (v Verified) OK() bool {
+	return len(v.Faults) == 0 && !slices.ContainsFunc(v.Views, func(c ComparedView) bool { return c.NotCompared != "" })
+}
 
 // Verify reads everything: no version is missing or doubled, every event can be decoded,
 // each claim is held once and by whom the commits say, and, if asked for, every row is what

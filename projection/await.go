@@ -61,7 +61,7 @@ type BehindError struct {
 }
 
 func (e *BehindError) Error() string {
-	return fmt.Sprintf("%s has applied %q up to version %d, and not yet %s", e.Generation, e.Want.Stream, e.Have, e.Want)
+	return fmt.Sprintf("%s has applied %q up to version %d, and not yet %s", e.Generation.text(), e.Want.Stream, e.Have, e.Want)
 }
 
 // Is makes the error an [ErrBehind].
@@ -83,7 +83,7 @@ type ParkedError struct {
 }
 
 func (e *ParkedError) Error() string {
-	return fmt.Sprintf("%s is parked at %s@%d (%s): %s", e.Generation, e.Stream, e.Parked.Version, e.Parked.Type, e.Parked.Error)
+	return fmt.Sprintf("%s is parked at %s@%d (%s): %s", e.Generation.text(), e.Stream, e.Parked.Version, e.Parked.Type, e.Parked.Error)
 }
 
 // Is makes the error an [ErrParked].

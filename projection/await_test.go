@@ -148,7 +148,7 @@ func TestAReaderHearsAtOnceThatItsWriteIsParked(t *testing.T) {
 			require.ErrorIs(t, err, projection.ErrParked)
 			parked, _ := errors.AsType[*projection.ParkedError](err)
 			assert.EqualValues(t, 1, parked.Parked.Version)
-			assert.ErrorContains(t, err, "counters#1 is parked at user-a@1 (COUNTED): ")
+			assert.ErrorContains(t, err, "generation 1 of counters is parked at user-a@1 (COUNTED): ")
 		}
 		assert.Equal(t, began, time.Now())
 	})

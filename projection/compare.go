@@ -108,7 +108,9 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if err != nil {
 		return Comparison{}, err
 	}
-	r.meter.note(func(p *RebuildProgress) { p.Generation, p.Phase = g.Number, PhaseCompare })
+	r.meter.note(func(p *RebuildProgress) {
+		p.Generation, p.Phase, p.Rows, p.Checkpoints = g.Number, PhaseCompare, 0, 0
+	})
 	c := &comparer{Rebuilder: r, opts: o, state: s, generation: g}
 	c.result = Comparison{Generation: c.id(g), Compared: Compared{At: time.Now().UTC(), Full: o.Full}}
 	if old := s.With(Active); old != nil {

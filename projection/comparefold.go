@@ -86,6 +86,9 @@ func (c *comparer) checkRange(ctx context.Context, keys KeyRange, only map[RowID
 		return keys, err
 	}
 	c.meter.note(func(p *RebuildProgress) {
+		if keys.From == 0 { // the first part of a pass over all rows
+			p.Rows, p.Checkpoints = 0, 0
+		}
 		*p = RebuildProgress{Generation: c.generation.Number, Phase: PhaseCompare, StreamsOf: len(at.heads.all), EventsOf: at.heads.events,
 			Share: KeyRange{0, keys.From}.share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: p.Applied, Units: p.Units, Behind: p.Behind}
 	})

@@ -131,7 +131,7 @@ func TestAGenerationThatIsStillBuiltIsNotCompared(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.Compare(t.Context(), projection.CompareOptions{})
 	require.ErrorIs(t, err, projection.ErrNotReady)
-	require.ErrorContains(t, err, "counters#2 is not ready: it is still being built")
+	require.ErrorContains(t, err, "generation 2 of counters is not ready: it is still being built")
 
 	first := newVersions()
 	first.append(t, "user-1", Counted{"x", 1})

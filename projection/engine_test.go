@@ -139,7 +139,7 @@ func TestACheckpointBeyondTheHeadIsReportedAndNotTakenForSeenBefore(t *testing.T
 	require.NoError(t, w.views.Apply(t.Context(), projection.Slice{Generation: w.generation(), Moves: []projection.Move{{Stream: stream, To: 7}}}))
 	report, err := e.Sweep(t.Context(), nil)
 	require.ErrorIs(t, err, projection.ErrAhead)
-	require.ErrorContains(t, err, `counters#1: checkpoint of "user-a" is 7, but the stream ends before`)
+	require.ErrorContains(t, err, `generation 1 of counters: checkpoint of "user-a" is 7, but the stream ends before`)
 	require.Contains(t, eventstore.Hint(err), "rebuild")
 	require.Len(t, report.Ahead, 1)
 }

@@ -29,7 +29,9 @@ type NotBuiltError struct {
 	Projection string
 	Version    int
 	Reason     string
-	hint       string
+	// Fed: a worker of this program makes what is missing, and a sweep does.
+	Fed  bool
+	hint string
 }
 
 func (e *NotBuiltError) Error() string {
@@ -76,7 +78,7 @@ type AheadError struct {
 }
 
 func (e *AheadError) Error() string {
-	return fmt.Sprintf("%s: checkpoint of %q is %d, but the stream ends before", e.Generation, e.Stream, e.Checkpoint)
+	return fmt.Sprintf("%s: checkpoint of %q is %d, but the stream ends before", e.Generation.text(), e.Stream, e.Checkpoint)
 }
 
 // Is makes the error an [ErrAhead].

@@ -194,7 +194,7 @@ func notBuilt(p *Projection, s State) error {
 	e := &NotBuiltError{Projection: p.name, Version: p.version}
 	switch {
 	case s.Revision == 0:
-		e.Reason = "it has never been built"
+		e.Reason, e.Fed = "it has never been built", true
 		e.hint = "run a worker, or a sweep (in Lambda: invoke the sweeper), of a program that carries the projection"
 	default:
 		e.Reason = "it has no active generation of this version"
@@ -208,7 +208,7 @@ func notBuilt(p *Projection, s State) error {
 				e.hint = "let the rebuild run to its end, and switch to it"
 				return e
 			case g.Version == p.version && g.Role == Building:
-				e.Reason = fmt.Sprintf("its generation %d is still being built", g.Number)
+				e.Reason, e.Fed = fmt.Sprintf("its generation %d is still being built", g.Number), true
 				e.hint = "let a worker run until its first sweep has ended; in Lambda, invoke the sweeper until it is done"
 				return e
 			case g.Version == p.version && g.Role == Previous && !g.Missed.IsZero():
@@ -218,6 +218,9 @@ func notBuilt(p *Projection, s State) error {
 			case g.Role == Active:
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
 				e.hint = fmt.Sprintf("rebuild it: until the switch a program that carries version %d, by projection.Replaces, feeds and shows the old one", g.Version)
+				if g.Version > p.version {
+					e.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", g.Version)
+				}
 			}
 		}
 	}

@@ -179,7 +179,7 @@ func TestAFailingEventStopsTheFoldAndAMendedProgramGoesOn(t *testing.T) {
 	_, err = r.Run(t.Context())
 	require.ErrorIs(t, err, projection.ErrFold)
 	require.ErrorIs(t, err, errBroken)
-	require.ErrorContains(t, err, "fold of counters#2 at user-b@2 (COUNTED): the code is broken")
+	require.ErrorContains(t, err, "fold of generation 2 of counters at user-b@2 (COUNTED): the code is broken")
 	s, err := v.views.State(t.Context(), "counters")
 	require.NoError(t, err)
 	require.Equal(t, "user-b@2", s.Rebuilding().Rebuild.Failed.String())

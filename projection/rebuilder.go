@@ -152,7 +152,7 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 		}
 		for _, g := range s.live() {
 			if g.Role == Building {
-				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
+				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil, Program: r.p.version}
 			}
 			if g.Version == r.p.version {
 				if err := checkFingerprint(r.p, g); err != nil {

@@ -55,19 +55,28 @@ type RebuildingError struct {
 	Version    int
 	// Live: workers build it from its first event on, not a rebuild.
 	Live bool
+	// Program is the version that the program carries that would have built one, 0 where it
+	// is not known.
+	Program int
 }
 
 func (e *RebuildingError) Error() string {
-	return fmt.Sprintf("%s, of version %d, is still being built", e.Generation, e.Version)
+	return fmt.Sprintf("%s, of version %d, is still being built", e.Generation.text(), e.Version)
 }
 
 // Is makes the error an [ErrRebuilding].
 func (e *RebuildingError) Is(target error) bool { return target == ErrRebuilding }
 
+// Other: the program has another version than the one that is built.
+func (e *RebuildingError) Other() bool { return e.Program > 0 && e.Program != e.Version }
+
 // Hint says what to do.
 func (e *RebuildingError) Hint() string {
 	if e.Live {
 		return "let a worker run until its first sweep has ended"
+	}
+	if e.Other() {
+		return fmt.Sprintf("this program has version %d; give the command in one that carries version %d", e.Program, e.Version)
 	}
 	return "let it run to its end and switch to it, or cancel it"
 }
@@ -84,9 +93,9 @@ type FoldError struct {
 
 func (e *FoldError) Error() string {
 	if e.Event.Version == 0 {
-		return fmt.Sprintf("fold of %s: %v", e.Generation, e.Err)
+		return fmt.Sprintf("fold of %s: %v", e.Generation.text(), e.Err)
 	}
-	return fmt.Sprintf("fold of %s at %s (%s): %v", e.Generation, e.Event, e.Type, e.Err)
+	return fmt.Sprintf("fold of %s at %s (%s): %v", e.Generation.text(), e.Event, e.Type, e.Err)
 }
 
 // Is makes the error an [ErrFold].
@@ -112,7 +121,7 @@ type NotReadyError struct {
 }
 
 func (e *NotReadyError) Error() string {
-	return fmt.Sprintf("%s is not ready: %s", e.Generation, strings.Join(e.Obstacles, "; "))
+	return fmt.Sprintf("%s is not ready: %s", e.Generation.text(), strings.Join(e.Obstacles, "; "))
 }
 
 // Is makes the error an [ErrNotReady].

@@ -31,6 +31,8 @@ const (
 type Rebuild struct {
 	Phase Phase     `json:"phase"`
 	Began time.Time `json:"began"`
+	// Resumed is when somebody last let it go on, zero where nobody has.
+	Resumed time.Time `json:"resumed,omitzero"`
 	// By and Reason are for people.
 	By     string `json:"by,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -186,6 +188,7 @@ func PauseRebuild(ctx context.Context, views StateStore, projection string) erro
 func ResumeRebuild(ctx context.Context, views StateStore, projection string) error {
 	return changeRebuild(ctx, views, projection, func(_ *State, g *Generation) error {
 		g.Rebuild.Paused, g.Rebuild.Failure, g.Rebuild.Failed = false, "", eventstore.EventID{}
+		g.Rebuild.Resumed = time.Now().UTC()
 		return nil
 	})
 }

@@ -102,10 +102,10 @@ func (r *Rebuilder) sweepGeneration(ctx context.Context, s State, g Generation) 
 			return nil, context.Cause(ctx)
 		}
 		if o.err != nil {
-			return nil, fmt.Errorf("sweep of %s: %w", GenerationID{r.p.name, g.Number}, o.err)
+			return nil, fmt.Errorf("sweep of %s: %w", GenerationID{r.p.name, g.Number}.text(), o.err)
 		}
 		for i, why := range o.undone {
-			return nil, fmt.Errorf("sweep of %s: %q was left behind: %w", GenerationID{r.p.name, g.Number}, part[i].stream, why)
+			return nil, fmt.Errorf("sweep of %s: %q was left behind: %w", GenerationID{r.p.name, g.Number}.text(), part[i].stream, why)
 		}
 	}
 	return late, nil

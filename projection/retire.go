@@ -125,7 +125,7 @@ func (f *feeder) clearRetired(ctx context.Context) error {
 			continue
 		}
 		if err := f.clear(ctx, g); err != nil {
-			errs = append(errs, fmt.Errorf("removing %s: %w", GenerationID{f.projection.name, g.Number}, err))
+			errs = append(errs, fmt.Errorf("removing %s: %w", GenerationID{f.projection.name, g.Number}.text(), err))
 		}
 	}
 	return errors.Join(errs...)

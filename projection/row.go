@@ -81,3 +81,8 @@ type GenerationID struct {
 
 // String returns "projection#number".
 func (g GenerationID) String() string { return fmt.Sprintf("%s#%d", g.Projection, g.Number) }
+
+// text names it for people.
+func (g GenerationID) text() string {
+	return fmt.Sprintf("generation %d of %s", g.Number, g.Projection)
+}

@@ -218,6 +218,9 @@ func (r *Rebuilder) checkCarried(s State, g Generation) error {
 		refusal.Obstacles = []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}
 	case active != nil && r.p.code(active.Version) == nil:
 		refusal.Obstacles = []string{fmt.Sprintf("readers use generation %d of version %d, which this program does not carry", active.Number, active.Version)}
+		if active.Version > r.p.version {
+			refusal.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", active.Version)
+		}
 	default:
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -228,14 +229,36 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 	}
 	fmt.Fprintf(a.stdout(), "\nThe same customer at noon, folded from the events up to then: version %d, spent %s, returned %s\n\n",
 		then.Version, then.State.TotalSpent, then.State.TotalReturned)
-	fmt.Fprint(a.stdout(), tryNext)
+	fmt.Fprint(a.stdout(), strings.ReplaceAll(tryNext, goRun, programName()))
 	return nil
 }
 
+// goRun is how the program is run where it is not installed.
+const goRun = "go run ./examples/shop"
+
 const tryNext = `Try next, on a store of your own, shop.db:
-  go run ./examples/shop load examples/shop/sample.csv
-  go run ./examples/shop project
-  go run ./examples/shop top
-  go run ./examples/shop history 20001
-  go run ./examples/shop state user-20001 --at 2026-03-04
+  ` + goRun + ` load examples/shop/sample.csv
+  ` + goRun + ` project
+  ` + goRun + ` top
+  ` + goRun + ` history 20001
+  ` + goRun + ` state user-20001 --at 2026-03-04
 `
+
+// programName is what is typed to run this program: its name, where a shell finds it by that.
+func programName() string {
+	const name = "shop"
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return goRun
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return goRun
+	}
+	a, errFound := os.Stat(found)
+	b, errSelf := os.Stat(self)
+	if errFound != nil || errSelf != nil || !os.SameFile(a, b) {
+		return goRun
+	}
+	return name
+}

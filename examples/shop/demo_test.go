@@ -17,11 +17,18 @@ func TestTheDemoProvesThatNothingWasLostAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	temp := t.TempDir()
-	s.env = []string{"TMPDIR=" + temp}
-	for _, args := range [][]string{nil, {"demo"}} {
-		a := s.run(args...)
+	program, err := binary()
+	require.NoError(t, err)
+	for _, demo := range []struct {
+		args []string
+		path string
+		next string
+	}{{nil, "", goRun}, {[]string{"demo"}, filepath.Dir(program) + ":", "shop"}} { // the second is installed
+		s.env = []string{"TMPDIR=" + temp, "PATH=" + demo.path + os.Getenv("PATH")}
+		a := s.run(demo.args...)
 		require.Equal(t, 0, a.code, a.stderr)
 		assert.Regexp(t, demoOutput, a.stdout)
+		assert.Contains(t, a.stdout, "\n  "+demo.next+" load examples/shop/sample.csv\n")
 		for _, dir := range []string{temp, s.dir} {
 			left, err := os.ReadDir(dir)
 			require.NoError(t, err)
@@ -38,7 +45,7 @@ func TestWhatTheDemoSaysToTryNextWorks(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Join(root, "examples"), s.path("examples")))
 	commands := 0
 	for line := range strings.Lines(tryNext) {
-		if args, ok := strings.CutPrefix(strings.TrimSpace(line), "go run ./examples/shop "); ok {
+		if args, ok := strings.CutPrefix(strings.TrimSpace(line), goRun+" "); ok {
 			assert.NotEmpty(t, s.must(strings.Fields(args)...), line)
 			commands++
 		}

@@ -112,7 +112,7 @@ func TestHintsAreAboutCommandsOfTheShop(t *testing.T) {
 	for hint, err := range map[string]error{
 		"free some space and give the command again; what was done is not done twice": &eventstore.OutcomeUnknownError{Err: fullError{}},
 		"give the command again; what was done is not done twice":                     &eventstore.OutcomeUnknownError{Err: errors.New("killed")},
-		"shop project builds the views, shop worker keeps them up to date":            &projection.NotBuiltError{},
+		"shop project builds the views, shop worker keeps them up to date":            &projection.NotBuiltError{Fed: true},
 	} {
 		assert.Equal(t, hint, a.hintFor(fmt.Errorf("load sales.csv: %w", err)))
 	}

@@ -95,3 +95,22 @@ func TestTheHintsOfAnUnbuiltViewNameTheStore(t *testing.T) {
 	assert.Contains(t, s.run("top", "--store", "sqlite:other.db").stderr,
 		"hint: shop project --store sqlite:other.db builds the views, shop worker --store sqlite:other.db keeps them up to date\n")
 }
+
+func TestAnOldEditionSaysThatItIsTooOldOnceItsGenerationIsRetired(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	require.NoError(t, os.WriteFile(s.path("sales.csv"), []byte(csvRows), 0o600))
+	s.must("load", "sales.csv")
+	s.must("project")
+	for _, verb := range []string{"start", "switch", "retire"} {
+		s.next().act(verb)
+	}
+	for _, line := range []string{"stats MUG", "top", "project", "dump product-stats", "worker"} {
+		a := s.run(strings.Fields(line)...)
+		assert.Equal(t, 1, a.code, line)
+		assert.Contains(t, a.stderr, "error: projection \"product-stats\" version 1: its active generation 2 is of version 2\n"+
+			"hint: this program is too old: deploy the one that has version 2\n", line)
+	}
+	assert.Contains(t, s.must("verify"), "0 faults")
+	s.next().must("top")
+}

@@ -66,8 +66,9 @@ func (a *app) explained(err error) error {
 
 // hintFor is the hint of an error, in terms of this program.
 func (a *app) hintFor(err error) string {
+	notBuilt, ok := errors.AsType[*projection.NotBuiltError](err)
 	switch {
-	case errors.Is(err, projection.ErrNotBuilt):
+	case ok && notBuilt.Fed:
 		return fmt.Sprintf("%s builds the views, %s keeps them up to date", a.command("project"), a.command("worker"))
 	case errors.Is(err, dynamostore.ErrMissing):
 		return a.command("provision") + " makes the tables, in this account and Region; or correct the prefix"

@@ -27,6 +27,9 @@ type planned struct {
 	Nothing string `json:"nothing,omitempty"`
 	// confirm is what has to be named where that confirms it.
 	confirm string
+	// answer is an empty one of what it answers, by which a template is checked before it is
+	// done; nil where that is not known.
+	answer any
 	// refused is why it can not be done, which the plan says, too; nil where it can.
 	refused error
 	// do does it and returns the answer.
@@ -58,6 +61,8 @@ const (
 	byEvent confirmation = "--confirm EVENT"
 )
 
+const doNotAsk = "do not ask" // what a flag means that confirms
+
 // acting are the flags of a command that acts.
 type acting struct {
 	by   operator.By
@@ -77,13 +82,15 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error {
 			p, err := plan(cmd.Context(), o, cmd, args)
 			if err != nil {
-				return err
+				return nothingDone(cmd.Context(), err)
 			}
 			switch {
 			case flags.dry:
 				err := m.Terminal.Object(dryRun{p, true}, p.Target, func() error { return m.showPlan(p) })
 				if err == nil && p.refused != nil {
-					err = terminal.ErrCheck
+					if err = terminal.ErrCheck; terminal.CodeOf(p.refused) == terminal.Refused {
+						err = p.refused // as it is without --dry-run
+					}
 				}
 				return err
 			case p.refused != nil:
@@ -91,8 +98,11 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 			case p.Nothing != "":
 				return m.Terminal.Object(p, p.Target, func() error { m.Terminal.Say("%s", p.Nothing); return nil })
 			}
-			if err := m.mayAct(cmd, p, &flags); err != nil {
+			if err := m.Terminal.CheckTemplate(p.answer); err != nil {
 				return err
+			}
+			if err := m.mayAct(cmd, p, &flags); err != nil {
+				return nothingDone(cmd.Context(), err)
 			}
 			return m.carryOut(cmd.Context(), p, flags.by)
 		})
@@ -101,14 +111,19 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 	m.actorFlag(c, &flags.by.Actor)
 	switch how {
 	case byYes:
-		c.Flags().BoolVar(&flags.yes, "yes", false, "do not ask")
+		c.Flags().BoolVar(&flags.yes, "yes", false, doNotAsk)
 	case byName:
-		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the projection once more, as it is named")
+		c.Flags().StringVar(&flags.name, "confirm", "", doNotAsk+": the projection once more, as it is named")
 	case byEvent:
-		c.Flags().StringVar(&flags.name, "confirm", "", "do not ask: the event once more, as it is named")
+		c.Flags().StringVar(&flags.name, "confirm", "", doNotAsk+": the event once more, as it is named")
 	}
 	c.Flags().BoolVar(&flags.dry, "dry-run", false, "only say what would be done")
 	return c
+}
+
+// nothingDone is the error of a command that was interrupted before it did anything.
+func nothingDone(ctx context.Context, err error) error {
+	return terminal.Interrupt(ctx, err, "nothing was done; give the command again")
 }
 
 // actorFlag adds the flag that says who acts.

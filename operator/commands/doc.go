@@ -3,7 +3,7 @@
 //
 //	root := &cobra.Command{Use: "shop", Short: "A shop"}
 //	commands.Mount(root, commands.Options{Terminal: out, Open: openService})
-//	commands.Prepare(root)
+//	commands.Prepare(root, out)
 //
 // Commands that look change nothing, and work on a store that can not be written. Each
 // command is marked with its [Impact].

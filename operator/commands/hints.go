@@ -47,10 +47,10 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, m.Line("rebuild", "start", name)+" starts one")
 	case errors.Is(err, projection.ErrNoGeneration):
-		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are, "+m.Line("rebuild", "start", name)+" builds one")
+		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are")
 	case building && live.Live:
 		return terminal.WithHint(err, "workers build it: let one run until its first sweep has ended, or "+m.Line("sweep", name)+anyReason)
-	case building:
+	case building && !live.Other():
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows it, "+m.Line("rebuild", "cancel", name)+" gives it up")
 	case errors.Is(err, projection.ErrChanged):
 		return terminal.WithHint(err, "nothing was done; "+m.Line("rebuild", "status", name)+" shows how it is now")

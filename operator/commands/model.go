@@ -16,6 +16,9 @@ func (m *mounted) model() *cobra.Command {
 	c := m.look("model", "Show which events there are, and which views and reactions follow from them", nil)
 	c.RunE = func(*cobra.Command, []string) error {
 		model := operator.ModelOf(m.Service)
+		if len(model.Types) == 0 && len(model.Consumers) == 0 {
+			return untold("event types and consumers")
+		}
 		if mermaid {
 			_, err := fmt.Fprint(m.Terminal.Stdout(), model.Mermaid())
 			return err
@@ -24,6 +27,11 @@ func (m *mounted) model() *cobra.Command {
 	}
 	c.Flags().BoolVar(&mermaid, "mermaid", false, "print a flowchart as Mermaid draws it")
 	return c
+}
+
+// untold is the error of a command that shows what a program tells, where it has told nothing.
+func untold(what string) error {
+	return &terminal.Error{Class: operator.ErrUnsupported, Text: "this program tells no " + what, Fix: "it has to give them to commands.Mount, in Options.Service"}
 }
 
 func (m *mounted) showModel(model operator.Model) error {

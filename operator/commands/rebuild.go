@@ -88,7 +88,8 @@ func (m *mounted) rebuildStart() *cobra.Command {
 	})
 	c.Long = lines(c.Short+".",
 		"It works in this process, and any number of processes may work on one rebuild: another one waits, and goes on",
-		"where the first falls silent. Ctrl-C pauses it, and rebuild resume goes on; a second Ctrl-C ends the process at once.",
+		"where the first falls silent. Ctrl-C pauses it, and so does SIGTERM; rebuild resume goes on, with the parts that are filled,",
+		"see --ranges. A second Ctrl-C ends the process at once.",
 		"With --dry-run it folds everything in memory and says what would be written, and whether an event would fail:",
 		"it reads the log as the rebuild would, and writes nothing.",
 		"It exits with 5 if rows are not what a fold of the events says, or with --dry-run if an event would fail.")
@@ -105,7 +106,7 @@ func (m *mounted) rebuildResume() *cobra.Command {
 			return planned{}, err
 		}
 		name := args[0]
-		p := planned{Action: "rebuild resume", Target: name, Plan: []string{}}
+		p := planned{Action: "rebuild resume", Target: name, Plan: []string{}, answer: operator.Rebuilt{}}
 		start, err := o.CheckRebuild(ctx, name)
 		if start.UnderWay == nil && (err == nil || errors.Is(err, projection.ErrPaused)) {
 			err = &projection.NoRebuildError{Projection: name}
@@ -119,6 +120,7 @@ func (m *mounted) rebuildResume() *cobra.Command {
 			return p, nil
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Go on with the rebuild of %s here: generation %d, %s.", name, status.Generation, m.rebuildText(status)))
+		p.Plan = append(p.Plan, waitsFor(status, opts)...)
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
 			return m.runRebuild(ctx, o, by, name, opts, flags.progress, o.ResumeRebuild)
 		}
@@ -130,7 +132,7 @@ func (m *mounted) rebuildResume() *cobra.Command {
 }
 
 func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag, dry bool) (planned, error) {
-	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
+	p := planned{Action: "rebuild start", Target: name, Plan: []string{}, answer: operator.Rebuilt{}}
 	start, err := o.CheckRebuild(ctx, name)
 	if err != nil {
 		return p, m.hinted(err, name, m.listed())
@@ -149,6 +151,7 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 			p.Nothing = m.readyText(name, *u)
 		default:
 			p.Plan = append(p.Plan, fmt.Sprintf("A rebuild of %s is under way already: generation %d, %s. This process takes part.", name, u.Generation, m.rebuildText(*u)))
+			p.Plan = append(p.Plan, waitsFor(*u, opts)...)
 		}
 		return p, nil
 	}
@@ -160,6 +163,14 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 	return p, nil
 }
 
+// waitsFor says for whom a process waits that takes part in a rebuild.
+func waitsFor(s operator.RebuildStatus, opts operator.RebuildOptions) []string {
+	if s.Coordinator == "" || opts.Lease < 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("It waits for %s, and goes on where that has been silent for %s.", s.Coordinator, terminal.Age(operator.RebuildSilence))}
+}
+
 func (m *mounted) readyText(name string, s operator.RebuildStatus) string {
 	return fmt.Sprintf("generation %d of %s is built and compared; %s switches readers to it, %s compares it again",
 		s.Generation, name, m.Line("rebuild", "switch", name), m.Line("rebuild", "diff", name))
@@ -167,6 +178,9 @@ func (m *mounted) readyText(name string, s operator.RebuildStatus) string {
 
 // planDryRebuild folds in memory.
 func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, p planned, opts operator.RebuildOptions, how progressFlag) (planned, error) {
+	if err := m.Terminal.CheckTemplate(dryRun{planned: planned{Details: operator.RebuildPlan{}}}); err != nil {
+		return p, err
+	}
 	show := m.newRebuildShow(o, how, "")
 	opts.Progress = show.progress
 	plan, err := o.PlanRebuild(ctx, p.Target, opts)
@@ -246,20 +260,22 @@ func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by opera
 
 // stoppedRebuild says how to go on.
 func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, report operator.Rebuilt) error {
-	goOn := m.Line("rebuild", "resume", name) + anyReason
+	goOn, kept := m.Line("rebuild", "resume", name)+anyReason, keptBy(report.Filled)
 	switch {
 	case err == nil:
 		return nil
+	case report.Paused && ctx.Err() == nil:
+		return terminal.Paused("the rebuild of "+name+" is paused", err, "somebody has paused it; "+kept+"; go on: "+goOn)
 	case report.Paused:
-		return terminal.Paused(fmt.Sprintf("generation %d of %s is paused", report.Generation, name), err, "what is filled is kept; go on: "+goOn)
+		return terminal.Paused(fmt.Sprintf("generation %d of %s is paused", report.Generation, name), err, kept+"; go on: "+goOn)
+	case ctx.Err() != nil && report.Built && report.Diff == nil:
+		return terminal.Paused(fmt.Sprintf("generation %d of %s is built, and not compared", report.Generation, name), err, m.Line("rebuild", "diff", name)+" compares it")
 	case ctx.Err() != nil && report.Generation > 0 && report.Diff == nil:
 		return terminal.Interrupt(ctx, err, "the rebuild is not paused: "+m.Line("rebuild", "status", name)+" shows how it is")
-	case terminal.CodeOf(err) == terminal.Interrupted && ctx.Err() == nil:
-		return terminal.Paused("the rebuild of "+name+" is paused", err, "somebody has paused it; go on: "+goOn)
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, "somebody has cancelled it")
 	case errors.Is(err, projection.ErrPaused):
-		return terminal.WithHint(err, "what is filled is kept; "+m.Line("resume", name)+anyReason+", then go on: "+goOn)
+		return terminal.WithHint(err, kept+"; "+m.Line("resume", name)+anyReason+", then go on: "+goOn)
 	case errors.Is(err, projection.ErrFold):
 		return terminal.WithHint(err, "readers notice nothing; mend the code, and if all other events come to what they did before go on: "+goOn+
 			"; else start anew behind: "+m.Line("rebuild", "cancel", name))

@@ -70,7 +70,7 @@ func TestARebuildFromItsPlanToItsRollback(t *testing.T) {
 			"rebuild start totals --compare full"+yes, "rebuild status totals", "rebuild", "rebuild status --json", "status", "projections totals", "projections",
 			"rebuild start totals"+yes, "rebuild resume totals"+yes, "rebuild diff totals --actor bo@ops", "rebuild diff totals --samples 1 --json --reason 'before the switch' --actor bo@ops", "rebuild diff totals --reason no", "rebuild diff totals --samples 0",
 			"rebuild switch totals --dry-run", "rebuild switch totals", "rebuild switch totals --confirm tea --reason 'looked at it'", "rebuild switch totals"+named,
-			"rebuild status totals", "status --check", "rebuild diff totals", "rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild rollback totals"+named,
+			"rebuild switch totals"+named, "rebuild switch totals --json"+named, "rebuild status totals", "status --check", "rebuild diff totals", "rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild rollback totals"+named,
 			"rebuild status totals --json", "rebuild switch totals --json"+named, "rebuild retire totals --generation 7"+named, "rebuild retire totals --dry-run", "rebuild retire totals"+named, "rebuild retire totals"+named,
 			"rebuild status totals", "projections totals", "activity", "activity --limit 1 --json")
 		p.compare("rebuild")
@@ -179,7 +179,7 @@ func TestARebuildThatSomebodyPausesOrCancelsEnds(t *testing.T) {
 		}}
 		require.Equal(t, terminal.NotThere, p.types("rebuild resume totals --json --ranges 16"+yes))
 		p.views = views
-		p.all("rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild cancel totals --dry-run", "rebuild cancel totals", "rebuild cancel totals"+named, "rebuild status totals", "ask total {\"item\":\"tea\"}", "activity")
+		p.all("rebuild status totals", "rebuild start totals --dry-run", "rebuild start totals"+yes, "rebuild cancel totals --dry-run", "rebuild cancel totals", "rebuild cancel totals --yes", "rebuild cancel totals"+named, "rebuild cancel totals"+named, "rebuild status totals", "ask total {\"item\":\"tea\"}", "activity")
 		p.compare("rebuild-paused")
 	})
 }
@@ -301,6 +301,7 @@ func TestProgressIsTalkedInJSONToWhoAsksForIt(t *testing.T) {
 			}
 		}
 		require.Greater(t, phases[projection.PhaseFold], 4, "one for each row at the least")
+		require.Less(t, phases[projection.PhaseFold], 2*2*8, "and no more than two a second")
 		require.Contains(t, p.text.String(), `"took_seconds":2`)
 		require.NotContains(t, p.text.String(), `"took":`)
 		require.EqualValues(t, 4, last.Applied)
@@ -331,6 +332,8 @@ func TestWhatWasConfirmedIsDoneOrNothingIs(t *testing.T) {
 		require.Equal(t, terminal.Changed, p.types("rebuild switch totals"+why))
 		meanwhile("rebuild rollback totals" + named)
 		require.Equal(t, terminal.Changed, p.types("rebuild rollback totals"+why))
+		meanwhile("rebuild retire totals" + named)
+		require.Equal(t, terminal.Changed, p.types("rebuild retire totals"+why))
 		p.width = 0
 		p.all("rebuild status totals", "activity")
 		p.compare("rebuild-changed")

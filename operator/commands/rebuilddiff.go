@@ -27,6 +27,9 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 		if opts.Compare.Samples < 1 || opts.Compare.Keys < 1 {
 			return Wrong(cmd, "--samples and --keys are 1 or more")
 		}
+		if opts.Rate < 0 {
+			return Wrong(cmd, "--rate is 0 or more")
+		}
 		if err := how.check(cmd); err != nil {
 			return err
 		}
@@ -36,6 +39,7 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 		"So it is recorded who has made it; it asks nothing.",
 		"It exits with 5 if rows are not what a fold of the events says; that the generations differ is no failure.")
 	how.add(c)
+	c.Flags().Float64Var(&opts.Rate, "rate", 0, "the most units a second, of 4 KB read; 0 for any")
 	c.Flags().StringVar(&by.Reason, "reason", "", "why it is done, which is recorded; it may be left out")
 	m.actorFlag(c, &by.Actor)
 	c.Flags().BoolVar(&opts.Compare.Full, "full", false, "hold every row against a fold of the events, and not only some")
@@ -49,12 +53,15 @@ func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, by oper
 	if by.Actor == "" {
 		by.Actor = userAtHost()
 	}
+	if err := m.Terminal.CheckTemplate(operator.RebuildDiff{}); err != nil {
+		return err
+	}
 	p := planned{do: func(ctx context.Context, by operator.By) (done, error) {
 		show := m.newRebuildShow(o, how, "")
 		opts.Progress, opts.Logger = show.progress, m.logger()
 		d, err := o.DiffRebuild(ctx, by, name, opts)
 		show.end()
-		return done{answer: d, recorded: d.Recorded, show: func() error { return m.showDiff(d) }, failed: d.Wrong > 0}, m.hinted(err, name, m.listed())
+		return done{answer: d, recorded: d.Recorded, show: func() error { return m.showDiff(d) }, failed: d.Wrong > 0}, m.unfinished(ctx, o, name, m.hinted(err, name, m.listed()))
 	}}
 	return m.carryOut(ctx, p, by)
 }
@@ -96,6 +103,9 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 }
 
 func countsText(c projection.Compared, generation uint64) string {
+	if c.Against == 0 {
+		return terminal.Counted(c.OnlyNew, "row") + ", and nothing to compare them with"
+	}
 	return fmt.Sprintf("%s equal · %s changed · %s only in %d · %s only in %d", terminal.Thousands(c.Equal), terminal.Thousands(c.Changed),
 		terminal.Thousands(c.OnlyOld), c.Against, terminal.Thousands(c.OnlyNew), generation)
 }

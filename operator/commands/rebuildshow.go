@@ -13,7 +13,8 @@ import (
 func secondsOf(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // rebuildShow shows how far a rebuild is: on a terminal one line at the bottom; elsewhere one
-// every 10 seconds and at each phase.
+// every 10 seconds and at each phase. In JSON it is two a second at the most, one at each phase,
+// and the last.
 type rebuildShow struct {
 	m       *mounted
 	o       *operator.Operator
@@ -22,6 +23,8 @@ type rebuildShow struct {
 	hint    string // at the end of the line
 	phase   projection.Phase
 	entered mark
+	written time.Time                 // of the last line of JSON
+	kept    *operator.RebuildProgress // what no line has said yet, nil for nothing
 }
 
 // mark is how many events were looked at at a moment.
@@ -35,13 +38,18 @@ func (m *mounted) newRebuildShow(o *operator.Operator, how progressFlag, hint st
 }
 
 func (s *rebuildShow) progress(p projection.RebuildProgress) {
-	if s.json {
-		_ = terminal.WriteJSON(s.m.Terminal.Stderr(), map[string]operator.RebuildProgress{"progress": {RebuildProgress: p}}) // there is nowhere to say that it failed
-	}
-	if p.Phase == "" || s.json {
+	if p.Phase == "" {
 		return
 	}
 	now := s.m.Terminal.Now()
+	if s.json {
+		s.kept = &operator.RebuildProgress{RebuildProgress: p}
+		if p.Phase != s.phase || now.Sub(s.written) >= writtenEvery {
+			s.write(now)
+		}
+		s.phase = p.Phase
+		return
+	}
 	if p.Phase != s.phase || p.Events < s.entered.events {
 		s.entered = mark{now, p.Events}
 	}
@@ -52,8 +60,22 @@ func (s *rebuildShow) progress(p projection.RebuildProgress) {
 	s.line.Show("%s", s.text(p, now))
 }
 
+// writtenEvery is how often a line of JSON is written while nothing new begins.
+const writtenEvery = 500 * time.Millisecond
+
+// write writes a line of JSON.
+func (s *rebuildShow) write(now time.Time) {
+	if s.kept != nil {
+		_ = terminal.WriteJSON(s.m.Terminal.Stderr(), map[string]*operator.RebuildProgress{"progress": s.kept}) // there is nowhere to say that it failed
+	}
+	s.kept, s.written = nil, now
+}
+
 // end leaves the line free.
-func (s *rebuildShow) end() { s.line.End() }
+func (s *rebuildShow) end() {
+	s.write(s.m.Terminal.Now())
+	s.line.End()
+}
 
 // phaseText says what a phase is about, as it begins.
 func phaseText(p projection.RebuildProgress) string {

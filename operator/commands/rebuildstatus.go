@@ -55,14 +55,15 @@ func (m *mounted) rebuildStatuses(ctx context.Context, o *operator.Operator, arg
 
 // rebuildMarks say a condition by a sign, which is not told by its colour alone.
 var rebuildMarks = map[operator.RebuildCondition]terminal.Cell{
-	operator.RebuildRuns:   {Text: "◐", Color: terminal.Odd},
-	operator.RebuildSilent: {Text: "○", Color: terminal.Bad},
-	operator.RebuildIdle:   {Text: "○", Color: terminal.Odd},
-	operator.RebuildPaused: {Text: "◇", Color: terminal.Odd},
-	operator.RebuildFailed: {Text: "✘", Color: terminal.Bad},
-	operator.RebuildBuilt:  {Text: "●", Color: terminal.Odd},
-	operator.RebuildWrong:  {Text: "✘", Color: terminal.Bad},
-	operator.RebuildReady:  {Text: "●", Color: terminal.Good},
+	operator.RebuildStarting: {Text: "◐", Color: terminal.Odd},
+	operator.RebuildRuns:     {Text: "◐", Color: terminal.Odd},
+	operator.RebuildSilent:   {Text: "○", Color: terminal.Bad},
+	operator.RebuildIdle:     {Text: "○", Color: terminal.Odd},
+	operator.RebuildPaused:   {Text: "◇", Color: terminal.Odd},
+	operator.RebuildFailed:   {Text: "✘", Color: terminal.Bad},
+	operator.RebuildBuilt:    {Text: "●", Color: terminal.Odd},
+	operator.RebuildWrong:    {Text: "✘", Color: terminal.Bad},
+	operator.RebuildReady:    {Text: "●", Color: terminal.Good},
 }
 
 func rebuildCell(c operator.RebuildCondition) terminal.Cell {
@@ -91,7 +92,10 @@ func (m *mounted) farText(s operator.RebuildStatus) string {
 	if p := s.Progress; p != nil && s.Condition == operator.RebuildRuns && p.Left != (projection.Span{}) {
 		text += ", left " + terminal.Between(p.Left.Least, p.Left.Most)
 	}
-	if s.Condition == operator.RebuildSilent {
+	switch {
+	case s.Condition == operator.RebuildSilent && s.Heard.IsZero():
+		text += fmt.Sprintf(", %s was not heard of", s.Coordinator)
+	case s.Condition == operator.RebuildSilent:
 		text += fmt.Sprintf(", %s was last heard at %s", s.Coordinator, m.Terminal.When(s.Heard))
 	}
 	return text
@@ -204,7 +208,7 @@ func (m *mounted) nextOfRebuild(r operator.RebuildOverview) {
 		case operator.RebuildWrong:
 			m.next("rebuild diff", r.Projection, "--full")
 			m.nextAct("rebuild cancel", r.Projection, byName)
-		case operator.RebuildRuns:
+		case operator.RebuildRuns, operator.RebuildStarting:
 		default:
 			m.nextAct("rebuild resume", r.Projection, byYes)
 		}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 func (m *mounted) rebuildPause() *cobra.Command {
 	c := m.act("pause PROJECTION", "Let a rebuild stand still, in every process, until it is resumed", byYes, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild pause", Target: name, Plan: []string{}}
+		p := planned{Action: "rebuild pause", Target: name, Plan: []string{}, answer: operator.MovedGeneration{}}
 		status, err := o.Rebuilding(ctx, name)
 		switch {
 		case err != nil:
@@ -23,7 +24,7 @@ func (m *mounted) rebuildPause() *cobra.Command {
 			p.Nothing = "the rebuild of " + name + " is paused already"
 			return p, nil
 		}
-		p.Plan = append(p.Plan, fmt.Sprintf("Pause the rebuild of %s: generation %d, %s. What is filled is kept.", name, status.Generation, m.rebuildText(status)))
+		p.Plan = append(p.Plan, fmt.Sprintf("Pause the rebuild of %s: generation %d, %s; %s.", name, status.Generation, m.rebuildText(status), keptBy(status.Filled)))
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
 			recorded, err := o.PauseRebuild(ctx, by, name)
 			answer := operator.MovedGeneration{Projection: name, Generation: status.Generation, Recorded: recorded}
@@ -35,11 +36,25 @@ func (m *mounted) rebuildPause() *cobra.Command {
 	return c
 }
 
+// keptBy says what a pause keeps of a rebuild.
+func keptBy(filled float64) string {
+	if filled == 0 {
+		return "nothing is filled yet, and --ranges keeps parts"
+	}
+	return "what is filled is kept"
+}
+
 func (m *mounted) rebuildCancel() *cobra.Command {
 	c := m.act("cancel PROJECTION", "Give a rebuild up; what readers use is left as it is", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name}
+		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
 		status, err := o.Rebuilding(ctx, name)
+		if errors.Is(err, projection.ErrNoRebuild) {
+			if g, failed := o.Cancelled(ctx, name); failed == nil && g != nil {
+				p.Nothing = fmt.Sprintf("generation %d of %s is retired already", g.Number, name)
+				return p, nil
+			}
+		}
 		if err != nil {
 			return p, m.hinted(err, name, m.listed())
 		}
@@ -63,12 +78,18 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 			return planned{}, err
 		}
 		plan, err := o.PlanSwitch(ctx, name)
+		if errors.Is(err, projection.ErrNoGeneration) {
+			return planned{}, terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are, "+m.Line("rebuild", "start", name)+" builds one")
+		}
 		if err != nil {
 			return planned{}, m.hinted(err, name, m.listed())
 		}
 		p := m.switchPlan("rebuild switch", name, plan)
+		if p.Nothing != "" {
+			return p, nil
+		}
 		if r := plan.Refused; r != nil && (r.Firm || !force) {
-			return m.refused(p, r.Obstacles, r), nil
+			return m.refused(p, r.Obstacles, m.unfinished(ctx, o, name, r)), nil
 		} else if r != nil {
 			p.forced(r.Obstacles)
 		}
@@ -98,6 +119,9 @@ func (m *mounted) rebuildRollback() *cobra.Command {
 			return planned{}, m.hinted(err, name, m.listed())
 		}
 		p := m.switchPlan("rebuild rollback", name, plan)
+		if p.Nothing != "" {
+			return p, nil
+		}
 		if plan.Refused != nil {
 			return m.refused(p, plan.Refused.Obstacles, plan.Refused), nil
 		}
@@ -153,22 +177,30 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 	var opts operator.RetireOptions
 	c := m.act("retire PROJECTION", "Give a previous generation up, and remove its rows; nobody can go back to it", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name}
-		plan, err := o.PlanRetire(ctx, name, opts)
+		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
+		g, err := o.Retiring(ctx, name, opts.Number)
+		if err != nil {
+			return p, m.hinted(err, name, m.listed())
+		}
+		if g.Role == projection.Retired {
+			p.Nothing = fmt.Sprintf("generation %d of %s is retired already", g.Number, name)
+			return p, nil
+		}
+		meant := operator.RetireOptions{Number: g.Number, Force: opts.Force}
+		plan, err := o.PlanRetire(ctx, name, meant)
 		if err != nil {
 			return p, m.hinted(err, name, m.listed())
 		}
 		p.Plan = append(p.Plan, fmt.Sprintf("Retire generation %d of %s, version %d: workers feed it no more, and nobody can go back to it. Its rows are removed by a sweep in %s.",
-			plan.Generation.Number, name, plan.Version, terminal.Age(projection.RetiredFor)))
+			g.Number, name, g.Version, terminal.Age(projection.RetiredFor)))
 		if r := plan.Refused; r != nil && !opts.Force {
 			return m.refused(p, r.Obstacles, r), nil
 		} else if r != nil {
 			p.forced(r.Obstacles)
 		}
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
-			meant := operator.RetireOptions{Number: plan.Generation.Number, Force: opts.Force}
 			moved, err := o.Retire(ctx, by, name, meant)
-			return m.moved(moved, fmt.Sprintf("generation %d of %s is retired", moved.Generation, name), ""), err
+			return m.moved(moved, fmt.Sprintf("generation %d of %s is retired", moved.Generation, name), ""), m.hinted(err, name, m.listed())
 		}
 		return p, nil
 	})
@@ -181,7 +213,11 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 
 // switchPlan says what a switch or a rollback would do.
 func (m *mounted) switchPlan(action, name string, plan operator.SwitchPlan) planned {
-	p := planned{Action: action, Target: name, Plan: []string{}, confirm: name}
+	p := planned{Action: action, Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
+	if plan.Already > 0 {
+		p.Nothing = fmt.Sprintf("readers of %s use generation %d already", name, plan.Already)
+		return p
+	}
 	text := fmt.Sprintf("Readers of %s use generation %d, version %d", name, plan.To.Number, plan.ToVersion)
 	if plan.From.Number > 0 {
 		text += fmt.Sprintf(", in place of %d, version %d", plan.From.Number, plan.FromVersion)
@@ -214,6 +250,20 @@ func (p *planned) forced(obstacles []string) {
 	for _, o := range obstacles {
 		p.Plan = append(p.Plan, "Forced, although "+o+".")
 	}
+}
+
+// unfinished names what makes a rebuild go on, where it is one that stands still that keeps
+// something from being done.
+func (m *mounted) unfinished(ctx context.Context, o *operator.Operator, name string, err error) error {
+	if !errors.Is(err, projection.ErrNotReady) {
+		return err
+	}
+	switch status, failed := o.Rebuilding(ctx, name); {
+	case failed != nil:
+	case status.Condition == operator.RebuildPaused, status.Condition == operator.RebuildFailed, status.Condition == operator.RebuildIdle, status.Condition == operator.RebuildSilent:
+		return terminal.WithHint(err, m.rebuildText(status)+"; go on: "+m.Line("rebuild", "resume", name)+anyReason)
+	}
+	return err
 }
 
 // moved is the answer of what was done to a generation.

@@ -27,7 +27,10 @@ func (m *mounted) send() *cobra.Command {
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return m.listEntries(entriesOf(m.Service.Commands), "send")
+			if m.Service.Commands == nil {
+				return untold("commands")
+			}
+			return m.listEntries(m.Service.Commands.Entries(), "send")
 		}
 		content, err := m.content(cmd, args)
 		if err != nil {
@@ -57,7 +60,10 @@ func (m *mounted) ask() *cobra.Command {
 	c := m.look("ask [NAME] [JSON]", "Ask a query of the service, or list them", nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return m.listEntries(entriesOf(m.Service.Queries), "ask")
+			if m.Service.Queries == nil {
+				return untold("queries")
+			}
+			return m.listEntries(m.Service.Queries.Entries(), "ask")
 		}
 		content, err := m.content(cmd, args)
 		if err != nil {

@@ -29,7 +29,7 @@ func (m *mounted) sweep() *cobra.Command {
 }
 
 func (m *mounted) planSweep(ctx context.Context, o *operator.Operator, opts operator.SweepOptions) (planned, error) {
-	p := planned{Action: "sweep", Target: opts.Projection, Plan: []string{"Sweep: read every stream behind its checkpoints, and apply what is missing."}}
+	p := planned{Action: "sweep", Target: opts.Projection, answer: operator.Swept{}, Plan: []string{"Sweep: read every stream behind its checkpoints, and apply what is missing."}}
 	if err := o.CanSweep(ctx, opts.Projection); err != nil {
 		return p, m.hinted(err, opts.Projection, m.listed())
 	}

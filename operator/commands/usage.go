@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 
 // Prepare gives a program's root command, and all commands below it, their manners: what is
 // typed wrongly is answered with how to do it, and exits with [terminal.WrongUse]; a flag that
-// a command does not take is refused; settings come from the environment and from leftfold.toml
+// a command does not take is refused, and so is a word that is none; settings come from the environment and from leftfold.toml
 // where no flag gives them, see [FromEnvironment]. It is called when all commands are there.
 func Prepare(root *cobra.Command, t *terminal.Terminal) {
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -22,17 +23,22 @@ func Prepare(root *cobra.Command, t *terminal.Terminal) {
 	root.SetErr(t.Stderr())
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(helpCommand(root))
-	root.Args = noSuchCommand
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := onlyItsFlags(cmd); err != nil {
 			return err
 		}
 		return settle(cmd, t)
 	}
+	root.Args = noSuchCommand
 	prepareBelow(root)
 }
 
+// prepareBelow prepares the commands below one. One that has such, and does nothing by
+// itself, explains itself, and refuses what it has not: else an unknown word would be no error.
 func prepareBelow(parent *cobra.Command) {
+	if parent.HasSubCommands() && !parent.Runnable() {
+		parent.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	for _, c := range parent.Commands() {
 		addProfile(c.Flags())
 		c.SuggestionsMinimumDistance = parent.SuggestionsMinimumDistance
@@ -102,6 +108,10 @@ func noSuchFlag(cmd *cobra.Command, name string) error {
 			takes = append(takes, "--"+f.Name)
 		}
 	})
+	if name == "--yes" && slices.Contains(takes, "--confirm") {
+		return &terminal.Error{Class: terminal.ErrUsage, Text: fmt.Sprintf("%s has no flag %s", cmd.CommandPath(), name),
+			Fix: "use --confirm NAME: " + strings.TrimPrefix(cmd.Flags().Lookup("confirm").Usage, doNotAsk+": ")}
+	}
 	list := strings.Join(takes, ", ")
 	if len(takes) == 0 {
 		list = "no flags"

@@ -6,8 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/leftfold/leftfold/operator/commands"
+	"github.com/leftfold/leftfold/operator/terminal"
 )
 
 var word = regexp.MustCompile(`'[^']*'|\S+`)
@@ -48,6 +52,28 @@ func TestSettingsComeFromAFlagTheEnvironmentAProfileOrTheFileInThisOrder(t *test
 		}
 		p.compare("settings")
 	})
+}
+
+func TestACommandThatOnlyHasOthersRefusesWhatItHasNot(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"frob", "tools frob", "tools"} {
+		var out, talk bytes.Buffer
+		terminals := terminal.New(terminal.Options{Stdout: &out, Stderr: &talk})
+		root, tools := &cobra.Command{Use: "box"}, &cobra.Command{Use: "tools"}
+		tools.AddCommand(&cobra.Command{Use: "hammer", Run: func(*cobra.Command, []string) {}})
+		root.AddCommand(tools)
+		commands.Mount(root, commands.Options{Terminal: terminals})
+		commands.Prepare(root, terminals)
+		root.SetArgs(words(line))
+		code := terminals.Fail(t.Context(), root.ExecuteContext(t.Context()), "")
+		if line == "tools" {
+			assert.Equal(t, terminal.Done, code)
+			assert.Contains(t, out.String(), "hammer")
+			continue
+		}
+		assert.Equal(t, terminal.WrongUse, code)
+		assert.Contains(t, talk.String(), "there is no command")
+	}
 }
 
 func TestHelpListsCommandsByWhatTheyDo(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 func (m *mounted) verify() *cobra.Command {
 	var opts operator.VerifyOptions
 	c := m.look("verify", "Read every stream: no gap, no overlap, everything decodable, each claim held once", func(ctx context.Context, o *operator.Operator, _ []string) error {
+		if err := m.Terminal.CheckTemplate(operator.Verified{}); err != nil {
+			return err
+		}
 		progress := m.Terminal.Progress()
 		began := m.Terminal.Now()
 		opts.Progress = func(v operator.Verified) {
@@ -42,7 +45,13 @@ func (m *mounted) showVerified(v operator.Verified) error {
 		}
 	}
 	for _, view := range v.Views {
-		text := fmt.Sprintf("%s#%d: %s", view.Projection, view.Generation, terminal.Counted(view.Rows, "row"))
+		if view.NotCompared != "" {
+			if _, err := fmt.Fprintf(out, "generation %d of %s was not compared: %s\n", view.Generation, view.Projection, view.NotCompared); err != nil {
+				return err
+			}
+			continue
+		}
+		text := fmt.Sprintf("generation %d of %s: %s", view.Generation, view.Projection, terminal.Counted(view.Rows, "row"))
 		if view.Different == 0 && view.Moved == 0 {
 			text += " equal a fold of the events"
 		}

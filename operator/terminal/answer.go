@@ -73,7 +73,7 @@ func (t *Terminal) byTemplate(v any) error {
 		return err
 	}
 	if err := t.template.Execute(t.opts.Stdout, cleaned(fields)); err != nil {
-		return &Error{Class: ErrUsage, Text: err.Error(), Fix: "the fields are those that --json prints"}
+		return wrongTemplate(err)
 	}
 	_, err = fmt.Fprintln(t.opts.Stdout)
 	return err
