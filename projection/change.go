@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
 )
@@ -15,6 +16,8 @@ type Change struct {
 	Generation GenerationID
 	Event      eventstore.EventID
 	Type       string
+	// Time is when the event was appended.
+	Time time.Time
 	// Skipped: an operator has decided that the projection passes over it.
 	Skipped bool
 	Rows    []RowChange

@@ -70,7 +70,7 @@ func (a *applier) plan(w *work) []*step {
 }
 
 func (r *round) changeOf(c *commit, i int) Change {
-	return Change{Generation: r.generation, Event: c.EventID(i), Type: c.Events[i].Type, Skipped: r.skips[c.EventID(i)]}
+	return Change{Generation: r.generation, Event: c.EventID(i), Type: c.Events[i].Type, Time: c.Time, Skipped: r.skips[c.EventID(i)]}
 }
 
 func (a *applier) step(w *work, e *envelope, handlers []handler, known bool, err error) (*step, *failure) {

@@ -97,7 +97,7 @@ func (r *replay) run(commits iter.Seq2[eventstore.Commit, error]) iter.Seq2[Chan
 
 func (r *replay) event(c *commit, i int, event decoded) (Change, error) {
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: event.value}
-	change := Change{Event: e.id, Type: e.typ, Skipped: r.skips[e.id]}
+	change := Change{Event: e.id, Type: e.typ, Time: e.time, Skipped: r.skips[e.id]}
 	if change.Skipped {
 		return change, nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +37,9 @@ func (s *shop) develop(args ...string) *devShop {
 	if s.store != "" {
 		args = append(args, "--store", s.store)
 	}
-	d := &devShop{TB: s, cmd: exec.CommandContext(s.Context(), program, append([]string{"dev", "--listen", "127.0.0.1:0"}, args...)...)}
+	ctx, cancel := context.WithTimeout(s.Context(), 3*time.Minute) // what is never shown is not waited for until all tests end
+	s.Cleanup(cancel)
+	d := &devShop{TB: s, cmd: exec.CommandContext(ctx, program, append([]string{"dev", "--listen", "127.0.0.1:0"}, args...)...)}
 	d.cmd.Dir, d.cmd.Env = s.dir, append(os.Environ(), s.env...)
 	d.cmd.Stderr = os.Stderr
 	out, err := d.cmd.StdoutPipe()

@@ -77,7 +77,11 @@ func (d *development) byFunction(ctx context.Context) (func(context.Context) err
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		return together(ctx, mapping.Run, func(ctx context.Context) error { return sweepOnce(ctx, handler) })
+		return together(ctx, mapping.Run, func(ctx context.Context) error {
+			err := sweepOnce(ctx, handler)
+			d.report.During(ctx, func() {}) // shows what the sweep has found before the stream
+			return err
+		})
 	}, nil
 }
 

@@ -36,12 +36,14 @@ type Options struct {
 
 // Report prints what events change. It is made by [New] and safe for concurrent use.
 type Report struct {
-	opts Options
+	opts  Options
+	began time.Time
 
 	mu sync.Mutex
-	// open is how many calls of During are under way. What is reported meanwhile waits here:
-	open   int
-	events []*event // in the order in which they were first told of
+	// open is how many calls of During are under way.
+	open int
+	// events wait for the end of one, in the order in which they were first told of.
+	events []*event
 }
 
 // event is an event, with what it has changed so far.
@@ -65,19 +67,20 @@ func New(o Options) *Report {
 	if o.Describe == nil {
 		o.Describe = func(c *eventstore.Commit, i int) string { return string(c.Events[i].Payload) }
 	}
-	return &Report{opts: o}
+	return &Report{opts: o, began: time.Now().Truncate(time.Millisecond)} // stores keep times no finer
 }
 
 // Changed takes what an engine tells: it is for [projection.Options]. What is told outside of
-// [Report.During], such as by a sweep of an old store, is not shown.
+// [Report.During], such as by a sweep, is shown by the next one, if its event is not older
+// than the report: a sweep of an old store is no news.
 func (r *Report) Changed(_ context.Context, changes []projection.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open == 0 {
-		return
-	}
 	now := time.Now()
 	for _, c := range changes {
+		if r.open == 0 && c.Time.Before(r.began) {
+			continue
+		}
 		i := slices.IndexFunc(r.events, func(e *event) bool { return e.id == c.Event })
 		if i < 0 {
 			i = len(r.events)
@@ -89,7 +92,8 @@ func (r *Report) Changed(_ context.Context, changes []projection.Change) {
 	}
 }
 
-// During runs what feeds an engine, and then shows what that has changed.
+// During runs what feeds an engine, and then shows what that has changed, and what else was
+// told since the last one.
 func (r *Report) During(ctx context.Context, feed func()) {
 	r.mu.Lock()
 	r.open++
