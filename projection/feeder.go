@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -32,6 +33,9 @@ type feeder struct {
 	// process would only stand in each other's way. It guards known and asked.
 	busy  chan struct{}
 	known knowledge
+	// alone is when the state was read last, if it has no generation that programs of other
+	// versions feed; else nil.
+	alone atomic.Pointer[time.Time]
 	// wantSweep asks for a sweep; asked is the end of the pause for which it last was.
 	wantSweep func()
 	asked     time.Time
@@ -44,9 +48,7 @@ type knowledge struct {
 	// that the program carries.
 	generations []Generation
 	// coming: there is one of such a version that is not to be fed yet.
-	coming bool
-	// others: some are fed by programs that carry other versions.
-	others  bool
+	coming  bool
 	skips   skips
 	paused  *Paused // nil where nobody has paused it
 	learned time.Time
@@ -90,14 +92,14 @@ func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 			concerned[i] = nil
 		}
 	}
+	if len(concerned) == 0 {
+		return f.passBy(ctx, deliveries)
+	}
 	release, err := f.hold(ctx)
 	if err != nil {
 		return allUndone(concerned, err)
 	}
 	defer release()
-	if len(concerned) == 0 {
-		return f.feedOthers(ctx, deliveries)
-	}
 	f.status.waiting(deliveries, concerned)
 	o := f.feedLive(ctx, deliveries, concerned)
 	f.status.settled(deliveries, concerned, o)
@@ -108,20 +110,40 @@ func (f *feeder) feed(ctx context.Context, deliveries []*delivery) outcome {
 	return o
 }
 
-// feedOthers takes care of deliveries that concern nothing that the program carries. A generation
-// of another version may follow their categories: that it does not get them is noted.
-func (f *feeder) feedOthers(ctx context.Context, deliveries []*delivery) (o outcome) {
-	if o.err = f.refresh(ctx); o.err == nil && f.known.others {
-		o = f.feedLive(ctx, nil, nil)
-	}
-	if o.err == nil {
+// passBy takes care of deliveries that concern nothing that the program carries. A generation of
+// another version may follow their categories: that it does not get them is noted. It waits for
+// nothing that is being fed.
+func (f *feeder) passBy(ctx context.Context, deliveries []*delivery) outcome {
+	if at := f.alone.Load(); at != nil && time.Since(*at) < mostStale {
 		return outcome{}
 	}
-	all := map[int]error{}
-	for i := range deliveries {
-		all[i] = nil
+	for {
+		s, err := f.views.State(ctx, f.projection.name)
+		if err == nil {
+			f.meet(s)
+			err = f.noteMissed(ctx, s)
+		}
+		switch {
+		case err == nil:
+			return outcome{}
+		case errors.Is(err, ErrChanged): // look again
+		default:
+			all := map[int]error{}
+			for i := range deliveries {
+				all[i] = nil
+			}
+			return allUndone(all, err)
+		}
 	}
-	return allUndone(all, o.err)
+}
+
+// meet remembers when no generation was fed by programs that carry other versions.
+func (f *feeder) meet(s State) {
+	var at *time.Time
+	if !slices.ContainsFunc(s.live(), func(g Generation) bool { return !g.Folding() && f.projection.code(g.Version) == nil }) {
+		at = new(time.Now())
+	}
+	f.alone.Store(at)
 }
 
 // first returns an error that tells what is wrong, if anything is.

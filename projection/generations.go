@@ -76,7 +76,6 @@ func (f *feeder) learn(s State) {
 		switch {
 		case f.projection.code(g.Version) == nil:
 			frozen = append(frozen, g.Number)
-			known.others = known.others || !g.Folding()
 		case !g.Folding():
 			known.generations = append(known.generations, g)
 		default:
@@ -86,6 +85,7 @@ func (f *feeder) learn(s State) {
 	for _, id := range s.Skips {
 		known.skips[id] = true
 	}
+	f.meet(s)
 	dropping := f.known.paused.stops()
 	f.known = known
 	f.status.frozen(frozen)

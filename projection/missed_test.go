@@ -119,3 +119,31 @@ func TestAWorkerNotesWhatItKeepsFromAVersionThatFollowsMoreThanItKnows(t *testin
 	require.NoError(t, err)
 	require.Contains(t, v.shown(t), "late=70")
 }
+
+// stuck are views in which a slice waits until it is let go.
+type stuck struct {
+	projection.ViewStore
+	reached, goOn chan struct{} // closed when a slice comes, and when it may go on
+}
+
+func (s stuck) Apply(ctx context.Context, slice projection.Slice) error {
+	close(s.reached)
+	<-s.goOn
+	return s.ViewStore.Apply(ctx, slice)
+}
+
+func TestWhatDoesNotConcernAProjectionDoesNotWaitForIt(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	v.engine(t)
+	views := stuck{v.views, make(chan struct{}), make(chan struct{})}
+	e, err := projection.NewEngine(v.store, views, v.opts, v.p)
+	require.NoError(t, err)
+	slow := v.append(t, "user-1", Counted{"slow", 1})
+	fed := make(chan int)
+	go func() { fed <- len(handle(t.Context(), e, slow)) }() // before it has learned anything
+	<-views.reached
+	require.Empty(t, handle(t.Context(), e, v.append(t, "guest-1", Counted{"other", 1})))
+	close(views.goOn)
+	require.Zero(t, <-fed)
+}

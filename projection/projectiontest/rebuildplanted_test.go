@@ -199,7 +199,7 @@ var rebuildTests = []planted.Fault{
 	},
 	{
 		Name:  "a worker does not note that it keeps commits of a category that its version does not follow",
-		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "o.err == nil && f.known.others {", New: "o.err == nil && f.known.others && len(deliveries) == 0 {"}},
+		Edits: []planted.Edit{{File: "projection/feeder.go", Old: "err = f.noteMissed(ctx, s)\n\t\t}\n\t\tswitch {", New: "err = ctx.Err()\n\t\t}\n\t\tswitch {"}},
 		Test:  "^TestAWorkerNotesWhatItKeepsFromAVersionThatFollowsMore",
 	},
 	{
