@@ -201,8 +201,8 @@ func (c *comparer) explain(ctx context.Context) error {
 	decode := newDecoders([]*Projection{c.p})
 	err := c.scan(ctx, c.p.concerns, false, func(chunk []*commit) error {
 		for _, stored := range chunk {
-			for i, event := range decode.decode(stored, c.p.events) {
-				for _, d := range touched(c.p, stored, i, event, samples) {
+			for i := range stored.Events {
+				for _, d := range touched(c.p, stored, i, decode.decode(stored, i, c.p.events), samples) {
 					d.concern(stored.Events[i].Type).New++
 					d.concern(stored.Events[i].Type).example(stored.EventID(i))
 				}
@@ -210,8 +210,8 @@ func (c *comparer) explain(ctx context.Context) error {
 			if old == nil {
 				continue
 			}
-			for i, event := range decode.decode(stored, old.events) {
-				for _, d := range touched(old, stored, i, event, samples) {
+			for i := range stored.Events {
+				for _, d := range touched(old, stored, i, decode.decode(stored, i, old.events), samples) {
 					d.concern(stored.Events[i].Type).Old++
 					d.concern(stored.Events[i].Type).example(stored.EventID(i))
 				}

@@ -109,7 +109,7 @@ func (r *Rebuilder) scanSegment(ctx context.Context, i int, follows func(string)
 		}
 		c := &commit{Commit: s.Commit}
 		if decode {
-			r.decoders.decode(c, r.p.events)
+			r.decoders.prepare(c, r.p.events)
 		}
 		chunk = append(chunk, c)
 		if size += weight(&s.Commit); size >= scanChunk {

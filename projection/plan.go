@@ -33,7 +33,6 @@ func (a *applier) plan(w *work) []*step {
 	}
 	seen := at
 	for _, c := range w.commits {
-		var events []decoded
 		for i := range c.Events {
 			id := c.EventID(i)
 			if id.Version <= at {
@@ -48,11 +47,9 @@ func (a *applier) plan(w *work) []*step {
 				}
 				continue
 			}
-			if events == nil {
-				events = a.decoders.decode(c, a.projection.events)
-			}
-			e := &envelope{id: id, time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: events[i].value}
-			s, f := a.step(w, e, handlers, known, events[i].err)
+			event := a.decoders.decode(c, i, a.projection.events)
+			e := &envelope{id: id, time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: event.value}
+			s, f := a.step(w, e, handlers, known, event.err)
 			if s != nil {
 				s.commit, s.index, s.change = c, i, a.changeOf(c, i)
 			}

@@ -23,6 +23,8 @@ type Projection struct {
 	views      []view
 	// handlers are those of each event type, by its registered name.
 	handlers map[string][]handler
+	// handled are the types that it has decoded.
+	handled map[string]shared
 	// reactors are those of a reaction, by event type, nil in a projection; reactAny is
 	// for all other types.
 	reactors map[string]reactor
@@ -46,7 +48,7 @@ func Follow(categories ...string) Part {
 // belongs to one projection only. The error wraps [eventstore.ErrInvalid] and
 // names every fault.
 func New(name string, version int, events *eventstore.Registry, parts ...Part) (*Projection, error) {
-	b := builder{Projection: &Projection{name: name, version: version, events: events, handlers: map[string][]handler{}}}
+	b := builder{Projection: &Projection{name: name, version: version, events: events, handlers: map[string][]handler{}, handled: map[string]shared{}}}
 	if err := checkName(name); err != nil {
 		b.errs = append(b.errs, err)
 	}
@@ -217,4 +219,5 @@ func (b *builder) addHandler(v view, t reflect.Type, h handler) {
 		return
 	}
 	b.handlers[name] = append(b.handlers[name], h)
+	b.handled[name] = canShare(t)
 }

@@ -128,12 +128,12 @@ func (f *rangeFold) commit(c *commit) error {
 	if !known || c.First != f.at[i]+1 || c.First > f.heads.all[i].Version {
 		return nil // left to catch-up, or to rest
 	}
-	for n, event := range f.decoders.decode(c, f.p.events) {
+	for n := range c.Events {
 		if c.EventID(n).Version > f.heads.all[i].Version {
 			break // a comparison may end inside of a commit
 		}
 		f.touched = false
-		if _, err := f.event(c, n, event); err != nil {
+		if _, err := f.event(c, n); err != nil {
 			return f.failed(c, n, err)
 		}
 		if f.touched {

@@ -117,7 +117,7 @@ func (r *round) reactor(c *commit, i int) (*envelope, reactor, error) {
 	known := r.projection.events.Knows(stored.Type, stored.Schema)
 	switch {
 	case handled && known:
-		d := r.decoders.decode(c, r.projection.events)[i]
+		d := r.decoders.decode(c, i, r.projection.events)
 		e.value = d.value
 		return e, react, d.err
 	case !handled && r.projection.reactAny != nil:

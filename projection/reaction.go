@@ -46,7 +46,7 @@ func (r *Reaction) consumer() *Projection { return r.p }
 // NewReaction returns a reaction. Its parts are made by [Follow], [React] and [ReactAny].
 // The error wraps [eventstore.ErrInvalid] and names every fault.
 func NewReaction(name string, events *eventstore.Registry, parts ...Part) (*Reaction, error) {
-	b := builder{Projection: &Projection{name: name, version: 1, events: events, reactors: map[string]reactor{}}}
+	b := builder{Projection: &Projection{name: name, version: 1, events: events, handled: map[string]shared{}, reactors: map[string]reactor{}}}
 	if err := checkName(name); err != nil {
 		b.errs = append(b.errs, err)
 	}
@@ -92,6 +92,7 @@ func React[E any](react func(ctx context.Context, e Event[E]) error) Part {
 			b.fail("React is a part of a reaction")
 			return
 		}
+		b.handled[name] = canShare(t)
 		b.reactors[name] = func(ctx context.Context, e *envelope) error { return react(ctx, unwrap[E](e)) }
 	})
 }

@@ -85,8 +85,8 @@ func (r *replay) run(commits iter.Seq2[eventstore.Commit, error]) iter.Seq2[Chan
 				continue
 			}
 			c := commit{Commit: stored}
-			for i, event := range r.decoders.decode(&c, r.p.events) {
-				change, err := r.event(&c, i, event)
+			for i := range c.Events {
+				change, err := r.event(&c, i)
 				if !yield(change, err) || err != nil {
 					return
 				}
@@ -95,7 +95,8 @@ func (r *replay) run(commits iter.Seq2[eventstore.Commit, error]) iter.Seq2[Chan
 	}
 }
 
-func (r *replay) event(c *commit, i int, event decoded) (Change, error) {
+func (r *replay) event(c *commit, i int) (Change, error) {
+	event := r.decoders.decode(c, i, r.p.events)
 	e := &envelope{id: c.EventID(i), time: c.Time, metadata: c.Metadata, typ: c.Events[i].Type, schema: c.Events[i].Schema, value: event.value}
 	change := Change{Event: e.id, Type: e.typ, Time: e.time, Skipped: r.skips[e.id]}
 	if change.Skipped {

@@ -178,7 +178,7 @@ func (p *place) add(g GenerationID, c Checkpoint, parked bool) bool {
 func (r *sweepReader) decoded(stored eventstore.Commit) *commit {
 	c := &commit{Commit: stored}
 	for registry := range r.engine.decoders {
-		r.engine.decoders.decode(c, registry)
+		r.engine.decoders.prepare(c, registry)
 	}
 	return c
 }

@@ -16,7 +16,10 @@ type Event[E any] struct {
 	// Time and Metadata are those of the event's commit.
 	Time     time.Time
 	Metadata eventstore.Metadata
-	Data     E
+	// Data is read, and not changed. What a row takes over of its slices, maps and pointers
+	// it shares with the other rows of its projection that the event concerns, and with no
+	// other projection.
+	Data E
 }
 
 // ID returns "stream@version", the same at every replay.
