@@ -17,7 +17,7 @@ import (
 // its own process wake it.
 const pollEvery = 50 * time.Millisecond
 
-const selectFeed = `SELECT position, stream, ` + commitColumns + ` FROM commits WHERE position > ? ORDER BY position LIMIT ?`
+const selectFeed = `SELECT position, stream, ` + commitColumns + ` FROM commits WHERE position > ? ORDER BY position LIMIT ? + 0`
 
 // Feed announces the commits of a [Store], with their content, in commit order.
 // It loses nothing; across restarts it may repeat.

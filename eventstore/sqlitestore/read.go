@@ -23,17 +23,17 @@ const (
 )
 
 const (
-	selectForward  = selectCommit + ` WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3`
-	selectBackward = selectCommit + ` WHERE stream = ?1 AND version <= ?2 ORDER BY version DESC LIMIT ?3`
+	selectForward  = selectCommit + ` WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3 + 0`
+	selectBackward = selectCommit + ` WHERE stream = ?1 AND version <= ?2 ORDER BY version DESC LIMIT ?3 + 0`
 
 	// The first page forwards begins with the commit that holds ?2, wherever in it
 	// that is, or with the one before it.
 	selectForwardFrom = selectCommit + ` WHERE stream = ?1 AND version >=
-		coalesce((SELECT max(version) FROM commits WHERE stream = ?1 AND version <= ?2), 0) ORDER BY version LIMIT ?3`
+		coalesce((SELECT max(version) FROM commits WHERE stream = ?1 AND version <= ?2), 0) ORDER BY version LIMIT ?3 + 0`
 	// The first page backwards begins with the commit behind ?2, if there is one:
 	// only its neighbour tells a hole at ?2 from the end of the stream.
 	selectBackwardFrom = selectCommit + ` WHERE stream = ?1 AND version <=
-		coalesce((SELECT min(version) FROM commits WHERE stream = ?1 AND version > ?2), ?2) ORDER BY version DESC LIMIT ?3`
+		coalesce((SELECT min(version) FROM commits WHERE stream = ?1 AND version > ?2), ?2) ORDER BY version DESC LIMIT ?3 + 0`
 )
 
 // Read implements [eventstore.Store].

@@ -88,7 +88,7 @@ const (
 			SELECT (SELECT min(stream) FROM commits WHERE stream > ?1 AND stream < ?2)
 			UNION ALL
 			SELECT (SELECT min(stream) FROM commits WHERE stream > names.name AND stream < ?2) FROM names WHERE names.name IS NOT NULL)
-		SELECT name FROM names WHERE name IS NOT NULL LIMIT ?3`
+		SELECT name FROM names WHERE name IS NOT NULL LIMIT ?3 + 0`
 	// selectHeads is selectStreams with one look for the last commit of each.
 	selectHeads = `SELECT c.stream, c.version + c.count - 1 FROM (` + selectStreams + `) n
 		JOIN commits c ON c.stream = n.name AND c.version = (SELECT max(version) FROM commits WHERE stream = n.name) ORDER BY n.name`
