@@ -1,8 +1,10 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -109,22 +111,7 @@ func (f *rangeFold) putNext(ctx context.Context, filling Filling) error {
 	if f.r.opts.Sequential {
 		return f.put(ctx, filling)
 	}
-	if err := f.settle(); err != nil {
-		return err
-	}
-	filled := make(chan error, 1) // holds the one answer
-	f.filled = filled
-	go func() { filled <- f.put(ctx, filling) }()
-	return nil
-}
-
-func (f *rangeFold) settle() error {
-	if f.filled == nil {
-		return nil
-	}
-	err := <-f.filled
-	f.filled = nil
-	return err
+	return f.filling.next(func() error { return f.put(ctx, filling) })
 }
 
 // putInserts fills the rows that are only inserted, once there are so many; those that are
@@ -154,7 +141,7 @@ func (f *rangeFold) put(ctx context.Context, filling Filling) error {
 
 // finish fills the checkpoints and the rows of the range, in the order of their keys.
 func (f *rangeFold) finish(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, f.settle()) }()
+	defer func() { err = errors.Join(err, f.filling.settle()) }()
 	if err := f.putInserts(ctx, 1); err != nil {
 		return err
 	}
@@ -189,16 +176,38 @@ func (f *rangeFold) finish(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(f.rows), RowID.Compare) {
-		if err := f.add(&next, f.rows[id]); err != nil {
+	for w := range f.inOrder() {
+		if err := f.add(&next, w); err != nil {
 			return err
 		}
-		delete(f.rows, id)
 		if err := flush(fillAtOnce); err != nil {
 			return err
 		}
 	}
 	return flush(1)
+}
+
+// inOrder hands out the rows in the order of their keys. It sorts a partition when its turn
+// comes, while others are filled.
+func (f *rangeFold) inOrder() iter.Seq[*working] {
+	partitions := map[RowID][]*working{}
+	for id, w := range f.rows {
+		id.Key.Sort = ""
+		partitions[id] = append(partitions[id], w)
+	}
+	clear(f.rows)
+	return func(yield func(*working) bool) {
+		for _, id := range slices.SortedFunc(maps.Keys(partitions), RowID.Compare) {
+			rows := partitions[id]
+			delete(partitions, id)
+			slices.SortFunc(rows, func(a, b *working) int { return cmp.Compare(a.id.Key.Sort, b.id.Key.Sort) })
+			for _, w := range rows {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // checkpoints counts those of the range.

@@ -75,10 +75,10 @@ type rangeFold struct {
 	only  map[RowID]bool // nil: all rows of the range
 	keep  bool           // fill keeps in memory what it is handed
 
-	inserts []Row      // not filled yet
-	size    int        // of the rows, about
-	filled  chan error // the answer to the filling that is on its way, or nil
-	touched bool       // by the event that is folded
+	inserts []Row // not filled yet
+	size    int   // of the rows, about
+	filling inFlight
+	touched bool // by the event that is folded
 	applied uint64
 }
 

@@ -4,6 +4,7 @@
 package plaintest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,7 +29,7 @@ func Run(t *testing.T, variables ...string) bool {
 		t.Fatal(err)
 	}
 	name := "^" + regexp.QuoteMeta(t.Name()) + "$"
-	cmd := exec.CommandContext(t.Context(), path, "-test.v", "-test.timeout=20m", "-test.run="+name)
+	cmd := exec.CommandContext(t.Context(), path, "-test.v", "-test.timeout="+flag.Lookup("test.timeout").Value.String(), "-test.run="+name)
 	cmd.Env = append(os.Environ(), variables...)
 	out, err := cmd.CombinedOutput()
 	text := string(out)

@@ -40,12 +40,12 @@ var faults = []planted.Fault{
 	},
 	{
 		Name:  "a filling puts over what is there",
-		Edits: []planted.Edit{{File: rebuildFile, Old: "?, 1) ON CONFLICT DO NOTHING", New: "?, 1) ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content"}},
+		Edits: []planted.Edit{{File: rebuildFile, Old: "ifAbsent   = ` ON CONFLICT DO NOTHING`", New: "ifAbsent   = ` ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content`"}},
 		Test:  "^TestViews$/^Fill$/^changes_nothing",
 	},
 	{
 		Name:  "a filling takes a tombstone for absence",
-		Edits: []planted.Edit{{File: rebuildFile, Old: "?, 1) ON CONFLICT DO NOTHING", New: "?, 1) ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content WHERE rev = ''"}},
+		Edits: []planted.Edit{{File: rebuildFile, Old: "ifAbsent   = ` ON CONFLICT DO NOTHING`", New: "ifAbsent   = ` ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content WHERE rev = ''`"}},
 		Test:  "^TestViews$/^Tombstones$/^keep_a_filling_out",
 	},
 	{

@@ -160,7 +160,7 @@ func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projectio
 		query += compare
 		args = append(args, *q.After)
 	}
-	return v.rows(ctx, g, q.View, query+order+" LIMIT ?", append(args, q.Limit)...)
+	return v.rows(ctx, g, q.View, query+order+" LIMIT ? + 0", append(args, q.Limit)...)
 }
 
 // rows runs a query for rows of one view.
@@ -179,7 +179,7 @@ func (v *Views) rows(ctx context.Context, g projection.GenerationID, view, query
 
 // ScanRows implements [projection.RowReader].
 func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view string) iter.Seq2[projection.Row, error] {
-	const query = selectRows + " AND (partition, sort) > (?, ?) ORDER BY partition, sort LIMIT ?"
+	const query = selectRows + " AND (partition, sort) > (?, ?) ORDER BY partition, sort LIMIT ? + 0"
 	return func(yield func(projection.Row, error) bool) {
 		limit := pageRows / 16 // until the size of the rows is known
 		for last := (projection.Key{}); ; {
@@ -206,9 +206,9 @@ func (v *Views) ScanRows(ctx context.Context, g projection.GenerationID, view st
 
 // AllCheckpoints implements [projection.SliceStore].
 func (v *Views) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
-	query := "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream > ? ORDER BY stream LIMIT ?"
+	query := "SELECT stream, version, parked FROM checkpoints WHERE place = ? AND stream > ? ORDER BY stream LIMIT ? + 0"
 	if parked { // SQLite would rather read every checkpoint
-		query = "SELECT stream, version, parked FROM checkpoints INDEXED BY parked WHERE place = ? AND stream > ? AND parked IS NOT NULL ORDER BY stream LIMIT ?"
+		query = "SELECT stream, version, parked FROM checkpoints INDEXED BY parked WHERE place = ? AND stream > ? AND parked IS NOT NULL ORDER BY stream LIMIT ? + 0"
 	}
 	return func(yield func(projection.Checkpoint, error) bool) {
 		for last := ""; ; {

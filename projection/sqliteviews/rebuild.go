@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/internal/sqlitefile"
@@ -25,12 +26,21 @@ const (
 	getManifest = `SELECT heads FROM manifests WHERE place = ? AND attempt = ? AND part = ?`
 
 	fillCheckpoint = `INSERT INTO checkpoints(place, stream, version) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`
-	fillRow        = `INSERT INTO rows(place, partition, sort, rev, content, origin) VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`
+
+	insertRows = `INSERT INTO rows(place, partition, sort, rev, content, origin) VALUES `
+	rowMarks   = `(?, ?, ?, ?, ?, 1)`
+	rowValues  = 5  // in rowMarks
+	rowsAtOnce = 20 // by fillRows
+	ifAbsent   = ` ON CONFLICT DO NOTHING`
+	fillRow    = insertRows + rowMarks + ifAbsent
 
 	clearCheckpoints = `DELETE FROM checkpoints WHERE place = ?1 AND stream IN (SELECT stream FROM checkpoints WHERE place = ?1 LIMIT ?2)`
 	clearRows        = `DELETE FROM rows WHERE place = ?1 AND (partition, sort) IN (SELECT partition, sort FROM rows WHERE place = ?1 LIMIT ?2)`
 	clearManifests   = `DELETE FROM manifests WHERE place = ?1 AND (attempt, part) IN (SELECT attempt, part FROM manifests WHERE place = ?1 LIMIT ?2)`
 )
+
+// fillRows is fillRow for many rows, in two thirds of the time.
+var fillRows = insertRows + strings.Repeat(rowMarks+", ", rowsAtOnce-1) + rowMarks + ifAbsent
 
 // PutManifest implements [projection.RebuildStore].
 func (v *Views) PutManifest(ctx context.Context, g projection.GenerationID, attempt string, part int, heads []projection.Head) error {
@@ -100,6 +110,7 @@ func (v *Views) Fill(ctx context.Context, g projection.GenerationID, f projectio
 }
 
 func fill(tx *sqlitefile.Tx, places map[string]int64, parts []projection.FillingPart) error {
+	var rows []any // the values of rows that are put whatever became of a checkpoint
 	for _, part := range parts {
 		if c := part.Checkpoint; c != nil {
 			n, err := tx.Exec(fillCheckpoint, places[""], c.Stream.String(), int64(c.Version))
@@ -112,9 +123,18 @@ func fill(tx *sqlitefile.Tx, places map[string]int64, parts []projection.Filling
 		}
 		if row := part.Row; row != nil {
 			k := row.ID.Key
-			if _, err := tx.Exec(fillRow, places[row.ID.View], k.Partition, k.Sort, row.Rev.String(), string(row.Content)); err != nil {
+			rows = append(rows, places[row.ID.View], k.Partition, k.Sort, row.Rev.String(), string(row.Content))
+		}
+		if len(rows) == rowsAtOnce*rowValues {
+			if _, err := tx.Exec(fillRows, rows...); err != nil {
 				return err
 			}
+			rows = rows[:0]
+		}
+	}
+	for ; len(rows) > 0; rows = rows[rowValues:] {
+		if _, err := tx.Exec(fillRow, rows[:rowValues]...); err != nil {
+			return err
 		}
 	}
 	return nil
