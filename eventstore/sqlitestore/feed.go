@@ -17,6 +17,7 @@ import (
 // its own process wake it.
 const pollEvery = 50 * time.Millisecond
 
+// selectFeed has "+ 0" for the reason that selectForward has.
 const selectFeed = `SELECT position, stream, ` + commitColumns + ` FROM commits WHERE position > ? ORDER BY position LIMIT ? + 0`
 
 // Feed announces the commits of a [Store], with their content, in commit order.

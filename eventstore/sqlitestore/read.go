@@ -22,6 +22,8 @@ const (
 	pageStreams = 500
 )
 
+// The limits are no bare parameters: SQLite plans with those, and so compiles a statement anew
+// whenever one is set, which takes longer than a short page.
 const (
 	selectForward  = selectCommit + ` WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3 + 0`
 	selectBackward = selectCommit + ` WHERE stream = ?1 AND version <= ?2 ORDER BY version DESC LIMIT ?3 + 0`

@@ -160,6 +160,8 @@ func (v *Views) Page(ctx context.Context, g projection.GenerationID, q projectio
 		query += compare
 		args = append(args, *q.After)
 	}
+	// No bare parameter: SQLite plans with a limit that is one, and so compiles the statement
+	// anew whenever it is set. So it is below.
 	return v.rows(ctx, g, q.View, query+order+" LIMIT ? + 0", append(args, q.Limit)...)
 }
 
