@@ -6,11 +6,14 @@ import (
 	"github.com/leftfold/leftfold/internal/planted"
 )
 
-const awaitFile = "projection/await.go"
+const (
+	awaitFile  = "projection/await.go"
+	decodeFile = "projection/decode.go"
+)
 
 // faults let a reader miss its own write, or wait for what does not come, operators stand in
-// each other's way, and lose what was dropped in a pause. Those of what keeps the views stand
-// in projectiontest.
+// each other's way, and lose what was dropped in a pause, and projections see what others have
+// made of an event. Those of what keeps the views stand in projectiontest.
 var faults = []planted.Fault{
 	{
 		Name:  "a worker wakes nobody",
@@ -72,6 +75,21 @@ var faults = []planted.Fault{
 		Name:  "what a worker dropped in a pause is left to the sweep of a program that does not carry its generations",
 		Edits: []planted.Edit{{File: "projection/generations.go", Old: "case dropping && s.Paused == nil:", New: "case dropping && s.Paused == nil && s.Revision == 0:"}},
 		Test:  "^TestAWorkerSweepsAfterAPauseThatASweepOfAnotherVersionHasEnded$",
+	},
+	{
+		Name:  "projections share a slice of an event",
+		Edits: []planted.Edit{{File: decodeFile, Old: "\tcase reflect.Slice, reflect.Map,", New: "\tcase reflect.Map,"}},
+		Test:  "^TestARowMayTakeOverPartsOfAnEventThatOtherProjectionsSeeToo$",
+	},
+	{
+		Name:  "an event that a projection has taken is given to another one",
+		Edits: []planted.Edit{{File: decodeFile, Old: "\t*of = decoded{taken: true}\n"}},
+		Test:  "^TestARowMayTakeOverPartsOfAnEventThatOtherProjectionsSeeToo$",
+	},
+	{
+		Name:  "an event is decoded for each projection although they could share it",
+		Edits: []planted.Edit{{File: decodeFile, Old: "\t\t\treturn true\n", New: "\t\t\treturn false\n"}},
+		Test:  "^TestAnEventIsDecodedOnceWhereNothingOfItCanBeChanged$",
 	},
 }
 
