@@ -1,9 +1,6 @@
 package projection
 
-import (
-	"errors"
-	"sync"
-)
+import "sync"
 
 // mostInFlight is how many writes are on their way at once: enough that a store is never
 // without one, which may write several together.
@@ -32,12 +29,19 @@ func (f *inFlight) next(write func() error) error {
 	f.group.Go(func() {
 		defer func() { <-f.slots }()
 		if err := write(); err != nil {
-			f.mu.Lock()
-			f.failed = errors.Join(f.failed, err)
-			f.mu.Unlock()
+			f.fail(err)
 		}
 	})
 	return nil
+}
+
+// fail keeps the first failure.
+func (f *inFlight) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		f.failed = err
+	}
 }
 
 func (f *inFlight) err() error {
@@ -46,7 +50,7 @@ func (f *inFlight) err() error {
 	return f.failed
 }
 
-// settle waits for all that was begun.
+// settle waits for all that was begun, and returns what failed first.
 func (f *inFlight) settle() error {
 	f.group.Wait()
 	return f.err()

@@ -141,7 +141,11 @@ func (f *rangeFold) put(ctx context.Context, filling Filling) error {
 
 // finish fills the checkpoints and the rows of the range, in the order of their keys.
 func (f *rangeFold) finish(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, f.filling.settle()) }()
+	defer func() {
+		if failed := f.filling.settle(); failed != nil && !errors.Is(err, failed) {
+			err = errors.Join(err, failed)
+		}
+	}()
 	if err := f.putInserts(ctx, 1); err != nil {
 		return err
 	}
