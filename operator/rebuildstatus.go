@@ -61,6 +61,8 @@ type GenerationStatus struct {
 	Fingerprint string          `json:"fingerprint,omitempty"`
 	Role        projection.Role `json:"role"`
 	Since       time.Time       `json:"since"`
+	// Parked is how many streams wait in it, where that was asked for.
+	Parked int `json:"parked,omitempty"`
 	// Frozen: no worker of late carries its version. FrozenSince is when one that does was
 	// last heard of, zero where that is not known.
 	Frozen      bool      `json:"frozen,omitempty"`

@@ -153,7 +153,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 	}
 	s.hear(ofWorkers(beats), now)
 	s.Rebuild = rebuildOf(state, beats, now)
-	for _, g := range live {
+	for i, g := range live {
 		s.Generations = append(s.Generations, generationOf(g, beats, now))
 		reads++
 		for p, err := range o.parkedIn(ctx, k.name, g) {
@@ -161,6 +161,7 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 				return s, reads, err
 			}
 			s.Parked++
+			s.Generations[i].Parked++
 			s.ParkedSince = earlier(s.ParkedSince, p.Since)
 		}
 	}

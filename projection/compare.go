@@ -40,6 +40,10 @@ type Compared struct {
 	Wrong   int  `json:"wrong"`
 	Moving  int  `json:"moving,omitempty"`
 	Full    bool `json:"full,omitempty"`
+	// ParkedOld and ParkedNew are how many streams have a park record in the two generations:
+	// rows lack their events, whatever the code says.
+	ParkedOld int `json:"parked_old,omitempty"`
+	ParkedNew int `json:"parked_new,omitempty"`
 	// Skipped is how many events the generation passes over.
 	Skipped int `json:"skipped,omitempty"`
 }
@@ -108,10 +112,15 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	c.result = Comparison{Generation: c.id(g), Compared: Compared{At: time.Now().UTC(), Full: o.Full}}
 	if old := s.With(Active); old != nil {
 		c.result.Against = old.Number
-		err = c.diff(ctx, *old)
+		if c.result.ParkedOld, err = r.parked(ctx, *old); err == nil {
+			err = c.diff(ctx, *old)
+		}
 		c.result.Fields, c.result.OtherFields = c.fields.most()
 	} else {
 		err = c.count(ctx)
+	}
+	if err == nil {
+		c.result.ParkedNew, err = r.parked(ctx, g)
 	}
 	if err == nil {
 		err = c.check(ctx)

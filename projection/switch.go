@@ -234,12 +234,9 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 	if s.Paused != nil {
 		found = append(found, "the projection is paused, or was and is not swept yet")
 	}
-	parked := 0
-	for _, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
-		if err != nil {
-			return nil, err
-		}
-		parked++
+	parked, err := r.parked(ctx, g)
+	if err != nil {
+		return nil, err
 	}
 	if parked > 0 {
 		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))
@@ -262,6 +259,17 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", workers[i].Worker, g.Version))
 	}
 	return found, err
+}
+
+// parked counts the streams with a park record.
+func (r *Rebuilder) parked(ctx context.Context, g Generation) (n int, err error) {
+	for _, err := range r.views.AllCheckpoints(ctx, GenerationID{r.p.name, g.Number}, true) {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // unswept: commits may have been missed, or the last sweep of the rebuild was long ago.

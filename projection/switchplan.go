@@ -13,6 +13,8 @@ type SwitchPlan struct {
 	FromVersion, ToVersion int
 	// Compared is what the last comparison found, or nil.
 	Compared *Compared
+	// Parked is how many streams have a park record in To: readers would miss their events.
+	Parked int
 	// Refused says what speaks against it, or is nil.
 	Refused *NotReadyError
 	// Sweep: it is swept first, which reads the whole log.
@@ -42,6 +44,9 @@ func (r *Rebuilder) planMove(ctx context.Context, m movement) (SwitchPlan, error
 	}
 	if target.Rebuild != nil {
 		plan.Compared = target.Rebuild.Compared
+	}
+	if plan.Parked, err = r.parked(ctx, target); err != nil {
+		return plan, err
 	}
 	plan.Sweep, err = m.check(ctx, s, target)
 	if refused, ok := errors.AsType[*NotReadyError](err); ok {

@@ -243,7 +243,8 @@ func TestASwitchIsRefusedWhereSomethingSpeaksAgainstIt(t *testing.T) {
 		p.beat(projection.Heartbeat{Frozen: []uint64{2}})
 		p.note("a stream is parked, and a worker does not know version 2")
 		require.Equal(t, terminal.Refused, p.types("rebuild switch totals"+named))
-		p.all("rebuild switch totals --dry-run", "rebuild switch totals --json"+named, "projections totals", "rebuild switch totals --force --dry-run", "rebuild switch totals --force"+named, "activity --limit 2", "status")
+		p.all("rebuild switch totals --dry-run", "rebuild switch totals --json"+named, "projections totals", "rebuild switch totals --force --dry-run", "rebuild switch totals --force"+named, "activity --limit 2", "status",
+			"rebuild rollback totals --dry-run", "rebuild rollback totals"+named, "rebuild diff totals", "status")
 		p.compare("rebuild-refused")
 	})
 }

@@ -88,6 +88,8 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 	if d.Against > 0 {
 		fmt.Fprintf(w, "%-9s %s\n", "diff", countsText(d.Compared, d.Generation))
 	}
+	m.parkedText(w, d.ParkedOld, d.Against)
+	m.parkedText(w, d.ParkedNew, d.Generation)
 	if fields := fieldsText(d.Compared); fields != "" {
 		fmt.Fprintf(w, "%-9s %s\n", "changed", fields)
 	}
@@ -99,6 +101,13 @@ func (m *mounted) diffText(w io.Writer, d *operator.RebuildDiff) {
 		if because := becauseText(row.Because); because != "" {
 			fmt.Fprintf(w, "%-9s %s\n", "", because)
 		}
+	}
+}
+
+// parkedText says that rows of a generation differ for want of events, and not by the code.
+func (m *mounted) parkedText(w io.Writer, streams int, generation uint64) {
+	if streams > 0 {
+		fmt.Fprintf(w, "%s %s in generation %d: rows lack their events there\n", m.paint(terminal.Bad, fmt.Sprintf("%-9s", "parked")), terminal.Counted(streams, "stream"), generation)
 	}
 }
 

@@ -122,6 +122,9 @@ func (m *mounted) rebuildRollback() *cobra.Command {
 		if p.Nothing != "" {
 			return p, nil
 		}
+		if plan.Parked > 0 {
+			p.Plan = append(p.Plan, fmt.Sprintf("%s parked in it: readers miss their events from then on; %s shows them.", terminal.Counted(plan.Parked, "stream is", "streams are"), m.Line("parked", "list", name)))
+		}
 		if plan.Refused != nil {
 			return m.refused(p, plan.Refused.Obstacles, plan.Refused), nil
 		}

@@ -144,7 +144,7 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 	case operator.NotBuilt:
 		return "it was never built"
 	case operator.IsParked:
-		return fmt.Sprintf("%s parked, the first at %s (%s)", terminal.Counted(p.Parked, "stream"), m.Terminal.When(p.ParkedSince), terminal.Age(now.Sub(p.ParkedSince)))
+		return fmt.Sprintf("%s parked%s, the first at %s (%s)", terminal.Counted(p.Parked, "stream"), parkedBeside(p), m.Terminal.When(p.ParkedSince), terminal.Age(now.Sub(p.ParkedSince)))
 	case operator.IsPaused:
 		return strings.TrimPrefix(m.pauseText(p.Projection, *p.Paused), p.Projection+" is ")
 	case operator.IsFrozen:
@@ -160,6 +160,22 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 		return "no worker has reported"
 	}
 	return fmt.Sprintf("no worker has reported since %s (%s)", m.Terminal.When(p.Heard), terminal.Age(now.Sub(p.Heard)))
+}
+
+// parkedBeside says where streams are parked if they are in generations beside the one that
+// readers use.
+func parkedBeside(p *operator.ProjectionStatus) string {
+	active, _ := p.Active()
+	var where []string
+	for _, g := range p.Generations {
+		if g.Parked > 0 && g.Number != active.Number {
+			where = append(where, fmt.Sprintf("%d in generation %d, which is %s", g.Parked, g.Number, g.Role))
+		}
+	}
+	if len(where) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(where, ", ") + ")"
 }
 
 // frozenText says since when a generation is frozen, if it is and that is known.
