@@ -102,18 +102,26 @@ func (o *Operator) CancelRebuild(ctx context.Context, by By, name string, number
 }
 
 // Retiring returns the previous generation of a number, or the newest one for 0; where that is
-// retired already, as it is. Where there is none it is a [projection.ErrNoGeneration].
+// retired already, as it is: for 0 the one that was retired last. Where there is none it is a
+// [projection.ErrNoGeneration].
 func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (GenerationStatus, error) {
 	overview, err := o.Rebuild(ctx, name)
 	if err != nil {
 		return GenerationStatus{}, err
 	}
-	for _, role := range []projection.Role{projection.Previous, projection.Retired} {
-		for _, g := range overview.Kept {
-			if g.Role == role && (number == 0 || g.Number == number) {
-				return g, nil
-			}
+	var retired *GenerationStatus
+	for i := range overview.Kept { // the newest first
+		g := &overview.Kept[i]
+		switch {
+		case number > 0 && g.Number != number:
+		case g.Role == projection.Previous:
+			return *g, nil
+		case g.Role == projection.Retired && (retired == nil || g.Since.After(retired.Since)):
+			retired = g
 		}
+	}
+	if retired != nil {
+		return *retired, nil
 	}
 	if number > 0 {
 		return GenerationStatus{}, fmt.Errorf("projection %q: %w: generation %d is no previous one", name, projection.ErrNoGeneration, number)

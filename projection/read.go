@@ -156,7 +156,12 @@ func (v *View[R]) current(ctx context.Context, views Reader) (source[R], error) 
 // notShown says why the view can not be read.
 func (v *View[R]) notShown(s State) error {
 	g := s.With(Active)
-	if g == nil || v.projection.code(g.Version) == nil {
+	switch {
+	case g != nil && g.Version > v.projection.version:
+		return &NotBuiltError{Projection: v.projection.name, Version: v.projection.version,
+			Reason: fmt.Sprintf("readers use generation %d, of version %d", g.Number, g.Version),
+			hint:   fmt.Sprintf("read it by the view of version %d; a program without one is too old: deploy the one that has it", g.Version)}
+	case g == nil || v.projection.code(g.Version) == nil:
 		return notBuilt(v.projection, s)
 	}
 	return &NotBuiltError{Projection: v.projection.name, Version: v.projection.version,

@@ -96,6 +96,13 @@ func TestTheHintsOfAnUnbuiltViewNameTheStore(t *testing.T) {
 		"hint: shop project --store sqlite:other.db builds the views, shop worker --store sqlite:other.db keeps them up to date\n")
 }
 
+// What is said to who reads, and to who feeds, with code that is too old.
+const (
+	readsOld = "readers use generation 2, of version 2\n" +
+		"hint: read it by the view of version 2; a program without one is too old: deploy the one that has it\n"
+	feedsOld = "its active generation 2 is of version 2\nhint: this program is too old: deploy the one that has version 2\n"
+)
+
 func TestAnOldEditionSaysThatItIsTooOldOnceItsGenerationIsRetired(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -105,11 +112,16 @@ func TestAnOldEditionSaysThatItIsTooOldOnceItsGenerationIsRetired(t *testing.T) 
 	for _, verb := range []string{"start", "switch", "retire"} {
 		s.next().act(verb)
 	}
-	for _, line := range []string{"stats MUG", "top", "project", "dump product-stats", "worker"} {
+	for line, says := range map[string]string{
+		"stats MUG":          readsOld,
+		"top":                readsOld,
+		"dump product-stats": readsOld,
+		"project":            feedsOld,
+		"worker":             feedsOld,
+	} {
 		a := s.run(strings.Fields(line)...)
 		assert.Equal(t, 1, a.code, line)
-		assert.Contains(t, a.stderr, "error: projection \"product-stats\" version 1: its active generation 2 is of version 2\n"+
-			"hint: this program is too old: deploy the one that has version 2\n", line)
+		assert.Contains(t, a.stderr, "error: projection \"product-stats\" version 1: "+says, line)
 	}
 	assert.Contains(t, s.must("verify"), "0 faults")
 	s.next().must("top")

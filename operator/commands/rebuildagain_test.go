@@ -238,6 +238,20 @@ func TestOfTwoRetiresOneIsTooLate(t *testing.T) {
 	})
 }
 
+func TestARetireThatIsGivenTwiceNamesTheGenerationThatItRetired(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.all("rebuild start totals --quiet"+yes, "rebuild switch totals --quiet"+named)
+		<-time.After(time.Minute)
+		p.all("rebuild start totals --quiet"+yes, "rebuild cancel totals --quiet"+named)
+		<-time.After(time.Minute)
+		for range 2 {
+			require.Equal(t, terminal.Done, p.types("rebuild retire totals"+named))
+		}
+		require.Contains(t, p.text.String(), "generation 1 of totals is retired already")
+	})
+}
+
 func TestAFirstBuildHasNothingToBeComparedWith(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		p.next(1)
