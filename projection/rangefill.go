@@ -199,7 +199,7 @@ func (f *rangeFold) inOrder() iter.Seq[*working] {
 		id.Key.Sort = ""
 		partitions[id] = append(partitions[id], w)
 	}
-	clear(f.rows)
+	f.rows = nil
 	return func(yield func(*working) bool) {
 		for _, id := range slices.SortedFunc(maps.Keys(partitions), RowID.Compare) {
 			rows := partitions[id]
