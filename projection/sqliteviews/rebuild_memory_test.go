@@ -47,7 +47,7 @@ func newPlaces(version int) *projection.Projection {
 }
 
 // TestTheMemoryOfARebuildDoesNotGrowWithTheHistory rebuilds over a store, and over one with
-// the same streams and rows and five times the events. It is allowed a part of the rows at a
+// the same streams and rows and ten times the events. It is allowed a part of the rows at a
 // time, so it reads the log several times over. In soak the smaller one has 5 million events
 // in 500,000 streams.
 func TestTheMemoryOfARebuildDoesNotGrowWithTheHistory(t *testing.T) {
@@ -60,7 +60,7 @@ func TestTheMemoryOfARebuildDoesNotGrowWithTheHistory(t *testing.T) {
 	}
 	_, store, views := openBoth(t)
 	var peaks []uint64
-	for round, events := range []int{10, 40} { // all in all five times as many behind the second
+	for round, events := range []int{10, 90} { // all in all ten times as many behind the second
 		measureAll(t, store, streams, events)
 		g, peak := rebuildMeasured(t, store, views, round+1, streams*75)
 		t.Logf("%d streams, %d events: at the most %d KB of objects", g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, peak>>10)
