@@ -128,21 +128,6 @@ func TestWhatIsInterruptedSaysHowFarItHasCome(t *testing.T) {
 	})
 }
 
-func TestATemplateIsCheckedBeforeTheWork(t *testing.T) {
-	bubble(t, func(t *testing.T, p *program) {
-		p.filled()
-		for _, line := range []string{"rebuild start totals --template '{{.generation}} {{.nonsense}}'" + yes, "rebuild start totals --dry-run --template '{{.details.nonsense}}'",
-			"rebuild diff totals --template '{{.rows}}'", "verify --template '{{range .faults}}{{.nonsense}}{{end}}'", "rebuild switch totals --template '{{.to}}'" + named} {
-			p.types(line)
-		}
-		s, err := p.views.State(t.Context(), "totals")
-		require.NoError(t, err)
-		require.Nil(t, s.Rebuilding(), "nothing was begun")
-		p.types("rebuild start totals --template '{{.generation}} {{.diff.wrong}} {{range .phases}}{{.phase}} {{end}}{{(index .diff.samples 0).new.count}}'" + yes)
-		p.compare("template")
-	})
-}
-
 // slowAndWrong takes its time to be read, too, and changes what it is given.
 type slowAndWrong struct{ *slow }
 
@@ -257,7 +242,7 @@ func TestASwitchOfARebuildThatIsPausedNamesHowToGoOn(t *testing.T) {
 	})
 }
 
-func TestAComparisonThatIsRefusedIsNotRecorded(t *testing.T) {
+func TestAComparisonOrAPauseOfARebuildThatIsRefusedIsNotRecorded(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		p.filled()
 		require.Equal(t, terminal.NotThere, p.types("rebuild diff totals --actor anna@ops"), "there is no rebuild")
@@ -266,6 +251,7 @@ func TestAComparisonThatIsRefusedIsNotRecorded(t *testing.T) {
 		_, err := projection.CancelRebuild(t.Context(), p.views, "totals", 0)
 		require.NoError(t, err)
 		p.built(nil, "")
+		require.Equal(t, terminal.NotThere, p.types("rebuild pause totals"+yes), "it has come to its end")
 		p.mended = nil
 		require.Equal(t, terminal.WrongUse, p.types("rebuild diff totals --actor anna@ops"), "another version has built it")
 		require.Contains(t, p.text.String(), "is built by version 2 of its code, and this is version 1")
