@@ -71,27 +71,15 @@ func processName() string {
 
 // RebuildPlan is what a rebuild would do.
 type RebuildPlan struct {
-	Projection string `json:"projection"`
-	Version    int    `json:"version"`
-	// Against is the generation that readers use now, of version From; 0 for none.
-	Against uint64 `json:"against,omitempty"`
-	From    int    `json:"from,omitempty"`
+	projection.Plan
 	// Generation is the number that it would have.
 	Generation uint64 `json:"generation"`
 	// Added and Removed are event types that only one of the two versions handles, where the
 	// program carries both.
 	Added   []string `json:"types_added,omitempty"`
 	Removed []string `json:"types_removed,omitempty"`
-	// Streams, Events and Bytes are what is read once, Passes how often it is folded.
-	Streams int    `json:"streams"`
-	Events  uint64 `json:"events"`
-	Bytes   uint64 `json:"bytes"`
-	Passes  int    `json:"passes"`
-	// Rows and Checkpoints are what is written.
-	Rows        int `json:"rows"`
-	Checkpoints int `json:"checkpoints"`
-	// Units are what the store would charge, without a comparison, and Dollars by which
-	// Prices; absent where it charges nothing.
+	// Units are those of the plan where the store charges for them, and Dollars what they
+	// cost; absent where it charges nothing.
 	Units   *projection.Units `json:"units,omitempty"`
 	Dollars *float64          `json:"dollars,omitempty"`
 	// CompareReadUnits are those of the comparison, about: it reads the log twice, and the rows
@@ -99,7 +87,7 @@ type RebuildPlan struct {
 	CompareReadUnits float64 `json:"compare_read_units,omitempty"`
 	// Used is what the plan itself has used, absent where nothing is charged.
 	Used *Usage `json:"used,omitempty"`
-	// Failure says why the fold would fail, Failed at which event.
+	// Failure says why the fold would fail, Failed at which event; empty where it would not.
 	Failure string             `json:"failure,omitempty"`
 	Failed  eventstore.EventID `json:"failed,omitzero"`
 }
@@ -125,8 +113,7 @@ func (o *Operator) PlanRebuild(ctx context.Context, name string, opts RebuildOpt
 	if err != nil {
 		return RebuildPlan{}, err
 	}
-	plan := RebuildPlan{Projection: p.Projection, Version: p.Version, Against: p.Against, From: p.From, Generation: start.Generation,
-		Streams: p.Streams, Events: p.Events, Bytes: p.Bytes, Passes: p.Passes, Rows: p.Rows, Checkpoints: p.Checkpoints}
+	plan := RebuildPlan{Plan: p, Generation: start.Generation}
 	if f := p.Failure; f != nil {
 		plan.Failure, plan.Failed = f.Error(), f.Event
 	}

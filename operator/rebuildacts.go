@@ -26,11 +26,21 @@ func (o *Operator) Rebuilding(ctx context.Context, name string) (RebuildStatus, 
 	return RebuildStatus{}, &projection.NoRebuildError{Projection: name}
 }
 
+// Pausing returns the status of a rebuild that can be paused. Where it has come to its end it is
+// a [projection.NoRebuildError], as where there is none.
+func (o *Operator) Pausing(ctx context.Context, name string) (RebuildStatus, error) {
+	status, err := o.Rebuilding(ctx, name)
+	if err == nil && status.built() {
+		err = &projection.NoRebuildError{Projection: name, Finished: status.Generation}
+	}
+	return status, err
+}
+
 // PauseRebuild makes the coordinators of a rebuild stop, in every process, within seconds;
 // see [projection.PauseRebuild].
 func (o *Operator) PauseRebuild(ctx context.Context, by By, name string) (Recorded, error) {
-	status, err := o.Rebuilding(ctx, name)
-	if err != nil {
+	status, err := o.Pausing(ctx, name)
+	if err != nil { // what is not there is not recorded
 		return Recorded{}, err
 	}
 	return o.Act(ctx, Action{Action: "rebuild pause", Target: name, Reason: by.Reason, Actor: by.Actor}, func(ctx context.Context) (string, error) {

@@ -7,26 +7,26 @@ import (
 
 // Plan is what a rebuild would do.
 type Plan struct {
-	Projection string
-	Version    int
+	Projection string `json:"projection"`
+	Version    int    `json:"version"`
 	// Against is the generation that readers use now, of version From; 0 for none.
-	Against uint64
-	From    int
+	Against uint64 `json:"against,omitempty"`
+	From    int    `json:"from,omitempty"`
 	// Streams, Events and Bytes are what is read once; the plan itself has read it as often as
 	// the rebuild would without its sweep.
-	Streams int
-	Events  uint64
-	Bytes   uint64
+	Streams int    `json:"streams"`
+	Events  uint64 `json:"events"`
+	Bytes   uint64 `json:"bytes"`
 	// Passes is how often the log is folded, since not all rows fit into memory, or since
 	// that is asked for.
-	Passes int
+	Passes int `json:"passes"`
 	// Rows and Checkpoints are what is written.
-	Rows        int
-	Checkpoints int
+	Rows        int `json:"rows"`
+	Checkpoints int `json:"checkpoints"`
 	// Units are those that the rebuild would use, without a comparison.
-	Units Units
-	// Failure is the event that the fold would fail on, or nil.
-	Failure *FoldError
+	Units Units `json:"units"`
+	// Failure is the event that the fold would fail on, or nil. In JSON it is not there.
+	Failure *FoldError `json:"-"`
 }
 
 // Plan folds the whole log in memory, as a rebuild would, writes nothing, and says what would

@@ -157,7 +157,7 @@ func (v *View[R]) current(ctx context.Context, views Reader) (source[R], error) 
 func (v *View[R]) notShown(s State) error {
 	g := s.With(Active)
 	switch {
-	case g != nil && g.Version > v.projection.version:
+	case g != nil && g.Version > v.projection.version && !slices.ContainsFunc(s.live(), func(g Generation) bool { return g.Version == v.projection.version }):
 		return &NotBuiltError{Projection: v.projection.name, Version: v.projection.version,
 			Reason: fmt.Sprintf("readers use generation %d, of version %d", g.Number, g.Version),
 			hint:   fmt.Sprintf("read it by the view of version %d; a program without one is too old: deploy the one that has it", g.Version)}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/eventstore/dynamofeed"
 	"github.com/leftfold/leftfold/eventstore/dynamostore"
 	"github.com/leftfold/leftfold/eventstore/sqlitestore"
@@ -71,10 +69,8 @@ func openDynamoDB(ctx context.Context, prefix string) (operator.Service, error) 
 	if err != nil {
 		return operator.Service{}, notProvisioned(err, prefix)
 	}
-	tailer := func(ctx context.Context) (*dynamofeed.Tailer, error) {
-		return dynamofeed.OpenTailer(ctx, client, dynamofeed.NewClient(settings), prefix, dynamofeed.Options{})
-	}
-	return operator.Service{Store: tailedStore{store, tailer}, Views: views}, nil
+	tailer := dynamofeed.NewTailer(client, dynamofeed.NewClient(settings), store, dynamofeed.Options{})
+	return operator.Service{Store: store, Views: views, Tailer: tailer}, nil
 }
 
 // notProvisioned says how this program makes tables, and as what their absence counts.
@@ -84,35 +80,6 @@ func notProvisioned(err error, prefix string) error {
 	}
 	return &terminal.Error{Class: operator.ErrNotFound, Text: err.Error(),
 		Fix: terminal.Line("leftfold", "provision", "--store", "dynamodb:"+prefix) + " makes the tables, in this account and Region; or correct the prefix"}
-}
-
-// tailedStore is a store on DynamoDB with its stream, which is opened when it is asked for:
-// no other command needs rights on it.
-type tailedStore struct {
-	*dynamostore.Store
-	open func(context.Context) (*dynamofeed.Tailer, error)
-}
-
-// Tail implements [eventstore.Tailer].
-func (s tailedStore) Tail(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
-	return func(yield func(eventstore.Commit, error) bool) {
-		tailer, err := s.open(ctx)
-		if err != nil {
-			yield(eventstore.Commit{}, err)
-			return
-		}
-		tailer.Tail(ctx)(yield)
-	}
-}
-
-// Diagnose implements [eventstore.Diagnoser]: it looks at the stream too.
-func (s tailedStore) Diagnose(ctx context.Context) []eventstore.Finding {
-	found := s.Store.Diagnose(ctx)
-	tailer, err := s.open(ctx)
-	if err != nil {
-		return append(found, eventstore.Finding{Check: "the stream of changes is there", Detail: err.Error(), Hint: eventstore.Hint(err)})
-	}
-	return append(found, tailer.Diagnose(ctx)...)
 }
 
 // awsSettings are those of the SDK's own variables and files.

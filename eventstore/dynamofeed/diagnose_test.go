@@ -21,9 +21,7 @@ func TestADiagnosisLooksAtTheLeasesAndTheStream(t *testing.T) {
 		}
 		return dynamotest.None
 	})
-	tailer, err := OpenTailer(t.Context(), s.client, dynamotest.NewStreamsClient(t, proxy.URL), s.prefix, quick)
-	require.NoError(t, err)
-	found := tailer.Diagnose(t.Context())
+	found := NewTailer(s.client, dynamotest.NewStreamsClient(t, proxy.URL), s.store, quick).Diagnose(t.Context())
 	require.Len(t, found, 1)
 	assert.False(t, found[0].OK)
 	assert.Contains(t, found[0].Detail, "access denied")

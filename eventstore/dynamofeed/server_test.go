@@ -101,9 +101,7 @@ func TestTheTailKeepsTheContract(t *testing.T) {
 	shared(t)
 	storetest.RunTail(t, func(t testing.TB) storetest.Backend {
 		s := shared(t)
-		tailer, err := OpenTailer(t.Context(), s.client, dynamotest.NewStreamsClient(t, s.endpoint), s.prefix, quick)
-		require.NoError(t, err)
-		return storetest.Backend{Store: s.store, Tailer: tailer}
+		return storetest.Backend{Store: s.store, Tailer: NewTailer(s.client, dynamotest.NewStreamsClient(t, s.endpoint), s.store, quick)}
 	})
 }
 

@@ -23,7 +23,7 @@ const (
 	listAgain = time.Second
 )
 
-// Tailer shows the commits of a table as they are stored. It is made by [OpenTailer], and
+// Tailer shows the commits of a table as they are stored. It is made by [NewTailer], and
 // safe for concurrent use. It has no leases and writes nothing, but reads every shard:
 // while it runs it is one of the two readers that a shard has room for.
 type Tailer struct {
@@ -34,19 +34,12 @@ type Tailer struct {
 
 var _ eventstore.Tailer = (*Tailer)(nil)
 
-// OpenTailer looks at the table PREFIX-events, which needs its stream, with a few
-// DescribeTable. Of the options it takes Attempts, PollEvery, IdleEvery and ListEvery.
-func OpenTailer(ctx context.Context, client *dynamodb.Client, streams *dynamodbstreams.Client, prefix string, opts Options) (*Tailer, error) {
+// NewTailer returns a tailer of a store, whose table needs its stream. It looks for that when
+// it is to show something, so that a program needs no right on it before. Of the options it
+// takes Attempts, PollEvery, IdleEvery and ListEvery.
+func NewTailer(client *dynamodb.Client, streams *dynamodbstreams.Client, store *dynamostore.Store, opts Options) *Tailer {
 	opts = opts.withDefaults()
-	store, err := dynamostore.Open(ctx, client, prefix, dynamostore.Options{Attempts: opts.Attempts})
-	if err != nil {
-		return nil, fmt.Errorf("dynamofeed: %w", err)
-	}
-	source, err := openStream(ctx, client, streams, store, opts.Attempts)
-	if err != nil {
-		return nil, fmt.Errorf("dynamofeed: %w", err)
-	}
-	return &Tailer{source, store, opts}, nil
+	return &Tailer{&dynamoStream{tables: client, client: streams, store: store, attempts: opts.Attempts}, store, opts}
 }
 
 // Tail implements [eventstore.Tailer]. It begins with what is added to the open shards, and

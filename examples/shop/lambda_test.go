@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -47,8 +46,7 @@ func (l testLog) Write(b []byte) (int, error) {
 func (s *shop) stream(endpoint string) *eventsource.Stream {
 	s.Helper()
 	tables := dynamotest.NewClient(s, endpoint)
-	client := dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &endpoint, Region: "eu-central-1",
-		Credentials: tables.Options().Credentials, HTTPClient: tables.Options().HTTPClient})
+	client := dynamotest.NewStreamsClient(s, endpoint)
 	stream, err := eventsource.OpenStream(s.Context(), tables, client, strings.TrimPrefix(s.store, "dynamodb:")+"-events")
 	require.NoError(s, err)
 	return stream

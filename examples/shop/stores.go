@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -129,33 +126,15 @@ func openDynamoDB(ctx context.Context, prefix string) (stores, error) {
 	if err != nil {
 		return stores{}, err
 	}
+	streams := dynamofeed.NewClient(settings)
 	feed := func(ctx context.Context, consumer string, logger *slog.Logger) (eventstore.Feed, error) {
-		return dynamofeed.Open(ctx, client, dynamofeed.NewClient(settings), prefix, consumer, dynamofeed.Options{Name: workerName(), Logger: logger})
+		return dynamofeed.Open(ctx, client, streams, prefix, consumer, dynamofeed.Options{Name: workerName(), Logger: logger})
 	}
 	usage := func() operator.Usage {
 		u := meter.Total()
 		return operator.Usage{Requests: u.Requests, ReadUnits: u.ReadUnits, WriteUnits: u.WriteUnits}
 	}
-	return stores{store, views, feed, &lazyTail{client, dynamofeed.NewClient(settings), prefix}, usage, func() error { return nil }}, nil
-}
-
-// lazyTail finds the stream of a table only when somebody wants to see it.
-type lazyTail struct {
-	client  *dynamodb.Client
-	streams *dynamodbstreams.Client
-	prefix  string
-}
-
-// Tail implements [eventstore.Tailer].
-func (l *lazyTail) Tail(ctx context.Context) iter.Seq2[eventstore.Commit, error] {
-	return func(yield func(eventstore.Commit, error) bool) {
-		tailer, err := dynamofeed.OpenTailer(ctx, l.client, l.streams, l.prefix, dynamofeed.Options{})
-		if err != nil {
-			yield(eventstore.Commit{}, err)
-			return
-		}
-		tailer.Tail(ctx)(yield)
-	}
+	return stores{store, views, feed, dynamofeed.NewTailer(client, streams, store, dynamofeed.Options{}), usage, func() error { return nil }}, nil
 }
 
 // awsSettings are those of the SDK's own variables and files. The Region is where

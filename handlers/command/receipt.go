@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -11,12 +10,12 @@ import (
 // Receipt says where a command wrote.
 type Receipt struct {
 	// ID is the command's.
-	ID string
+	ID string `json:"id"`
 	// Events are those that it wrote, none where there was nothing to do. Those of a
 	// repetition are those of the first time.
-	Events []eventstore.EventID
-	// Tokens let a query show them.
-	Tokens dispatch.Tokens
+	Events []eventstore.EventID `json:"events"`
+	// Tokens let a query show them. In JSON they are one token, absent where nothing was written.
+	Tokens dispatch.Tokens `json:"token,omitempty"`
 }
 
 // receiptOf makes sure that what was written has the command's ID, without which it would
@@ -32,22 +31,4 @@ func receiptOf(id string, commits []eventstore.Commit) (Receipt, error) {
 		}
 	}
 	return r, nil
-}
-
-// MarshalJSON returns {"id": …, "events": ["user-17850@1"], "token": …}, without the token
-// where nothing was written.
-func (r Receipt) MarshalJSON() ([]byte, error) {
-	token, err := r.Tokens.MarshalText()
-	if err != nil {
-		return nil, err
-	}
-	events := make([]string, len(r.Events))
-	for i, id := range r.Events {
-		events[i] = id.String()
-	}
-	return json.Marshal(struct {
-		ID     string   `json:"id"`
-		Events []string `json:"events"`
-		Token  string   `json:"token,omitempty"`
-	}{r.ID, events, string(token)})
 }

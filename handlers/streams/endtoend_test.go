@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,13 +29,7 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 type (
 	// Counted adds to a counter, which streams share.
@@ -165,8 +157,7 @@ func (w *world) append(t *testing.T, stream string, all ...any) eventstore.Commi
 // run lets a mapping work until every commit was taken care of once.
 func (w *world) run(t *testing.T, f eventsource.Function, settings eventsource.Settings) {
 	t.Helper()
-	client := dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &w.endpoint, Region: "eu-central-1",
-		Credentials: w.client.Options().Credentials, HTTPClient: w.client.Options().HTTPClient})
+	client := dynamotest.NewStreamsClient(t, w.endpoint)
 	stream, err := eventsource.OpenStream(t.Context(), w.client, client, w.store.Table())
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

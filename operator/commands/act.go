@@ -27,9 +27,6 @@ type planned struct {
 	Nothing string `json:"nothing,omitempty"`
 	// confirm is what has to be named where that confirms it.
 	confirm string
-	// answer is an empty one of what it answers, by which a template is checked before it is
-	// done; nil where that is not known.
-	answer any
 	// refused is why it can not be done, which the plan says, too; nil where it can.
 	refused error
 	// do does it and returns the answer.
@@ -73,11 +70,17 @@ type acting struct {
 }
 
 // act returns a command that changes something: it says what it is about to do, asks, does
-// it, and says where that is recorded.
-func (m *mounted) act(use, short string, how confirmation, plan func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error)) *cobra.Command {
+// it, and says where that is recorded. answer is as that of look.
+func (m *mounted) act(use, short string, how confirmation, answer any, plan func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error)) *cobra.Command {
 	flags := acting{how: how}
-	c := m.look(use, short, nil)
+	c := m.look(use, short, answer, nil)
 	Mark(Acts, c)
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if flags.dry {
+			return m.Terminal.CheckTemplate(dryRun{})
+		}
+		return m.Terminal.CheckTemplate(answer)
+	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		return m.opened(cmd.Context(), Acts, func(o *operator.Operator) error {
 			p, err := plan(cmd.Context(), o, cmd, args)
@@ -97,9 +100,6 @@ func (m *mounted) act(use, short string, how confirmation, plan func(ctx context
 				return p.refused
 			case p.Nothing != "":
 				return m.Terminal.Object(p, p.Target, func() error { m.Terminal.Say("%s", p.Nothing); return nil })
-			}
-			if err := m.Terminal.CheckTemplate(p.answer); err != nil {
-				return err
 			}
 			if err := m.mayAct(cmd, p, &flags); err != nil {
 				return nothingDone(cmd.Context(), err)

@@ -14,7 +14,7 @@ import (
 func (m *mounted) activity() *cobra.Command {
 	var limit int
 	var before uint64
-	c := m.look("activity", "Show who did what to the service, and why", nil)
+	c := m.look("activity", "Show who did what to the service, and why", operator.Activity{}, nil)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		if limit < 1 || limit > operator.MaxPage {
 			return Wrong(cmd, "--limit %d: 1 to %d", limit, operator.MaxPage)

@@ -11,7 +11,7 @@ import (
 )
 
 func (m *mounted) doctor() *cobra.Command {
-	c := m.look("doctor", "Look for what keeps the service from working, and say what to do", func(ctx context.Context, o *operator.Operator, _ []string) error {
+	c := m.look("doctor", "Look for what keeps the service from working, and say what to do", operator.Finding{}, func(ctx context.Context, o *operator.Operator, _ []string) error {
 		findings, err := o.Doctor(ctx)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 
 func (m *mounted) explain() *cobra.Command {
 	commits := 0
-	c := m.look("explain [PROJECTION]", "Say what each projection and reaction costs on DynamoDB, and why", nil)
+	c := m.look("explain [PROJECTION]", "Say what each projection and reaction costs on DynamoDB, and why", operator.Explained{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if commits < 1 {
 			return Wrong(cmd, "--commits %d: it takes at least 1", commits)

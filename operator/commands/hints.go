@@ -40,10 +40,14 @@ func (m *mounted) proposal(command string, args ...string) (line string, ok bool
 // hinted gives an error the hint of what to type. What is done to which projection tells
 // name; otherwise is the hint for what is not there and has none of its own.
 func (m *mounted) hinted(err error, name, otherwise string) error {
-	switch live, building := errors.AsType[*projection.RebuildingError](err); {
+	live, building := errors.AsType[*projection.RebuildingError](err)
+	none, ended := errors.AsType[*projection.NoRebuildError](err)
+	switch {
 	case err == nil:
 	case errors.Is(err, projection.ErrPaused):
 		return terminal.WithHint(err, m.Line("resume", name)+" resumes it")
+	case ended && none.Finished > 0:
+		return terminal.WithHint(err, m.Line("rebuild", "switch", name)+" switches readers to it, "+m.Line("rebuild", "cancel", name)+" gives it up")
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, m.Line("rebuild", "start", name)+" starts one")
 	case errors.Is(err, projection.ErrNoGeneration):

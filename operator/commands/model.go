@@ -13,7 +13,7 @@ import (
 // model reads no store: it tells what the program declares.
 func (m *mounted) model() *cobra.Command {
 	mermaid := false
-	c := m.look("model", "Show which events there are, and which views and reactions follow from them", nil)
+	c := m.look("model", "Show which events there are, and which views and reactions follow from them", operator.Model{}, nil)
 	c.RunE = func(*cobra.Command, []string) error {
 		model := operator.ModelOf(m.Service)
 		if len(model.Types) == 0 && len(model.Consumers) == 0 {

@@ -76,11 +76,12 @@ type mounted struct {
 	root *cobra.Command
 }
 
-// look returns a command that changes nothing.
-func (m *mounted) look(use, short string, run func(ctx context.Context, o *operator.Operator, args []string) error) *cobra.Command {
+// look returns a command that changes nothing. answer is an empty one of what it answers, by
+// which a template is checked before anything is done; nil where that is not known.
+func (m *mounted) look(use, short string, answer any, run func(ctx context.Context, o *operator.Operator, args []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
 		return m.with(cmd.Context(), func(o *operator.Operator) error { return run(cmd.Context(), o, args) })
-	}}
+	}, PreRunE: func(*cobra.Command, []string) error { return m.Terminal.CheckTemplate(answer) }}
 	Mark(Looks, c)
 	m.Terminal.AddFlags(c.Flags())
 	FromEnvironment(c.Flags(), "color", "time")

@@ -12,9 +12,9 @@ import (
 )
 
 func (m *mounted) parked() *cobra.Command {
-	list := m.look("list [PROJECTION]", "List the streams that wait, grouped by what went wrong", m.listParked)
+	list := m.look("list [PROJECTION]", "List the streams that wait, grouped by what went wrong", operator.Parked{}, m.listParked)
 	list.ValidArgsFunction = m.completeProjection
-	c := m.look("parked", "Look at the streams that wait because a projection failed on an event", m.listParked)
+	c := m.look("parked", "Look at the streams that wait because a projection failed on an event", operator.Parked{}, m.listParked)
 	c.AddCommand(list, m.parkedShow(), m.parkedTry(), m.parkedRetry(), m.parkedSkip(), m.parkedUnskip(), m.parkedSkips())
 	for _, sub := range c.Commands() {
 		sub.GroupID = ""
@@ -78,7 +78,7 @@ func (m *mounted) showGroups(groups []operator.ParkedGroup) error {
 }
 
 func (m *mounted) parkedShow() *cobra.Command {
-	c := m.look("show PROJECTION STREAM", "Show the event that failed, and why", nil)
+	c := m.look("show PROJECTION STREAM", "Show the event that failed, and why", parkedEvent{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		stream, err := eventstore.ParseStreamID(args[1])
 		if err != nil {

@@ -23,7 +23,7 @@ type paused struct {
 }
 
 func (m *mounted) pause() *cobra.Command {
-	c := m.act("pause PROJECTION", "Feed a projection no more, in any process, until it is resumed", byYes, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	c := m.act("pause PROJECTION", "Feed a projection no more, in any process, until it is resumed", byYes, paused{}, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
 		p := planned{Action: "pause", Target: name, Plan: []string{fmt.Sprintf("Pause %s: workers feed it no more from about ten seconds on. What is read of it gets old, and readers of their own writes are told.", name)}}
 		was, err := o.PauseState(ctx, name)
@@ -61,7 +61,7 @@ func (m *mounted) pauseText(name string, p projection.Paused) string {
 }
 
 func (m *mounted) resume() *cobra.Command {
-	c := m.act("resume PROJECTION", "Feed a projection again, and bring what was dropped meanwhile", byYes, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	c := m.act("resume PROJECTION", "Feed a projection again, and bring what was dropped meanwhile", byYes, paused{}, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
 		p := planned{Action: "resume", Target: name, Plan: []string{}}
 		was, err := o.PauseState(ctx, name)

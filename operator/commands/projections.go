@@ -12,7 +12,7 @@ import (
 )
 
 func (m *mounted) projections() *cobra.Command {
-	c := m.look("projections [NAME]", "List projections and reactions with their generations, or show one", func(ctx context.Context, o *operator.Operator, args []string) error {
+	c := m.look("projections [NAME]", "List projections and reactions with their generations, or show one", operator.ProjectionStatus{}, func(ctx context.Context, o *operator.Operator, args []string) error {
 		if name := arg(args, 0); name != "" {
 			p, err := o.Projection(ctx, name)
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 func (m *mounted) rebuild() *cobra.Command {
-	c := m.look("rebuild", "Build the views of a projection anew while the others are live", m.rebuildStatuses)
+	c := m.look("rebuild", "Build the views of a projection anew while the others are live", operator.RebuildOverview{}, m.rebuildStatuses)
 	c.Long = c.Short + ": start one, look at what would change,\nswitch readers to it, and back if it is wrong. Alone it shows what rebuild status shows."
 	c.AddCommand(m.rebuildStart(), m.rebuildStatus(), m.rebuildPause(), m.rebuildResume(), m.rebuildCancel(), m.rebuildDiff(),
 		m.rebuildSwitch(), m.rebuildRollback(), m.rebuildRetire())
@@ -78,7 +78,7 @@ func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, err
 
 func (m *mounted) rebuildStart() *cobra.Command {
 	var flags rebuildFlags
-	c := m.act("start PROJECTION", "Build a new generation, and compare it; nothing changes for readers", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("start PROJECTION", "Build a new generation, and compare it; nothing changes for readers", byYes, operator.Rebuilt{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		opts, err := flags.options(cmd)
 		if err != nil {
 			return planned{}, err
@@ -100,13 +100,13 @@ func (m *mounted) rebuildStart() *cobra.Command {
 
 func (m *mounted) rebuildResume() *cobra.Command {
 	var flags rebuildFlags
-	c := m.act("resume PROJECTION", "Go on with a rebuild that is paused, or has failed, in this process", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("resume PROJECTION", "Go on with a rebuild that is paused, or has failed, in this process", byYes, operator.Rebuilt{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		opts, err := flags.options(cmd)
 		if err != nil {
 			return planned{}, err
 		}
 		name := args[0]
-		p := planned{Action: "rebuild resume", Target: name, Plan: []string{}, answer: operator.Rebuilt{}}
+		p := planned{Action: "rebuild resume", Target: name, Plan: []string{}}
 		start, err := o.CheckRebuild(ctx, name)
 		if start.UnderWay == nil && (err == nil || errors.Is(err, projection.ErrPaused)) {
 			err = &projection.NoRebuildError{Projection: name}
@@ -132,7 +132,7 @@ func (m *mounted) rebuildResume() *cobra.Command {
 }
 
 func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name string, opts operator.RebuildOptions, how progressFlag, dry bool) (planned, error) {
-	p := planned{Action: "rebuild start", Target: name, Plan: []string{}, answer: operator.Rebuilt{}}
+	p := planned{Action: "rebuild start", Target: name, Plan: []string{}}
 	start, err := o.CheckRebuild(ctx, name)
 	if err != nil {
 		return p, m.hinted(err, name, m.listed())

@@ -21,7 +21,7 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 	var opts operator.RebuildOptions
 	var how progressFlag
 	var by operator.By
-	c := m.look("diff PROJECTION", "Compare what was rebuilt with what readers use, and with a fold of the events", nil)
+	c := m.look("diff PROJECTION", "Compare what was rebuilt with what readers use, and with a fold of the events", operator.RebuildDiff{}, nil)
 	Mark(Acts, c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if opts.Compare.Samples < 1 || opts.Compare.Keys < 1 {
@@ -52,9 +52,6 @@ func (m *mounted) rebuildDiff() *cobra.Command {
 func (m *mounted) diffRebuild(ctx context.Context, o *operator.Operator, by operator.By, name string, opts operator.RebuildOptions, how progressFlag) error {
 	if by.Actor == "" {
 		by.Actor = userAtHost()
-	}
-	if err := m.Terminal.CheckTemplate(operator.RebuildDiff{}); err != nil {
-		return err
 	}
 	p := planned{do: func(ctx context.Context, by operator.By) (done, error) {
 		show := m.newRebuildShow(o, how, "")

@@ -13,7 +13,7 @@ import (
 )
 
 func (m *mounted) rebuildStatus() *cobra.Command {
-	c := m.look("status [PROJECTION]", "Show how far rebuilds are, and which generations are kept", m.rebuildStatuses)
+	c := m.look("status [PROJECTION]", "Show how far rebuilds are, and which generations are kept", operator.RebuildOverview{}, m.rebuildStatuses)
 	c.ValidArgsFunction = m.completeProjection
 	return c
 }

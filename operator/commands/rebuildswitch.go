@@ -13,10 +13,10 @@ import (
 )
 
 func (m *mounted) rebuildPause() *cobra.Command {
-	c := m.act("pause PROJECTION", "Let a rebuild stand still, in every process, until it is resumed", byYes, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	c := m.act("pause PROJECTION", "Let a rebuild stand still, in every process, until it is resumed", byYes, operator.MovedGeneration{}, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild pause", Target: name, Plan: []string{}, answer: operator.MovedGeneration{}}
-		status, err := o.Rebuilding(ctx, name)
+		p := planned{Action: "rebuild pause", Target: name, Plan: []string{}}
+		status, err := o.Pausing(ctx, name)
 		switch {
 		case err != nil:
 			return p, m.hinted(err, name, m.listed())
@@ -45,9 +45,9 @@ func keptBy(filled float64) string {
 }
 
 func (m *mounted) rebuildCancel() *cobra.Command {
-	c := m.act("cancel PROJECTION", "Give a rebuild up; what readers use is left as it is", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	c := m.act("cancel PROJECTION", "Give a rebuild up; what readers use is left as it is", byName, operator.MovedGeneration{}, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
+		p := planned{Action: "rebuild cancel", Target: name, Plan: []string{}, confirm: name}
 		status, err := o.Rebuilding(ctx, name)
 		if errors.Is(err, projection.ErrNoRebuild) {
 			if g, failed := o.Cancelled(ctx, name); failed == nil && g != nil {
@@ -72,7 +72,7 @@ func (m *mounted) rebuildCancel() *cobra.Command {
 func (m *mounted) rebuildSwitch() *cobra.Command {
 	var force bool
 	var flags sweepFlags
-	c := m.act("switch PROJECTION", "Let readers use what was rebuilt", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("switch PROJECTION", "Let readers use what was rebuilt", byName, operator.MovedGeneration{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		name := args[0]
 		if err := flags.check(cmd); err != nil {
 			return planned{}, err
@@ -109,7 +109,7 @@ func (m *mounted) rebuildSwitch() *cobra.Command {
 
 func (m *mounted) rebuildRollback() *cobra.Command {
 	var flags sweepFlags
-	c := m.act("rollback PROJECTION", "Let readers use the generation before again", byName, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("rollback PROJECTION", "Let readers use the generation before again", byName, operator.MovedGeneration{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		name := args[0]
 		if err := flags.check(cmd); err != nil {
 			return planned{}, err
@@ -178,9 +178,9 @@ func (m *mounted) moveReaders(o *operator.Operator, name string, opts operator.S
 
 func (m *mounted) rebuildRetire() *cobra.Command {
 	var opts operator.RetireOptions
-	c := m.act("retire PROJECTION", "Give a previous generation up, and remove its rows; nobody can go back to it", byName, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
+	c := m.act("retire PROJECTION", "Give a previous generation up, and remove its rows; nobody can go back to it", byName, operator.MovedGeneration{}, func(ctx context.Context, o *operator.Operator, _ *cobra.Command, args []string) (planned, error) {
 		name := args[0]
-		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
+		p := planned{Action: "rebuild retire", Target: name, Plan: []string{}, confirm: name}
 		g, err := o.Retiring(ctx, name, opts.Number)
 		if err != nil {
 			return p, m.hinted(err, name, m.listed())
@@ -216,7 +216,7 @@ func (m *mounted) rebuildRetire() *cobra.Command {
 
 // switchPlan says what a switch or a rollback would do.
 func (m *mounted) switchPlan(action, name string, plan operator.SwitchPlan) planned {
-	p := planned{Action: action, Target: name, Plan: []string{}, confirm: name, answer: operator.MovedGeneration{}}
+	p := planned{Action: action, Target: name, Plan: []string{}, confirm: name}
 	if plan.Already > 0 {
 		p.Nothing = fmt.Sprintf("readers of %s use generation %d already", name, plan.Already)
 		return p

@@ -14,7 +14,7 @@ import (
 func (m *mounted) parkedRetry() *cobra.Command {
 	var all bool
 	var group groupFlags
-	c := m.act("retry PROJECTION [STREAM]", "Try the events again that failed, and go on with their streams", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("retry PROJECTION [STREAM]", "Try the events again that failed, and go on with their streams", byYes, operator.Retried{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		s, err := group.selection(cmd, args)
 		if err != nil {
 			return planned{}, err

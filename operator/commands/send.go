@@ -23,8 +23,9 @@ const mostSent = 1 << 20
 
 func (m *mounted) send() *cobra.Command {
 	var id, actor string
-	c := m.look("send [NAME] [JSON]", "Send a command of the service, or list them", nil)
+	c := m.look("send [NAME] [JSON]", "Send a command of the service, or list them", nil, nil)
 	Mark(Acts, c)
+	c.PreRunE = m.templateOf(command.Receipt{})
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			if m.Service.Commands == nil {
@@ -57,7 +58,8 @@ func (m *mounted) send() *cobra.Command {
 func (m *mounted) ask() *cobra.Command {
 	var actor string
 	var token tokenValue
-	c := m.look("ask [NAME] [JSON]", "Ask a query of the service, or list them", nil)
+	c := m.look("ask [NAME] [JSON]", "Ask a query of the service, or list them", nil, nil)
+	c.PreRunE = m.templateOf(nil) // it is for the query to say what the answer has
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			if m.Service.Queries == nil {
@@ -125,6 +127,16 @@ type entry struct {
 	Summary string          `json:"summary"`
 	Example json.RawMessage `json:"example"`
 	NeedsID bool            `json:"needs_id,omitempty"`
+}
+
+// templateOf checks the template of a list of entries, or of an answer where one is named.
+func (m *mounted) templateOf(answer any) func(*cobra.Command, []string) error {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return m.Terminal.CheckTemplate(entry{})
+		}
+		return m.Terminal.CheckTemplate(answer)
+	}
 }
 
 func (m *mounted) listEntries(entries []*dispatch.Entry, verb string) error {

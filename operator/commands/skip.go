@@ -13,7 +13,7 @@ import (
 )
 
 func (m *mounted) parkedSkip() *cobra.Command {
-	c := m.act("skip PROJECTION STREAM@VERSION", "Pass over an event that failed, for good", byEvent, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("skip PROJECTION STREAM@VERSION", "Pass over an event that failed, for good", byEvent, operator.Skipped{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		event, err := eventArg(cmd, args[1])
 		if err != nil {
 			return planned{}, err
@@ -58,7 +58,7 @@ func (m *mounted) showSkipped(s operator.Skipped) error {
 }
 
 func (m *mounted) parkedUnskip() *cobra.Command {
-	c := m.act("unskip PROJECTION STREAM@VERSION", "Take a skip back, for generations that are built later", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("unskip PROJECTION STREAM@VERSION", "Take a skip back, for generations that are built later", byYes, unskipped{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		event, err := eventArg(cmd, args[1])
 		if err != nil {
 			return planned{}, err
@@ -111,7 +111,7 @@ func because(s operator.Skip) string {
 }
 
 func (m *mounted) parkedSkips() *cobra.Command {
-	c := m.look("skips [PROJECTION]", "List the events that were skipped: views will never contain them", func(ctx context.Context, o *operator.Operator, args []string) error {
+	c := m.look("skips [PROJECTION]", "List the events that were skipped: views will never contain them", operator.Skip{}, func(ctx context.Context, o *operator.Operator, args []string) error {
 		skips, err := o.Skips(ctx, arg(args, 0))
 		if err != nil {
 			return err

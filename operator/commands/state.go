@@ -16,7 +16,7 @@ func (m *mounted) state() *cobra.Command {
 	var version uint64
 	var at string
 	var diff bool
-	c := m.look("state STREAM", "Show what the events of a stream fold to, now or in the past", nil)
+	c := m.look("state STREAM", "Show what the events of a stream fold to, now or in the past", operator.State{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		stream, err := eventstore.ParseStreamID(args[0])
 		if err != nil {

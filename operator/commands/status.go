@@ -16,7 +16,7 @@ import (
 func (m *mounted) status() *cobra.Command {
 	var check bool
 	var limits operator.Limits
-	c := m.look("status", "Say whether every view is right and fresh", func(ctx context.Context, o *operator.Operator, _ []string) error {
+	c := m.look("status", "Say whether every view is right and fresh", nil, func(ctx context.Context, o *operator.Operator, _ []string) error {
 		s, err := o.Status(ctx)
 		if err != nil {
 			return err
@@ -31,6 +31,12 @@ func (m *mounted) status() *cobra.Command {
 	c.Flags().BoolVar(&check, "check", false, "only tell whether all is well, by the exit code too")
 	c.Flags().DurationVar(&limits.MaxOldest, "max-oldest", 0, "with --check: the greatest age of a commit that waits; 0 for any")
 	c.Flags().DurationVar(&limits.MaxSilence, "max-silence", 0, "with --check: how long no worker may have reported; 0 for ever")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if check {
+			return m.Terminal.CheckTemplate(operator.Check{})
+		}
+		return m.Terminal.CheckTemplate(operator.Status{})
+	}
 	run := c.RunE
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if !check && (limits != operator.Limits{}) {

@@ -14,7 +14,7 @@ import (
 func (m *mounted) streams() *cobra.Command {
 	var limit int
 	var after string
-	c := m.look("streams [CATEGORY]", "List the streams", nil)
+	c := m.look("streams [CATEGORY]", "List the streams", operator.Stream{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if limit < 0 {
 			return Wrong(cmd, "--limit %d: at least 1, or 0 for all", limit)

@@ -14,7 +14,7 @@ import (
 
 func (m *mounted) sweep() *cobra.Command {
 	var from string
-	c := m.act("sweep [PROJECTION]", "Bring every stream to its head, announced or not", byYes, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
+	c := m.act("sweep [PROJECTION]", "Bring every stream to its head, announced or not", byYes, operator.Swept{}, func(ctx context.Context, o *operator.Operator, cmd *cobra.Command, args []string) (planned, error) {
 		opts := operator.SweepOptions{Projection: arg(args, 0)}
 		if from != "" {
 			if err := json.Unmarshal([]byte(from), &opts.From); err != nil {
@@ -29,7 +29,7 @@ func (m *mounted) sweep() *cobra.Command {
 }
 
 func (m *mounted) planSweep(ctx context.Context, o *operator.Operator, opts operator.SweepOptions) (planned, error) {
-	p := planned{Action: "sweep", Target: opts.Projection, answer: operator.Swept{}, Plan: []string{"Sweep: read every stream behind its checkpoints, and apply what is missing."}}
+	p := planned{Action: "sweep", Target: opts.Projection, Plan: []string{"Sweep: read every stream behind its checkpoints, and apply what is missing."}}
 	if err := o.CanSweep(ctx, opts.Projection); err != nil {
 		return p, m.hinted(err, opts.Projection, m.listed())
 	}

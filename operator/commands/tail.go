@@ -11,7 +11,7 @@ import (
 func (m *mounted) tail() *cobra.Command {
 	var q operator.TailQuery
 	var limit int
-	c := m.look("tail [CATEGORY]", "Show events as they are stored, until interrupted", nil)
+	c := m.look("tail [CATEGORY]", "Show events as they are stored, until interrupted", operator.Event{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if q.Category = arg(args, 0); q.Category != "" {
 			if err := eventstore.CheckCategory(q.Category); err != nil {

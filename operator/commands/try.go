@@ -45,7 +45,7 @@ func (f *groupFlags) words() (words []string) {
 
 func (m *mounted) parkedTry() *cobra.Command {
 	var group groupFlags
-	c := m.look("try PROJECTION [STREAM]", "Run this program's code on the events that failed, and write nothing", nil)
+	c := m.look("try PROJECTION [STREAM]", "Run this program's code on the events that failed, and write nothing", operator.Tried{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := group.selection(cmd, args)
 		if err != nil {

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// CheckTemplate refuses a template that names a field that an answer of v's type never has:
-// before the work is done that it is the answer of. Nil is not known, and not refused.
+// CheckTemplate refuses a template that names a field that an answer of v's type never has,
+// or one of what has no fields: before the work is done that it is the answer of. Nil is not
+// known, and not refused.
 func (t *Terminal) CheckTemplate(v any) error {
 	if t.template == nil || v == nil {
 		return nil
@@ -20,10 +21,12 @@ func (t *Terminal) CheckTemplate(v any) error {
 	}
 	fields["schema"] = json.Number("1")
 	err := t.template.Execute(io.Discard, fields)
-	if err == nil || !strings.Contains(err.Error(), "map has no entry for key") {
-		return nil // what else fails depends on the answer
+	for _, always := range []string{"map has no entry for key", "can't evaluate field"} {
+		if err != nil && strings.Contains(err.Error(), always) {
+			return wrongTemplate(err)
+		}
 	}
-	return wrongTemplate(err)
+	return nil // what else fails depends on the answer
 }
 
 func wrongTemplate(err error) error {

@@ -2,7 +2,6 @@ package projectiontest
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/leftfold/leftfold/eventstore"
@@ -41,38 +40,35 @@ func (w *world) repair(ctx context.Context, a *actor) {
 		w.fail("resume: %v", err)
 		return
 	}
-	for _, p := range w.scene.programs() {
-		if !slices.ContainsFunc(w.live(), func(g projection.Generation) bool { return carries(p, g.Version) }) && w.scene.Next != nil {
-			continue
-		}
-		engine := w.engine(a, p, true)
-		if err := engine.Prepare(ctx); err != nil {
-			w.fail("prepare: %v", err)
-			return
-		}
-		for at := range w.parked(ctx) {
-			if !carries(p, w.version(at.generation)) {
-				continue
-			}
-			a.about = []eventstore.StreamID{at.Stream}
-			if err := engine.Retry(ctx, name, at.Stream); err != nil {
-				w.fail("retry of %s: %v", at.Stream, err)
-			}
-		}
-		a.about = nil
-		if !missed {
-			continue
-		}
-		if _, err := engine.Sweep(ctx, nil); err != nil {
-			w.fail("sweep: %v", err)
-		}
-		for _, g := range w.live() {
-			if carries(p, g.Version) {
-				w.generation(g).missed = false
-			}
-		}
+	if w.scene.Next == nil || len(w.live()) > 0 {
+		w.repairFed(ctx, a, missed)
 	}
 	w.lossy = false
+}
+
+// repairFed does so with what is fed.
+func (w *world) repairFed(ctx context.Context, a *actor, missed bool) {
+	engine := w.engine(a, w.scene.newest(), true)
+	if err := engine.Prepare(ctx); err != nil {
+		w.fail("prepare: %v", err)
+		return
+	}
+	for at := range w.parked(ctx) {
+		a.about = []eventstore.StreamID{at.Stream}
+		if err := engine.Retry(ctx, w.scene.Projection.Name(), at.Stream); err != nil {
+			w.fail("retry of %s: %v", at.Stream, err)
+		}
+	}
+	a.about = nil
+	if !missed {
+		return
+	}
+	if _, err := engine.Sweep(ctx, nil); err != nil {
+		w.fail("sweep: %v", err)
+	}
+	for _, g := range w.live() {
+		w.generation(g).missed = false
+	}
 }
 
 // bringToItsEnd: a rebuild that is begun and left alone ends, and is right. One is begun

@@ -41,14 +41,6 @@ func (w *world) live() []projection.Generation {
 	return slices.DeleteFunc(w.state().Generations, func(g projection.Generation) bool { return g.Role == projection.Retired || g.Folding() })
 }
 
-// version returns that of a generation.
-func (w *world) version(number uint64) int {
-	if g := w.state().Find(number); g != nil {
-		return g.Version
-	}
-	return 0
-}
-
 // codeOf returns the code of a version.
 func (w *world) codeOf(version int) *projection.Projection {
 	if w.scene.Next != nil && w.scene.Next.Version() == version {

@@ -130,6 +130,12 @@ func TestAnEventMayChangeAnyNumberOfRows(t *testing.T) {
 	projectiontest.Run(t, projectiontest.Options{Projection: p, Events: registry, History: history, Schedules: 20})
 }
 
+func TestANextVersionHasToReplaceTheFirst(t *testing.T) {
+	t.Parallel()
+	problem := projectiontest.Check(t, projectiontest.Options{Projection: newWarehouse(), Next: newNextWarehouse(newNextLog()), Events: registry, History: history, Schedules: 1})
+	require.Equal(t, `version 2 of projection "warehouse" does not replace version 1, see projection.Replaces: nobody could start a rebuild`, problem)
+}
+
 // careless is a view store that forgets the conditions on rows.
 type careless struct{ projection.ViewStore }
 

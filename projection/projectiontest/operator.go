@@ -33,7 +33,7 @@ func (w *world) operate(ctx context.Context, a *actor) {
 	}
 	fixed := w.choices.pick(3) > 0
 	for at := range w.parked(ctx) {
-		engine := w.engine(a, w.operatorsProgram(at.generation), fixed)
+		engine := w.engine(a, w.scene.newest(), fixed)
 		if engine.Prepare(ctx) != nil {
 			return
 		}
@@ -46,16 +46,8 @@ func (w *world) operate(ctx context.Context, a *actor) {
 		_ = engine.Retry(ctx, w.scene.Projection.Name(), at.Stream) // may fail again
 	}
 	if w.choices.rarely(8) {
-		w.unskip(ctx, a, w.engine(a, w.operatorsProgram(1), fixed))
+		w.unskip(ctx, a, w.engine(a, w.scene.newest(), fixed))
 	}
-}
-
-// operatorsProgram is one that carries a generation, and everything if there is such a one.
-func (w *world) operatorsProgram(number uint64) *projection.Projection {
-	if programs := w.scene.programs(); len(programs) == 1 {
-		return programs[0]
-	}
-	return w.codeOf(w.version(number))
 }
 
 // parkedAt is a checkpoint with a park record.

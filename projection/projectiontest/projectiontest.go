@@ -1,6 +1,7 @@
 package projectiontest
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -24,11 +25,12 @@ type Options struct {
 	// Projection is what is tested. Its code must be pure.
 	Projection *projection.Projection
 	// Next is another version of it, which rebuilds bring while everything else goes on: they
-	// are begun, killed, resumed, compared, switched to, rolled back and given up. It may
-	// replace Projection, by [projection.Replaces]. Defaults to nil: nothing is rebuilt.
+	// are begun, killed, resumed, compared, switched to, rolled back and given up. It has to
+	// replace Projection, by [projection.Replaces]: else nobody could start one. Defaults to
+	// nil: nothing is rebuilt.
 	Next *projection.Projection
 	// Programs are what workers run, each one or the other, as during a deployment. Defaults
-	// to Next where that replaces Projection, else to both.
+	// to Next alone.
 	Programs []*projection.Projection
 	// Readers are the views that somebody reads meanwhile, page by page: see [Reads].
 	Readers []Reader
@@ -63,7 +65,7 @@ func (o Options) withDefaults() Options {
 		o.Coordinators = 2
 	}
 	if len(o.Programs) == 0 {
-		o.Programs = o.programs()
+		o.Programs = []*projection.Projection{o.newest()}
 	}
 	if o.Views == nil {
 		o.Views = func(_ testing.TB, limits projection.Limits) projection.ViewStore {
@@ -73,17 +75,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// programs returns the newest program that carries everything, or all that it takes.
-func (o *Options) programs() []*projection.Projection {
-	switch {
-	case o.Next == nil:
-		return []*projection.Projection{o.Projection}
-	case carries(o.Next, o.Projection.Version()):
-		return []*projection.Projection{o.Next}
-	default:
-		return []*projection.Projection{o.Next, o.Projection}
-	}
-}
+// newest returns the program that carries everything.
+func (o *Options) newest() *projection.Projection { return cmp.Or(o.Next, o.Projection) }
 
 // carries reports whether a program has the code of a version.
 func carries(program *projection.Projection, version int) bool {
@@ -175,6 +168,9 @@ func run(t *testing.T, opts Options) string {
 	o := opts.withDefaults()
 	if err := o.settleSeed(); err != nil {
 		return err.Error()
+	}
+	if !carries(o.newest(), o.Projection.Version()) {
+		return fmt.Sprintf("version %d of projection %q does not replace version %d, see projection.Replaces: nobody could start a rebuild", o.Next.Version(), o.Next.Name(), o.Projection.Version())
 	}
 	s, err := newScene(&o)
 	if err != nil {

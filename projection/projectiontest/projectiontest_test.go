@@ -63,7 +63,6 @@ func TestARebuildKeepsItsPromises(t *testing.T) {
 		"while programs of each version run": rebuilds(400, func(o *projectiontest.Options) {
 			o.Programs = []*projection.Projection{o.Next, o.Projection, newNextWarehouse(newNextLog())}
 		}),
-		"where no program carries both versions": rebuilds(100, func(o *projectiontest.Options) { o.Next = newNextWarehouse(newNextLog()) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -85,7 +85,7 @@ func (w *world) worker(ctx context.Context, number int) *actor {
 		defer func() { w.pool = append(w.pool, a.batch...) }()
 		// Two builds run at once, as during a deployment: one can apply everything.
 		fixed := w.choices.rarely(3)
-		a.program = w.workersProgram(number)
+		a.program = w.workersProgram()
 		if fixed || len(w.scene.Programs) > 1 {
 			a.tracef("runs %s code%s", build(fixed), ifSet(len(w.scene.Programs) > 1, w.versions(a.program)))
 		}
@@ -116,11 +116,10 @@ func (w *world) worker(ctx context.Context, number int) *actor {
 	return a
 }
 
-// workersProgram chooses one, or in the end one that carries most.
-func (w *world) workersProgram(number int) *projection.Projection {
+// workersProgram chooses one, or in the end the newest.
+func (w *world) workersProgram() *projection.Projection {
 	if w.calm {
-		most := w.scene.programs()
-		return most[number%len(most)]
+		return w.scene.newest()
 	}
 	return w.scene.Programs[w.choices.pick(len(w.scene.Programs))]
 }

@@ -231,7 +231,7 @@ func (w *world) settle(ctx context.Context) {
 	}
 }
 
-// calmWorkers ends the deployment: workers carry everything, or some of them each version.
+// calmWorkers ends the deployment: workers carry everything.
 func (w *world) calmWorkers(ctx context.Context) {
 	if w.scene.Next == nil || w.failure != "" {
 		return
@@ -241,7 +241,7 @@ func (w *world) calmWorkers(ctx context.Context) {
 		if a.kind != worker {
 			continue
 		}
-		if n++; !a.ended && carries(a.program, w.scene.Projection.Version()) && carries(a.program, w.scene.Next.Version()) {
+		if n++; !a.ended && a.program == w.scene.Next {
 			continue
 		}
 		if !a.ended {

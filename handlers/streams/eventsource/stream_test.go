@@ -2,7 +2,6 @@ package eventsource_test
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,13 +19,7 @@ import (
 
 var server dynamotest.Server
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := server.Close(); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { server.Main(m) }
 
 // table makes a table whose stream shows both images of an item.
 func table(t *testing.T, client *dynamodb.Client, stream bool) string {
@@ -47,8 +39,7 @@ func TestTheRecordsOfATableAreThoseThatLambdaSends(t *testing.T) {
 	endpoint := server.Endpoint(t)
 	client := dynamotest.NewClient(t, endpoint)
 	name := table(t, client, true)
-	streams := dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &endpoint, Region: "eu-central-1",
-		Credentials: client.Options().Credentials, HTTPClient: client.Options().HTTPClient})
+	streams := dynamotest.NewStreamsClient(t, endpoint)
 	key := map[string]types.AttributeValue{"PK": &types.AttributeValueMemberS{Value: "a"}}
 	item := map[string]types.AttributeValue{"PK": key["PK"],
 		"n": &types.AttributeValueMemberN{Value: "1.5"}, "b": &types.AttributeValueMemberB{Value: []byte{0, 255}}, "yes": &types.AttributeValueMemberBOOL{Value: true},
