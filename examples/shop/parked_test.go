@@ -157,3 +157,25 @@ func TestWithoutAParkedStreamThereIsNothingToList(t *testing.T) {
 	assert.Equal(t, answer{0, "", "no stream is parked\n"}, s.run("parked"))
 	assert.True(t, slices.Contains(strings.Fields(s.must("help")), "parked"))
 }
+
+// What a switch asks is asked of the generation that readers get.
+func TestAMistakeIsInEveryVersionThatTheProgramCarriesAndKeepsReadersFromTheNewOne(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	next := s.next()
+	s.must("load", retailtest.Open(t).First(t, 5).Path)
+	s.must("project")
+	next.act("start")
+	s.must("send", "purchase", `{"user":"20009","lines":[{"product":"MUG-01","quantity":1,"price":"12.50"}]}`, "--id", "order-1")
+	next.must("project", "--break", "MUG-01")
+	parked := next.must("parked", "list")
+	assert.Contains(t, parked, "product-stats#1  user-20009")
+	assert.Contains(t, parked, "product-stats#2  user-20009")
+
+	a := next.run("rebuild", "switch", "product-stats", "--reason", "a test", "--confirm", "product-stats")
+	assert.Equal(t, int(terminal.Refused), a.code, a.stderr)
+	assert.Contains(t, a.stderr, "1 streams are parked in it")
+	next.must("parked", "retry", "product-stats", "--all", "--reason", "mended", "--yes")
+	next.act("switch")
+	assert.Contains(t, next.must("stats", "MUG-01"), "12.50")
+}

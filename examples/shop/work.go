@@ -20,12 +20,12 @@ func (a *app) projectCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			consumers := a.edition.consumers()
 			if product != "" {
-				consumers = brokenConsumers(product)
+				consumers = a.edition.broken(product)
 			}
 			return a.project(cmd.Context(), consumers)
 		},
 	}
-	c.Flags().StringVar(&product, "break", "", "to see what is done about it: fail on all events of this product, in product-stats")
+	c.Flags().StringVar(&product, "break", "", "to see what is done about it: fail on all events of this product, in every version of product-stats")
 	return c
 }
 
