@@ -47,7 +47,9 @@ func (a *app) sweep(ctx context.Context, s *Service, logger *slog.Logger, consum
 
 func (a *app) project(ctx context.Context, consumers []projection.Consumer) error {
 	return a.with(ctx, func(s *Service) error {
-		report, err := a.sweep(ctx, s, a.logger(viewsConsumer), consumers...)
+		log := newFew(a.logger(viewsConsumer).Handler())
+		report, err := a.sweep(ctx, s, slog.New(log), consumers...)
+		log.end(a.out)
 		if err != nil {
 			return err
 		}
