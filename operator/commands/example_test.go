@@ -48,7 +48,9 @@ func Example() {
 	if _, err := box.Execute(ctx, "7", func(order) ([]ordered, error) { return []ordered{{Item: "tea", Count: 2}}, nil }); err != nil {
 		fmt.Println(err)
 	}
-	openStores := func(context.Context, commands.Impact) (eventstore.Store, projection.ViewStore, error) { return store, views, nil }
+	openStores := func(context.Context, commands.Impact) (eventstore.Store, projection.ViewStore, error) {
+		return store, views, nil
+	}
 
 	for _, line := range []string{"streams", "state order-7 --quiet", "verify", "events order-8", "model", "send", "frob"} {
 		code := operate(ctx, strings.Fields(line), os.Stdout, os.Stdout, openStores)
