@@ -40,7 +40,7 @@ func NewStreamID(category, id string) (StreamID, error) {
 func ParseStreamID(name string) (StreamID, error) {
 	category, id, found := strings.Cut(name, "-")
 	if !found {
-		return StreamID{}, fmt.Errorf("%w: stream %q has no hyphen between category and id, as in user-17850", ErrInvalid, clip(name))
+		return StreamID{}, fmt.Errorf("%w: stream %q has no hyphen between category and id, as in CATEGORY-ID", ErrInvalid, clip(name))
 	}
 	return NewStreamID(category, id)
 }

@@ -39,8 +39,8 @@ func TestAStreamIsNamedByCategoryAndID(t *testing.T) {
 func TestANameThatIsNoStreamIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, message := range map[string]string{
-		"":                                 `invalid: stream "" has no hyphen between category and id, as in user-17850`,
-		"user":                             `invalid: stream "user" has no hyphen between category and id, as in user-17850`,
+		"":                                 `invalid: stream "" has no hyphen between category and id, as in CATEGORY-ID`,
+		"user":                             `invalid: stream "user" has no hyphen between category and id, as in CATEGORY-ID`,
 		"-1":                               `stream category "": invalid: has 0 bytes, allowed are 1 to 64`,
 		"user-":                            `id "" of a stream of category "user": invalid: has 0 bytes, allowed are 1 to 256`,
 		"us er-1":                          `stream category "us er": invalid: ' ' is not a letter, a digit, '_' or '.'`,
@@ -101,7 +101,7 @@ func TestAnEventIDIsStreamAndVersion(t *testing.T) {
 	assert.Equal(t, "user-a@b@42", id.String())
 	for text, message := range map[string]string{
 		"user-1":                      `invalid: event id "user-1" has no '@' between stream and version`,
-		"user@1":                      `event id: invalid: stream "user" has no hyphen between category and id, as in user-17850`,
+		"user@1":                      `event id: invalid: stream "user" has no hyphen between category and id, as in CATEGORY-ID`,
 		"user-1@":                     `invalid: event id "user-1@": "" is not a version`,
 		"user-1@0":                    `invalid: event id "user-1@0": "0" is not a version`,
 		"user-1@007":                  `invalid: event id "user-1@007": "007" is not a version`,

@@ -62,7 +62,8 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 	case IsFrozen:
 		g, _ := p.Active()
 		fail("no worker carries generation %d", g.Number)
-	case NotCarried:
+	}
+	if p.NotCarried {
 		g, _ := p.Active()
 		fail("this program does not carry version %d, of generation %d", g.Version, g.Number)
 	}

@@ -55,6 +55,9 @@ type ProjectionStatus struct {
 	Projection string    `json:"projection"`
 	Reaction   bool      `json:"reaction,omitempty"`
 	Condition  Condition `json:"condition"`
+	// NotCarried: this program carries the version of no live generation, whatever else is the
+	// Condition.
+	NotCarried bool `json:"not_carried,omitempty"`
 	// Waiting is how many streams were announced and are not applied, absent where no
 	// worker has reported. Oldest is the time of the oldest commit among them.
 	Waiting *int      `json:"waiting,omitempty"`
@@ -137,7 +140,7 @@ func (o *Operator) Projection(ctx context.Context, name string) (ProjectionStatu
 func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time) (s ProjectionStatus, reads int, err error) {
 	s = ProjectionStatus{Projection: k.name, Reaction: k.reaction}
 	if o.service.Views == nil {
-		s.Condition = s.judge(now, true)
+		s.Condition = s.judge(now)
 		return s, 0, nil
 	}
 	reads++
@@ -165,7 +168,8 @@ func (o *Operator) projectionStatus(ctx context.Context, k known, now time.Time)
 			s.ParkedSince = earlier(s.ParkedSince, p.Since)
 		}
 	}
-	s.Condition = s.judge(now, o.carriesAny(k.name, live))
+	s.NotCarried = len(live) > 0 && !o.carriesAny(k.name, live)
+	s.Condition = s.judge(now)
 	return s, reads, nil
 }
 
@@ -219,7 +223,7 @@ func speaking(beats []projection.Heartbeat, now time.Time) []projection.Heartbea
 	return late
 }
 
-func (s *ProjectionStatus) judge(now time.Time, carried bool) Condition {
+func (s *ProjectionStatus) judge(now time.Time) Condition {
 	g, ok := s.Active()
 	switch {
 	case !ok && s.Reaction:
@@ -232,7 +236,7 @@ func (s *ProjectionStatus) judge(now time.Time, carried bool) Condition {
 		return IsParked
 	case g.Frozen:
 		return IsFrozen
-	case !carried:
+	case s.NotCarried:
 		return NotCarried
 	case g.Role == projection.Building && !s.Reaction:
 		return IsBuilding

@@ -16,6 +16,8 @@ type Swept struct {
 	Parked  int `json:"parked"`
 	// Paused are the projections that were passed over.
 	Paused []string `json:"paused,omitempty"`
+	// Rebuilding are those that were left to a rebuild, which fills what they have.
+	Rebuilding []string `json:"rebuilding,omitempty"`
 	// Next is where to go on, where it was interrupted.
 	Next projection.SweepCursor `json:"next,omitzero"`
 	Recorded
@@ -55,10 +57,14 @@ func (s *Swept) from(ctx context.Context, engine *projection.Engine, opts SweepO
 		return "", err
 	}
 	r, err := engine.SweepFrom(ctx, opts.From, opts.Progress)
-	s.Streams, s.Behind, s.Events, s.Parked, s.Paused, s.Next = r.Streams, r.Behind, r.Events, r.Parked, r.Paused, r.Next
+	s.Streams, s.Behind, s.Events, s.Parked, s.Next = r.Streams, r.Behind, r.Events, r.Parked, r.Next
+	s.Paused, s.Rebuilding = r.Paused, r.Rebuilding
 	text := fmt.Sprintf("%d of %d streams were behind, %d events", r.Behind, r.Streams, r.Events)
 	if len(r.Paused) > 0 {
 		text += ", passed over what is paused: " + strings.Join(r.Paused, ", ")
+	}
+	if len(r.Rebuilding) > 0 {
+		text += ", left to a rebuild: " + strings.Join(r.Rebuilding, ", ")
 	}
 	return text, err
 }

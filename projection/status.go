@@ -68,6 +68,13 @@ func (s *status) applied(events uint64) {
 	s.events += events
 }
 
+// count is how many events were applied.
+func (s *status) count() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events
+}
+
 func (s *status) frozen(generations []uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,8 +27,12 @@ type SweepReport struct {
 	Left, Damaged int
 	// Ahead are checkpoints beyond their stream's head. Nothing was done about them.
 	Ahead []*AheadError
+	// Fed are the projections that events were applied in meanwhile.
+	Fed []string
 	// Paused are the projections that were passed over, since they are paused.
 	Paused []string
+	// Rebuilding are those that got nothing, since a rebuild was filling what they have.
+	Rebuilding []string
 	// Took is how long it took.
 	Took time.Duration
 	// Next is where [Engine.SweepFrom] goes on where the sweep was interrupted; else it
@@ -60,16 +64,19 @@ func (e *Engine) SweepFrom(ctx context.Context, from SweepCursor, progress func(
 	if progress == nil {
 		progress = func(SweepReport) {}
 	}
-	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}}
+	s := sweeper{engine: e, from: from, progress: progress, began: time.Now(), known: map[*feeder]knowledge{}, applied: map[*feeder]uint64{}}
 	s.report.Next = from
 	for _, f := range e.feeders {
 		known, err := f.live(ctx)
 		if err != nil {
 			return s.report, err
 		}
-		s.known[f] = known
-		if known.paused.stops() {
+		s.known[f], s.applied[f] = known, f.status.count()
+		switch {
+		case known.paused.stops():
 			s.report.Paused = append(s.report.Paused, f.projection.name)
+		case len(known.generations) == 0 && known.coming:
+			s.report.Rebuilding = append(s.report.Rebuilding, f.projection.name)
 		}
 	}
 	s.report.Next = from.begun(s.known)
@@ -114,6 +121,7 @@ type sweeper struct {
 	engine   *Engine
 	from     SweepCursor
 	known    map[*feeder]knowledge // at the beginning
+	applied  map[*feeder]uint64    // events, before the beginning
 	progress func(SweepReport)
 	began    time.Time
 	report   SweepReport
@@ -171,6 +179,16 @@ func (s *sweeper) leave(stream eventstore.StreamID, err error, damaged bool) {
 	}
 }
 
+// fed returns the names of those that events were applied in since the beginning.
+func (s *sweeper) fed() (names []string) {
+	for _, f := range s.engine.feeders {
+		if f.status.count() > s.applied[f] {
+			names = append(names, f.projection.name)
+		}
+	}
+	return names
+}
+
 // findings is an error that says what the sweep could do nothing about, so far.
 func (s *sweeper) findings() error {
 	errs := s.left
@@ -186,6 +204,7 @@ func (s *sweeper) apply(ctx context.Context, c chunk) error {
 		return context.Cause(ctx)
 	}
 	s.report.Parked += o.parked
+	s.report.Fed = s.fed()
 	if o.err != nil {
 		return fmt.Errorf("sweep: %w", o.err)
 	}

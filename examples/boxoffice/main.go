@@ -1,7 +1,7 @@
 // Command boxoffice sells the seats of concerts over HTTP. It is a service as small
 // as one can be, and docs/your-own-service.md explains it: booking.go is what it
 // decides, guests.go what it shows, http.go how it is asked, parked.go how it goes on
-// after a view has failed.
+// after a view has failed, operate.go what its operators type.
 package main
 
 import (
@@ -27,21 +27,20 @@ import (
 const (
 	address = "localhost:8080"
 	file    = "boxoffice.db"
+	usage   = "Without a command it serves http://" + address + " until it is interrupted, and keeps everything in " + file + "."
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := commandLine(ctx, os.Args[1:], os.Stderr)
+	code := commandLine(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // commandLine carries out the command line and returns the exit code.
-func commandLine(ctx context.Context, args []string, stderr io.Writer) int {
+func commandLine(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
-		fmt.Fprintf(stderr, "usage: boxoffice, without arguments\n"+
-			"It serves http://%s until it is interrupted, and keeps everything in %s.\n", address, file)
-		return 2
+		return operate(ctx, file, args, stdout, stderr)
 	}
 	listener, err := net.Listen("tcp", address)
 	if err == nil {

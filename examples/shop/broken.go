@@ -7,11 +7,18 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// brokenConsumers are the projections of a program with a mistake, which shows what is done
-// about one: the code of product-stats fails on whatever concerns a product.
-func brokenConsumers(product string) []projection.Consumer {
+// broken are the projections of a program with a mistake, which shows what is done about one:
+// the code of product-stats fails on whatever concerns a product, in every version that the
+// edition carries.
+func (e edition) broken(product string) []projection.Consumer {
 	events := eventstore.MustRegistry(append(eventTypes(), eventstore.WithCodec(brokenCodec{eventstore.JSON{}, product}))...)
-	return []projection.Consumer{projection.MustNew("product-stats", 1, events, projection.Follow(customerCategory), newStats()), PurchaseHistoryV1}
+	old, rows := newStats(), newNetStats()
+	stats := projection.MustNew("product-stats", 1, events, projection.Follow(customerCategory), old)
+	if e.stats == NetStats {
+		stats = projection.MustNew("product-stats", 2, events, projection.Follow(customerCategory),
+			projection.Replaces(stats, projection.Shows(rows, old, ProductStats.net)), rows)
+	}
+	return []projection.Consumer{stats, PurchaseHistoryV1}
 }
 
 // brokenCodec can not read what concerns a product.

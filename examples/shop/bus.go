@@ -99,7 +99,7 @@ func (a *app) startPublishing(ctx context.Context, s *Service, reaction *project
 
 func (a *app) printPublish(r projection.SweepReport) error {
 	if a.out.JSON {
-		return printJSON(a.stdout(), projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
+		return printJSON(a.stdout(), projectAnswer{Streams: r.Streams, Behind: r.Behind, Events: r.Events, Seconds: r.Took.Seconds()})
 	}
 	_, err := fmt.Fprintf(a.stdout(), "%s of %s behind; went through %s, %s\n", terminal.Thousands(r.Behind),
 		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), terminal.PerSecond(r.Events, r.Took))

@@ -236,7 +236,7 @@ func (a *app) showDay(ctx context.Context, s *Service, orders []order) error {
 // goRun is how the program is run where it is not installed.
 const goRun = "go run ./examples/shop"
 
-const tryNext = `Try next, on a store of your own, shop.db:
+const tryNext = `Try next, in the folder of the clone, on a store of your own, shop.db:
   ` + goRun + ` load examples/shop/sample.csv
   ` + goRun + ` project
   ` + goRun + ` top

@@ -189,7 +189,7 @@ type mailsAnswer struct {
 
 func (a *app) printMails(dir string, written int, r projection.SweepReport) error {
 	if a.out.JSON {
-		return printJSON(a.stdout(), mailsAnswer{written, projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()}})
+		return printJSON(a.stdout(), mailsAnswer{written, projectAnswer{Streams: r.Streams, Behind: r.Behind, Events: r.Events, Seconds: r.Took.Seconds()}})
 	}
 	_, err := fmt.Fprintf(a.stdout(), "wrote %s to %s; %s behind; looked at %s\n", terminal.Counted(written, "mail"), dir,
 		terminal.Counted(r.Behind, "stream was", "streams were"), terminal.Counted(r.Events, "event"))

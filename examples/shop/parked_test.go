@@ -126,21 +126,24 @@ func TestAParkedEventIsFoundTriedAndRetried(t *testing.T) {
 	data := retailtest.Open(t).First(t, 300)
 	want := expect(t, data)
 	s.must("load", data.Path)
-	product := want.ProductStats[0].ProductID
-	s.must("project", "--break", product)
+	product := slices.MaxFunc(want.ProductStats, func(a, b retailtest.ProductStats) int { return a.PurchaseCount - b.PurchaseCount }).ProductID
+	a := s.run("project", "--break", product)
+	require.Zero(t, a.code, a.stderr)
+	assert.Equal(t, mostAlike, strings.Count(a.stderr, `msg="projection parked a stream"`), "the first few")
 	assert.Contains(t, s.run("status").stdout, "▲ product-stats: ")
 	assert.Equal(t, exitCheck, s.run("status", "--check").code)
 	groups := s.must("parked", "list")
 	assert.Contains(t, groups, "this program was told to fail on product")
 	streams := strings.Fields(s.must("parked", "list", "product-stats", "--quiet"))
-	require.NotEmpty(t, streams)
+	require.Greater(t, len(streams), mostAlike)
+	assert.Contains(t, a.stderr, fmt.Sprintf("warning: projection parked a stream: %d more\nwarning: streams that wait on an event that failed: %d; see: ", len(streams)-mostAlike, len(streams)))
 	first, err := eventstore.ParseEventID(streams[0])
 	require.NoError(t, err)
 	assert.Contains(t, s.must("parked", "show", "product-stats", first.Stream.String()), streams[0])
 	assert.Equal(t, len(streams), strings.Count(s.must("parked", "try", "product-stats", "--json"), `"ok":true`))
 	assert.Equal(t, exitCheck, s.run("status", "--check").code, "a try writes nothing")
 
-	a := s.run("parked", "retry", "product-stats", "--all", "--reason", "mended", "--json")
+	a = s.run("parked", "retry", "product-stats", "--all", "--reason", "mended", "--json")
 	assert.Equal(t, int(terminal.Refused), a.code, "nobody is there to confirm it")
 	a = s.run("parked", "retry", "product-stats", "--all", "--reason", "mended", "--json", "--yes")
 	require.Zero(t, a.code, a.stderr)
@@ -156,4 +159,26 @@ func TestWithoutAParkedStreamThereIsNothingToList(t *testing.T) {
 	s, _ := openShop(t, 5)
 	assert.Equal(t, answer{0, "", "no stream is parked\n"}, s.run("parked"))
 	assert.True(t, slices.Contains(strings.Fields(s.must("help")), "parked"))
+}
+
+// What a switch asks is asked of the generation that readers get.
+func TestAMistakeIsInEveryVersionThatTheProgramCarriesAndKeepsReadersFromTheNewOne(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	next := s.next()
+	s.must("load", retailtest.Open(t).First(t, 5).Path)
+	s.must("project")
+	next.act("start")
+	s.must("send", "purchase", `{"user":"20009","lines":[{"product":"MUG-01","quantity":1,"price":"12.50"}]}`, "--id", "order-1")
+	next.must("project", "--break", "MUG-01")
+	parked := next.must("parked", "list")
+	assert.Contains(t, parked, "product-stats#1  user-20009")
+	assert.Contains(t, parked, "product-stats#2  user-20009")
+
+	a := next.run("rebuild", "switch", "product-stats", "--reason", "a test", "--confirm", "product-stats")
+	assert.Equal(t, int(terminal.Refused), a.code, a.stderr)
+	assert.Contains(t, a.stderr, "1 streams are parked in it")
+	next.must("parked", "retry", "product-stats", "--all", "--reason", "mended", "--yes")
+	next.act("switch")
+	assert.Contains(t, next.must("stats", "MUG-01"), "12.50")
 }

@@ -197,3 +197,22 @@ func (m *marked) end() int {
 	<-m.ended
 	return m.total
 }
+
+// What product-stats gets of a sweep while a rebuild fills its first generation.
+func TestASweepSaysThatAProjectionIsLeftToItsRebuild(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.must("load", s.data(5))
+	service, err := openService(t.Context(), "sqlite:"+s.path("shop.db"), true, firstEdition)
+	require.NoError(t, err)
+	rebuilder, err := projection.NewRebuilder(service.Store, service.Views, ProductStatsV1, projection.RebuildOptions{})
+	require.NoError(t, err)
+	_, err = rebuilder.Start(t.Context(), projection.StartOptions{})
+	require.NoError(t, errors.Join(err, service.Close()))
+
+	a := s.run("project")
+	assert.Regexp(t, ` events to 1 of 2 projections, `, a.stdout)
+	assert.Equal(t, "warning: product-stats is left to its rebuild, and got nothing; shop rebuild status product-stats tells how far that is\n", a.stderr)
+	assert.Regexp(t, `applied 0 events, `, s.must("project"))
+	assert.Contains(t, s.must("project", "--json"), `"rebuilding":["product-stats"]`)
+}

@@ -20,12 +20,12 @@ func (a *app) projectCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			consumers := a.edition.consumers()
 			if product != "" {
-				consumers = brokenConsumers(product)
+				consumers = a.edition.broken(product)
 			}
 			return a.project(cmd.Context(), consumers)
 		},
 	}
-	c.Flags().StringVar(&product, "break", "", "to see what is done about it: fail on all events of this product, in product-stats")
+	c.Flags().StringVar(&product, "break", "", "to see what is done about it: fail on all events of this product, in every version of product-stats")
 	return c
 }
 
@@ -47,7 +47,9 @@ func (a *app) sweep(ctx context.Context, s *Service, logger *slog.Logger, consum
 
 func (a *app) project(ctx context.Context, consumers []projection.Consumer) error {
 	return a.with(ctx, func(s *Service) error {
-		report, err := a.sweep(ctx, s, a.logger(viewsConsumer), consumers...)
+		log := newFew(a.logger(viewsConsumer).Handler())
+		report, err := a.sweep(ctx, s, slog.New(log), consumers...)
+		log.end(a.out)
 		if err != nil {
 			return err
 		}
@@ -56,6 +58,9 @@ func (a *app) project(ctx context.Context, consumers []projection.Consumer) erro
 		}
 		for _, name := range report.Paused {
 			a.out.Warn("%s is paused, and was passed over; %s lets it go on", name, a.command("resume", name))
+		}
+		for _, name := range report.Rebuilding {
+			a.out.Warn("%s is left to its rebuild, and got nothing; %s tells how far that is", name, a.command("rebuild", "status", name))
 		}
 		return a.hintParked(ctx, s)
 	})
@@ -67,15 +72,31 @@ type projectAnswer struct {
 	Behind  int     `json:"behind"`
 	Events  int     `json:"events"`
 	Seconds float64 `json:"seconds"`
+	// Fed are the projections that events were applied in.
+	Fed        []string `json:"fed,omitempty"`
+	Paused     []string `json:"paused,omitempty"`
+	Rebuilding []string `json:"rebuilding,omitempty"`
 }
 
 func (a *app) printProject(r projection.SweepReport) error {
 	if a.out.JSON {
-		return printJSON(a.stdout(), projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds()})
+		return printJSON(a.stdout(), projectAnswer{r.Streams, r.Behind, r.Events, r.Took.Seconds(), r.Fed, r.Paused, r.Rebuilding})
 	}
-	_, err := fmt.Fprintf(a.stdout(), "%s of %s behind; applied %s to %d projections, %s\n", terminal.Thousands(r.Behind),
-		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), len(a.edition.projections), terminal.PerSecond(r.Events, r.Took))
+	_, err := fmt.Fprintf(a.stdout(), "%s of %s behind; applied %s%s, %s\n", terminal.Thousands(r.Behind),
+		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"), a.toFed(r), terminal.PerSecond(r.Events, r.Took))
 	return err
+}
+
+// toFed says how many projections events were applied in.
+func (a *app) toFed(r projection.SweepReport) string {
+	switch fed, all := len(r.Fed), len(a.edition.projections); {
+	case r.Events == 0:
+		return ""
+	case fed < all:
+		return fmt.Sprintf(" to %d of %d projections", fed, all)
+	default:
+		return fmt.Sprintf(" to %d projections", all)
+	}
 }
 
 // hintParked says so if streams are parked.

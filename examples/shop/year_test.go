@@ -99,7 +99,7 @@ func TestTheYearIsLoadedAndProjectedExactly(t *testing.T) {
 
 	swept := decode[projectAnswer](t, s.must("project", "--json"))
 	t.Logf("projected in %.1f s", swept.Seconds)
-	assert.Equal(t, projectAnswer{len(want.PurchaseHistory), len(want.PurchaseHistory), want.Events, swept.Seconds}, swept)
+	assert.Equal(t, projectAnswer{len(want.PurchaseHistory), len(want.PurchaseHistory), want.Events, swept.Seconds, []string{"product-stats", "purchase-history"}, nil, nil}, swept)
 	s.requireViews(want)
 	s.requireSound(want)
 

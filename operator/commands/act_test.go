@@ -173,7 +173,7 @@ func TestASweepThatIsInterruptedSaysHowToGoOn(t *testing.T) {
 		p.ctx = ctx
 		require.Equal(t, terminal.Interrupted, p.types("sweep totals --reason 'is all there?' --yes --actor anna@ops"))
 		p.views, p.ctx = views, nil
-		for _, line := range []string{"activity", "sweep totals --from x --reason 'is all there?' --yes", "sweep mails --dry-run", "sweep totals --dry-run",
+		for _, line := range []string{"activity", "activity --template '{{.id}}: {{.result}}|{{.error}}|{{.build}}'", "sweep totals --from x --reason 'is all there?' --yes", "sweep mails --dry-run", "sweep totals --dry-run", "sweep totals --reason 'is all there?' --json --quiet",
 			"sweep totals --reason 'is all there?' --yes --actor anna@ops --from '{\"after\":\"order-7\",\"generations\":{\"totals\":[1]}}'", "sweep --reason 'and the rest?' --yes --actor anna@ops"} {
 			p.types(line)
 		}

@@ -17,7 +17,7 @@ func (m *mounted) events() *cobra.Command {
 	var from uint64
 	var limit int
 	var backward bool
-	c := m.look("events STREAM", "Show the events of a stream, for example user-17850", operator.Event{}, nil)
+	c := m.look("events STREAM", "Show the events of a stream, such as "+m.someStream(), operator.Event{}, nil)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		stream, err := eventstore.ParseStreamID(args[0])
 		if err != nil {

@@ -20,13 +20,14 @@ import (
 )
 
 // operate carries out one command line of the operator, and returns the exit code: main is
-// os.Exit(operate(ctx, os.Args[1:], os.Stdout, os.Stderr, openStores)).
-func operate(ctx context.Context, args []string, stdout, stderr io.Writer, openStores func(context.Context) (eventstore.Store, projection.ViewStore, error)) int {
+// os.Exit(operate(ctx, os.Args[1:], os.Stdout, os.Stderr, openStores)). A whole program that
+// opens files is examples/boxoffice.
+func operate(ctx context.Context, args []string, stdout, stderr io.Writer, openStores func(context.Context, commands.Impact) (eventstore.Store, projection.ViewStore, error)) int {
 	totals := projection.MustNew("totals", 1, registry, projection.Follow("order"), view(1, "too few"))
 	told := operator.Service{Name: "orders", Events: registry, Consumers: []projection.Consumer{totals}} // needs no store
-	open := func(ctx context.Context, _ commands.Impact) (s operator.Service, err error) {
+	open := func(ctx context.Context, impact commands.Impact) (s operator.Service, err error) {
 		s = told
-		s.Store, s.Views, err = openStores(ctx) // s.Close closes them, if they have to be
+		s.Store, s.Views, err = openStores(ctx, impact) // read-only for commands.Looks; s.Close closes them, if they have to be
 		s.States = []operator.Folder{operator.StateOf(aggregate.NewRepository(s.Store, orders, aggregate.Options{}))}
 		return s, err
 	}
@@ -47,7 +48,9 @@ func Example() {
 	if _, err := box.Execute(ctx, "7", func(order) ([]ordered, error) { return []ordered{{Item: "tea", Count: 2}}, nil }); err != nil {
 		fmt.Println(err)
 	}
-	openStores := func(context.Context) (eventstore.Store, projection.ViewStore, error) { return store, views, nil }
+	openStores := func(context.Context, commands.Impact) (eventstore.Store, projection.ViewStore, error) {
+		return store, views, nil
+	}
 
 	for _, line := range []string{"streams", "state order-7 --quiet", "verify", "events order-8", "model", "send", "frob"} {
 		code := operate(ctx, strings.Fields(line), os.Stdout, os.Stdout, openStores)

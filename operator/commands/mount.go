@@ -108,6 +108,14 @@ func (m *mounted) opened(ctx context.Context, impact Impact, run func(*operator.
 	return errors.Join(run(o), o.Close())
 }
 
+// someStream names a stream of the service as an example.
+func (m *mounted) someStream() string {
+	if categories := m.Service.AllCategories(); len(categories) > 0 {
+		return categories[0] + "-ID"
+	}
+	return "CATEGORY-ID"
+}
+
 // arg returns the i-th argument, "" where it was left out.
 func arg(args []string, i int) string {
 	if i < len(args) {

@@ -35,6 +35,12 @@ func TestWhatAProgramOfBeforeWouldBreakForItselfIsRefused(t *testing.T) {
 		p.beat(projection.Heartbeat{})
 		p.all("status", "projections totals")
 		require.Equal(t, terminal.CheckFailed, p.types("status --check"))
+		p.note("only a worker of the program of before")
+		p.beat(projection.Heartbeat{Frozen: []uint64{2}})
+		p.types("status")
+		require.Equal(t, terminal.CheckFailed, p.types("status --check"))
+		p.note("the new one, and its worker")
+		p.beat(projection.Heartbeat{})
 		p.mended = newer
 		p.all("status", "status --check")
 		p.compare("rebuild-before")

@@ -146,6 +146,20 @@ func (m *mounted) verdict(s operator.Status) error {
 }
 
 func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
+	text := m.worst(p, now)
+	if p.NotCarried && p.Condition != operator.NotCarried {
+		text += "; " + notCarriedText(p) // which may be why
+	}
+	return text
+}
+
+func notCarriedText(p *operator.ProjectionStatus) string {
+	g, _ := p.Active()
+	return fmt.Sprintf("this program carries no generation that is live: deploy the one with version %d", g.Version)
+}
+
+// worst says what the condition of a projection means.
+func (m *mounted) worst(p *operator.ProjectionStatus, now time.Time) string {
 	switch p.Condition {
 	case operator.NotBuilt:
 		return "it was never built"
@@ -157,8 +171,7 @@ func (m *mounted) trouble(p *operator.ProjectionStatus, now time.Time) string {
 		g, _ := p.Active()
 		return fmt.Sprintf("no worker carries generation %d%s", g.Number, m.frozenText(g))
 	case operator.NotCarried:
-		g, _ := p.Active()
-		return fmt.Sprintf("this program carries no generation that is live: deploy the one with version %d", g.Version)
+		return notCarriedText(p)
 	case operator.IsBuilding:
 		return "it is being built, and can not be read yet"
 	}

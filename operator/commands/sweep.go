@@ -65,6 +65,9 @@ func (m *mounted) showSwept(r operator.Swept) error {
 	for _, name := range r.Paused {
 		m.Terminal.Warn("%s is paused, and was passed over", name)
 	}
+	for _, name := range r.Rebuilding {
+		m.Terminal.Warn("%s is left to its rebuild, and got nothing", name)
+	}
 	_, err := fmt.Fprintf(m.Terminal.Stdout(), "%s of %s behind; %s\n", terminal.Thousands(r.Behind),
 		terminal.Counted(r.Streams, "stream was", "streams were"), terminal.Counted(r.Events, "event"))
 	return err

@@ -60,25 +60,6 @@ func (t *Terminal) special(v any, name string) (done bool, err error) {
 	return false, nil
 }
 
-// byTemplate shows a template what --json prints, so that there is one set of names.
-func (t *Terminal) byTemplate(v any) error {
-	text, err := object(v)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var fields map[string]any
-	if err := d.Decode(&fields); err != nil {
-		return err
-	}
-	if err := t.template.Execute(t.opts.Stdout, cleaned(fields)); err != nil {
-		return wrongTemplate(err)
-	}
-	_, err = fmt.Fprintln(t.opts.Stdout)
-	return err
-}
-
 // cleaned makes the texts in a decoded object harmless to a terminal, as [Clean] does.
 func cleaned(value any) any {
 	switch v := value.(type) {

@@ -19,7 +19,8 @@ type Settings struct {
 	// Color is auto, always or never, Time relative, utc or local.
 	Color, Time string
 
-	template *template.Template
+	// template fails on a field that is not there, lenient does not.
+	template, lenient *template.Template
 }
 
 // AddFlags adds the flags of all settings to those of a command.
@@ -63,10 +64,9 @@ func (v *templateValue) String() string { return v.t.Template }
 func (v *templateValue) Type() string   { return "template" }
 
 func (v *templateValue) Set(text string) error {
-	parsed, err := template.New("--template").Option("missingkey=error").Parse(text)
-	if err != nil {
-		return err
+	strict, lenient, err := parseTemplate(text)
+	if err == nil {
+		v.t.Template, v.t.template, v.t.lenient = text, strict, lenient
 	}
-	v.t.Template, v.t.template = text, parsed
-	return nil
+	return err
 }

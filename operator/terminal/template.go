@@ -1,91 +1,98 @@
 package terminal
 
 import (
-	"encoding"
+	"bytes"
 	"encoding/json"
-	"io"
-	"reflect"
-	"strings"
+	"text/template"
 )
 
 // CheckTemplate refuses a template that names a field that an answer of v's type never has,
 // or one of what has no fields: before the work is done that it is the answer of. Nil is not
 // known, and not refused.
 func (t *Terminal) CheckTemplate(v any) error {
-	if t.template == nil || v == nil {
+	if t.template == nil || t.template.Tree == nil || v == nil {
 		return nil
 	}
-	fields, ok := example(reflect.ValueOf(v)).(map[string]any)
-	if !ok {
-		return nil
+	if shape, known := shapeOf(v); known {
+		return checkFields(t.template.Root, shape)
 	}
-	fields["schema"] = json.Number("1")
-	err := t.template.Execute(io.Discard, fields)
-	for _, always := range []string{"map has no entry for key", "can't evaluate field"} {
-		if err != nil && strings.Contains(err.Error(), always) {
-			return wrongTemplate(err)
-		}
+	return nil
+}
+
+// byTemplate shows a template what --json prints, so that there is one set of names. A field
+// that --json leaves out of this answer is empty. Of what has no fixed fields, such as a
+// payload, what is not there is "<no value>".
+func (t *Terminal) byTemplate(v any) error {
+	text, err := object(v)
+	if err != nil {
+		return err
 	}
-	return nil // what else fails depends on the answer
+	if err := t.CheckTemplate(v); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var fields map[string]any
+	if err := d.Decode(&fields); err != nil {
+		return err
+	}
+	shown, with := cleaned(fields), t.template
+	if shape, known := shapeOf(v); known {
+		shown, with = filled(shown, shape), t.lenient
+	}
+	var out bytes.Buffer
+	if err := with.Execute(&out, shown); err != nil {
+		return wrongTemplate(err)
+	}
+	out.WriteByte('\n')
+	_, err = t.opts.Stdout.Write(out.Bytes())
+	return err
+}
+
+func parseTemplate(text string) (strict, lenient *template.Template, err error) {
+	if strict, err = template.New("--template").Option("missingkey=error").Parse(text); err != nil {
+		return nil, nil, err
+	}
+	if lenient, err = strict.Clone(); err != nil {
+		return nil, nil, err
+	}
+	return strict, lenient.Option("missingkey=zero"), nil
 }
 
 func wrongTemplate(err error) error {
 	return &Error{Class: ErrUsage, Text: err.Error(), Fix: "the fields are those that --json prints"}
 }
 
-var (
-	marshaler     = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
-)
+// absent is an object, or a list, that --json leaves out: it is printed as nothing, is no
+// condition, has nothing to range over, and its fields are the same.
+type absent map[string]absent
 
-// example is a decoded value like v, with every field that it may have; nil where that is not
-// known.
-func example(v reflect.Value) any {
-	if v.Kind() == reflect.Interface && !v.IsNil() {
-		v = v.Elem()
-	}
-	of := v.Type()
-	if of.Kind() == reflect.Pointer {
-		v = reflect.Zero(of.Elem())
-		of = v.Type()
-	}
-	switch {
-	case of.Implements(textMarshaler) || reflect.PointerTo(of).Implements(textMarshaler):
-		return ""
-	case of.Implements(marshaler) || reflect.PointerTo(of).Implements(marshaler):
-		return nil
-	}
-	switch of.Kind() {
-	case reflect.String:
-		return ""
-	case reflect.Bool:
-		return false
-	case reflect.Struct:
-		fields := map[string]any{}
-		addFields(fields, v)
-		return fields
-	case reflect.Slice, reflect.Array:
-		return []any{example(reflect.Zero(of.Elem()))}
-	case reflect.Map, reflect.Interface:
-		return nil
-	}
-	return json.Number("1")
-}
+func (absent) String() string { return "" }
 
-// addFields adds those of a struct, and of the structs within it that have no name of their own.
-func addFields(fields map[string]any, v reflect.Value) {
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		switch {
-		case name == "-":
-		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct:
-			addFields(fields, v.Field(i))
-		case !f.IsExported():
-		case name == "":
-			fields[f.Name] = example(v.Field(i))
-		default:
-			fields[name] = example(v.Field(i))
+// filled adds what a decoded answer lacks of its shape.
+func filled(value, shape any) any {
+	switch s := shape.(type) {
+	case map[string]any:
+		if v, ok := value.(map[string]any); ok {
+			for name, of := range s {
+				v[name] = filled(v[name], of)
+			}
+			return v
+		}
+	case []any:
+		if v, ok := value.([]any); ok {
+			for i := range v {
+				v[i] = filled(v[i], s[0])
+			}
+			return v
+		}
+	case string:
+		if value == nil {
+			return ""
 		}
 	}
+	if value == nil {
+		return absent(nil)
+	}
+	return value
 }
