@@ -54,7 +54,7 @@ func TestEachCommandChecksItsTemplateBeforeItDoesAnything(t *testing.T) {
 				require.Equal(t, terminal.Failed, code, "what a query answers is not known before")
 				continue
 			}
-			require.Contains(t, p.text.String(), `map has no entry for key "nonsense"`+"\nerr: hint: the fields are those that --json prints\nexit 2\n")
+			require.Contains(t, p.text.String(), `there is no field "nonsense"`+"\nerr: hint: the fields are those that --json prints\nexit 2\n")
 		}
 		require.ElementsMatch(t, withTemplate(root), slices.Compact(slices.Sorted(slices.Values(checked))), "each command has its line")
 	})
