@@ -42,19 +42,20 @@ type RowDiff struct {
 // with the one that readers use, and with a fold of the events; see
 // [projection.Rebuilder.Compare]. What it found is kept in the projection's state, where a
 // switch looks for it, and so it is an action; it needs no reason. Where there is no such
-// generation it is a [projection.ErrNoGeneration].
+// generation it is a [projection.ErrNoGeneration], and where that is still being built a
+// [projection.NotReadyError]: what is refused is not recorded.
 func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (RebuildDiff, error) {
 	r, err := o.rebuilder(name, opts.RebuildOptions)
 	if err != nil {
 		return RebuildDiff{}, err
 	}
-	before, err := r.PlanSwitch(ctx)
+	before, err := r.PlanCompare(ctx)
 	if errors.Is(err, projection.ErrNoGeneration) {
 		if n, failed := o.already(ctx, name, switched); failed == nil && n > 0 {
 			err = fmt.Errorf("projection %q: %w to compare: readers use generation %d already", name, projection.ErrNoGeneration, n)
 		}
 	}
-	if err != nil { // what is not there is not recorded
+	if err != nil { // what is not there, or can not be compared, is not recorded
 		return RebuildDiff{}, err
 	}
 	var d RebuildDiff
@@ -63,8 +64,8 @@ func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts Reb
 		if err != nil {
 			return "", err
 		}
-		if d, err = diffOf(found); before.Compared != nil && before.Compared.Wrong > 0 && !d.Full {
-			d.Kept = before.Compared
+		if d, err = diffOf(found); before != nil && before.Wrong > 0 && !d.Full {
+			d.Kept = before
 		}
 		return fmt.Sprintf("generation %d: %s", d.Generation, d.text()), err
 	})

@@ -91,13 +91,7 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 	if o.Samples <= 0 {
 		o.Samples = 10
 	}
-	s, g, err := r.target(ctx, movement{direction: forward})
-	if err == nil {
-		err = r.unfinished(g)
-	}
-	if err == nil {
-		err = r.checkCode(g)
-	}
+	s, g, err := r.compared(ctx)
 	if err != nil {
 		return Comparison{}, err
 	}
@@ -137,6 +131,29 @@ func (r *Rebuilder) Compare(ctx context.Context, o CompareOptions) (Comparison, 
 		return nil
 	})
 	return c.result, err
+}
+
+// PlanCompare returns what the last comparison of the generation found that [Rebuilder.Compare]
+// would compare, nil for none. What that is refused for is refused here, too. Cost: a read of
+// the projection's state.
+func (r *Rebuilder) PlanCompare(ctx context.Context) (*Compared, error) {
+	_, g, err := r.compared(ctx)
+	if err != nil || g.Rebuild == nil {
+		return nil, err
+	}
+	return g.Rebuild.Compared, nil
+}
+
+// compared returns the generation that is compared, and the state.
+func (r *Rebuilder) compared(ctx context.Context) (State, Generation, error) {
+	s, g, err := r.target(ctx, movement{direction: forward})
+	if err == nil {
+		err = r.unfinished(g)
+	}
+	if err == nil {
+		err = r.checkCode(g)
+	}
+	return s, g, err
 }
 
 // comparer compares a generation with others.

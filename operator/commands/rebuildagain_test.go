@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -253,5 +254,23 @@ func TestASwitchOfARebuildThatIsPausedNamesHowToGoOn(t *testing.T) {
 		p.other(func(projection.State) error { return nil })
 		p.all("rebuild pause totals"+yes, "rebuild switch totals"+named, "rebuild diff totals --actor anna@ops --rate -1", "rebuild diff totals --actor anna@ops")
 		p.compare("rebuild-standing")
+	})
+}
+
+func TestAComparisonThatIsRefusedIsNotRecorded(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		require.Equal(t, terminal.NotThere, p.types("rebuild diff totals --actor anna@ops"), "there is no rebuild")
+		p.other(func(projection.State) error { return nil })
+		require.Equal(t, terminal.Refused, p.types("rebuild diff totals --actor anna@ops"), "it is not built yet")
+		_, err := projection.CancelRebuild(t.Context(), p.views, "totals", 0)
+		require.NoError(t, err)
+		p.built(nil, "")
+		p.mended = nil
+		require.Equal(t, terminal.WrongUse, p.types("rebuild diff totals --actor anna@ops"), "another version has built it")
+		require.Contains(t, p.text.String(), "is built by version 2 of its code, and this is version 1")
+		head, err := p.store.Head(t.Context(), operator.ActivityStream)
+		require.NoError(t, err)
+		require.Zero(t, head.Version(), p.text.String())
 	})
 }
