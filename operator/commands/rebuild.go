@@ -146,7 +146,7 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 	if u := start.UnderWay; u != nil {
 		switch u.Condition {
 		case operator.RebuildPaused:
-			p.Nothing = fmt.Sprintf("a rebuild of %s is under way and paused; %s goes on with it", name, m.Line("rebuild", "resume", name))
+			return m.refused(p, []string{fmt.Sprintf("a rebuild of %s is under way, and paused: generation %d, %s", name, u.Generation, m.farText(*u))}, m.pausedRebuild(name, *u)), nil
 		case operator.RebuildReady:
 			p.Nothing = m.readyText(name, *u)
 		default:
@@ -161,6 +161,12 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 	}
 	p.Plan = append(p.Plan, text+".")
 	return p, nil
+}
+
+// pausedRebuild refuses a start of what stands still until somebody resumes it.
+func (m *mounted) pausedRebuild(name string, s operator.RebuildStatus) error {
+	return &terminal.Error{Class: operator.ErrRefused, Cause: projection.ErrRebuildPaused, Fix: m.Line("rebuild", "resume", name) + anyReason + " goes on with it",
+		Text: fmt.Sprintf("%v: generation %d of %s; nothing was done", projection.ErrRebuildPaused, s.Generation, name)}
 }
 
 // waitsFor says for whom a process waits that takes part in a rebuild.
