@@ -148,10 +148,10 @@ func (r *Rebuilder) PlanCompare(ctx context.Context) (*Compared, error) {
 func (r *Rebuilder) compared(ctx context.Context) (State, Generation, error) {
 	s, g, err := r.target(ctx, movement{direction: forward})
 	if err == nil {
-		err = r.unfinished(g)
+		err = r.p.CheckBuilds(g)
 	}
 	if err == nil {
-		err = r.checkCode(g)
+		err = r.unfinished(g)
 	}
 	return s, g, err
 }

@@ -219,7 +219,7 @@ func notBuilt(p *Projection, s State) error {
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
 				e.hint = fmt.Sprintf("rebuild it: until the switch a program that carries version %d, by projection.Replaces, feeds and shows the old one", g.Version)
 				if g.Version > p.version {
-					e.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", g.Version)
+					e.hint = tooOld(g.Version)
 				}
 			}
 		}

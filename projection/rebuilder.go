@@ -141,7 +141,8 @@ type StartOptions struct{ By, Reason string }
 
 // Start prepares a rebuild: it gives out the number of a new generation. Somebody has to
 // [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]; where
-// this program does not carry the active version it is a [NotReadyError]. Cost: a read and a
+// this program does not carry the active version, or the one that is built, it is a
+// [NotReadyError]. Cost: a read and a
 // write of the state.
 func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, error) {
 	for {
@@ -151,7 +152,10 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 		}
 		for _, g := range s.live() {
 			if g.Role == Building {
-				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil, Program: r.p.version}
+				if err := r.p.CheckBuilds(g); err != nil && g.Rebuild != nil {
+					return GenerationID{}, err
+				}
+				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
 			}
 			if g.Version == r.p.version {
 				if err := checkFingerprint(r.p, g); err != nil {
@@ -277,16 +281,21 @@ func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
 	if g == nil {
 		return s, Generation{}, &NoRebuildError{Projection: r.p.name}
 	}
-	return s, *g, r.checkCode(*g)
+	return s, *g, r.p.CheckBuilds(*g)
 }
 
-// checkCode refuses a generation that other code has built.
-func (r *Rebuilder) checkCode(g Generation) error {
-	if g.Version != r.p.version {
-		return fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
-			eventstore.ErrInvalid, g.Number, r.p.name, g.Version, r.p.version)
+// CheckBuilds refuses a generation that other code builds than that of the projection: one of
+// another version is a [NotReadyError], one of another declaration an [ErrFingerprint].
+func (p *Projection) CheckBuilds(g Generation) error {
+	if g.Version == p.version {
+		return checkFingerprint(p, g)
 	}
-	return checkFingerprint(r.p, g)
+	e := &NotReadyError{Generation: GenerationID{p.name, g.Number}, Firm: true, Needs: g.Version, Program: p.version,
+		Obstacles: []string{fmt.Sprintf("it is built by version %d, and this program has version %d", g.Version, p.version)}}
+	if g.Version < p.version {
+		e.hint = fmt.Sprintf("give the command in a program that has version %d, or cancel the rebuild", g.Version)
+	}
+	return e
 }
 
 // change changes the rebuild of a generation, unless somebody has cancelled or switched it

@@ -164,6 +164,9 @@ func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (swee
 		return false, err
 	}
 	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
+	if r.p.code(target.Version) == nil {
+		refusal.Needs, refusal.Program = target.Version, r.p.version
+	}
 	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
 		return false, err
 	}
@@ -186,6 +189,10 @@ func (r *Rebuilder) unfinished(g Generation) error {
 	e := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{"it is still being built"}}
 	if e.hint = "let the rebuild run to its end"; g.Rebuild == nil {
 		e.Obstacles, e.hint = []string{"workers are still building it"}, (&RebuildingError{Live: true}).Hint()
+	}
+	if r.p.code(g.Version) == nil {
+		e.Obstacles = append(e.Obstacles, fmt.Sprintf("this program does not carry version %d", g.Version))
+		e.Needs, e.Program, e.hint = g.Version, r.p.version, ""
 	}
 	return e
 }
@@ -211,16 +218,15 @@ func (r *Rebuilder) sweepable(s State, g Generation) error {
 // checkCarried refuses a generation that this program can not feed, or not together with the
 // active one.
 func (r *Rebuilder) checkCarried(s State, g Generation) error {
-	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: hintReplaces}
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Program: r.p.version}
 	active := s.With(Active)
 	switch {
 	case r.p.code(g.Version) == nil:
+		refusal.Needs = g.Version
 		refusal.Obstacles = []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}
 	case active != nil && r.p.code(active.Version) == nil:
+		refusal.Needs = active.Version
 		refusal.Obstacles = []string{fmt.Sprintf("readers use generation %d of version %d, which this program does not carry", active.Number, active.Version)}
-		if active.Version > r.p.version {
-			refusal.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", active.Version)
-		}
 	default:
 		return nil
 	}
@@ -255,7 +261,7 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 		}
 	}
 	if r.p.code(g.Version) == nil {
-		found = append(found, fmt.Sprintf("this program does not carry version %d: give the command in one that does", g.Version))
+		found = append(found, fmt.Sprintf("this program does not carry version %d", g.Version))
 	}
 	workers, err := workersOf(ctx, r.views, r.p.name)
 	if i := slices.IndexFunc(workers, func(b Heartbeat) bool { return slices.Contains(b.Frozen, g.Number) }); i >= 0 {

@@ -50,7 +50,7 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are")
 	case building && live.Live:
 		return terminal.WithHint(err, "workers build it: let one run until its first sweep has ended, or "+m.Line("sweep", name)+anyReason)
-	case building && !live.Other():
+	case building:
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows it, "+m.Line("rebuild", "cancel", name)+" gives it up")
 	case errors.Is(err, projection.ErrChanged):
 		return terminal.WithHint(err, "nothing was done; "+m.Line("rebuild", "status", name)+" shows how it is now")

@@ -255,7 +255,7 @@ func (p *planned) forced(obstacles []string) {
 // unfinished names what makes a rebuild go on, where it is one that stands still that keeps
 // something from being done.
 func (m *mounted) unfinished(ctx context.Context, o *operator.Operator, name string, err error) error {
-	if !errors.Is(err, projection.ErrNotReady) {
+	if e, ok := errors.AsType[*projection.NotReadyError](err); !ok || e.Needs > 0 { // where this program can not go on, no hint to it
 		return err
 	}
 	switch status, failed := o.Rebuilding(ctx, name); {
