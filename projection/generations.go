@@ -203,6 +203,10 @@ func notBuilt(p *Projection, s State) error {
 		}
 		for _, g := range s.Generations {
 			switch {
+			case g.Version == p.version && g.Role == Building && g.Rebuild.Finished():
+				e.Reason = fmt.Sprintf("its generation %d is built, and waits for the switch", g.Number)
+				e.hint = "compare it, and switch readers to it"
+				return e
 			case g.Version == p.version && g.Role == Building && g.Rebuild != nil:
 				e.Reason = fmt.Sprintf("its generation %d is being built by a rebuild", g.Number)
 				e.hint = "let the rebuild run to its end, and switch to it"
