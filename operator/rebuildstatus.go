@@ -86,6 +86,8 @@ type RebuildStatus struct {
 	Done float64 `json:"done"`
 	// Filled is how much of the rows is filled for good, from 0 to 1: a pause keeps that.
 	Filled float64 `json:"filled"`
+	// Ranges is in how many parts the rows are built, 0 for one.
+	Ranges int `json:"ranges,omitempty"`
 	// Streams and Events are what lies up to the heads, 0 before they are listed.
 	Streams int    `json:"streams,omitempty"`
 	Events  uint64 `json:"events,omitempty"`
@@ -189,8 +191,8 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 		return nil
 	}
 	b := g.Rebuild
-	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, Resumed: b.Resumed, Filled: b.Share(), By: b.By, Reason: b.Reason,
-		Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
+	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, Resumed: b.Resumed, Filled: b.Share(), Ranges: b.Ranges,
+		By: b.By, Reason: b.Reason, Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
 	if b.Phase == projection.PhaseFold {
 		status.Done = b.Share()
 	}

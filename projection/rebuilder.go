@@ -32,7 +32,8 @@ type RebuildOptions struct {
 	Readers int
 	// Ranges is in how many parts the rows are built, at least. The log is read once for
 	// each; what a coordinator that is killed has done for its last one is done again. At the
-	// most 65,536. Defaults to 1.
+	// most 65,536. Defaults to those of the coordinator before, by which the rebuild was
+	// started or that has gone on with it, and to 1.
 	Ranges int
 	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
 	// is more is left to another range. Rows take about three times as much in memory. It is
@@ -84,9 +85,7 @@ func (o RebuildOptions) withDefaults() RebuildOptions {
 	if o.Readers <= 0 {
 		o.Readers = max(2, runtime.GOMAXPROCS(0))
 	}
-	if o.Ranges <= 0 {
-		o.Ranges = 1
-	}
+	o.Ranges = max(o.Ranges, 0)
 	if o.Memory <= 0 {
 		o.Memory = 192 << 20
 	}
@@ -170,7 +169,7 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 		s.Projection, s.Counter = r.p.name, s.Counter+1
 		s.Generations = append(s.Generations, Generation{
 			Number: s.Counter, Version: r.p.version, Fingerprint: r.p.fingerprint, Role: Building, Since: now, Views: r.p.Views(),
-			Rebuild: &Rebuild{Phase: PhaseHeads, Began: now, By: o.By, Reason: o.Reason},
+			Rebuild: &Rebuild{Phase: PhaseHeads, Began: now, By: o.By, Reason: o.Reason, Ranges: r.opts.Ranges},
 		})
 		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
 			return GenerationID{r.p.name, s.Counter}, err

@@ -50,7 +50,7 @@ func (f *progressFlag) check(cmd *cobra.Command) error {
 func (f *rebuildFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.opts.Rate, "rate", 0, "the most units a second, of 1 KB written or 4 KB read; 0 for any")
 	c.Flags().IntVar(&f.opts.Readers, "workers", 0, "how many parts of the log are read at once (default one for each processor)")
-	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each")
+	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each; a rebuild that goes on keeps to those that it had")
 	c.Flags().IntVar(&f.memory, "memory", 192, "how many MB of rows are built at once, about")
 	c.Flags().StringVar(&f.compare, "compare", "sample", "how rows are held against a fold of the events in the end: full, or sample")
 	f.progress.add(c)
@@ -68,6 +68,9 @@ func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, err
 		return opts, Wrong(cmd, "--rate and --workers are 0 or more, --ranges and --memory 1 or more")
 	case f.compare != "full" && f.compare != "sample":
 		return opts, Wrong(cmd, "--compare %s: it is full or sample", f.compare)
+	}
+	if !cmd.Flags().Changed("ranges") {
+		opts.Ranges = 0 // as it was
 	}
 	opts.Memory, opts.Compare.Full, opts.Compare.Samples = f.memory<<20, f.compare == "full", fewSamples
 	if f.takeOver {
@@ -266,7 +269,7 @@ func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by opera
 
 // stoppedRebuild says how to go on.
 func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, report operator.Rebuilt) error {
-	goOn, kept := m.Line("rebuild", "resume", name)+anyReason, keptBy(report.Filled)
+	goOn, kept := m.Line("rebuild", "resume", name)+anyReason, keptBy(report.Filled, report.Ranges)
 	switch {
 	case err == nil:
 		return nil

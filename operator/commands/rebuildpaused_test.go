@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,5 +24,26 @@ func TestAStartOfARebuildThatIsPausedIsRefused(t *testing.T) {
 		p.types("rebuild resume totals --quiet" + yes)
 		require.Equal(t, terminal.Done, p.types("rebuild start totals"+yes))
 		p.compare("rebuild-start-paused")
+	})
+}
+
+func TestAPauseSaysWhatItKeepsOfTheRangesThatAResumeGoesOnWith(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		for _, ranges := range []string{"", " --ranges 2"} {
+			views := p.views
+			ctx, cancel := context.WithCancelCause(t.Context())
+			p.views, p.ctx = &slow{ViewStore: views, then: func(int) { cancel(context.Canceled) }}, ctx
+			require.Equal(t, terminal.Interrupted, p.types("rebuild start totals"+ranges+yes))
+			p.views, p.ctx = views, nil
+			p.types("rebuild resume totals --dry-run")
+			counted := &slow{ViewStore: views, then: func(int) {}}
+			p.views = counted
+			p.types("rebuild resume totals --quiet" + yes)
+			require.Equal(t, map[string]int32{"": 1, " --ranges 2": 2}[ranges], counted.fills.Load())
+			p.views = views
+			p.types("rebuild cancel totals --quiet" + named)
+		}
+		p.compare("rebuild-ranges")
 	})
 }
