@@ -172,10 +172,14 @@ func (m *mounted) pausedRebuild(name string, s operator.RebuildStatus) error {
 		Text: fmt.Sprintf("%v: generation %d of %s; nothing was done", projection.ErrRebuildPaused, s.Generation, name)}
 }
 
-// waitsFor says for whom a process waits that takes part in a rebuild.
+// waitsFor says for whom a process waits that takes part in a rebuild. A comparison waits for
+// nobody.
 func waitsFor(s operator.RebuildStatus, opts operator.RebuildOptions) []string {
-	if s.Coordinator == "" || opts.Lease < 0 {
+	switch {
+	case s.Coordinator == "" || opts.Lease < 0 && s.Swept.IsZero():
 		return nil
+	case !s.Swept.IsZero():
+		return []string{"It is built: this process compares it, and waits for nobody."}
 	}
 	return []string{fmt.Sprintf("It waits for %s, and goes on where that has been silent for %s.", s.Coordinator, terminal.Age(operator.RebuildSilence))}
 }

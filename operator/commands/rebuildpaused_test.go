@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,5 +46,21 @@ func TestAPauseSaysWhatItKeepsOfTheRangesThatAResumeGoesOnWith(t *testing.T) {
 			p.types("rebuild cancel totals --quiet" + named)
 		}
 		p.compare("rebuild-ranges")
+	})
+}
+
+func TestWhoResumesWhatIsComparedIsNotSaidToWait(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.built(nil, "host/9")
+		require.NoError(t, p.views.Beat(t.Context(), projection.Heartbeat{Projection: "totals", Worker: "rebuild host/9", Coordinator: "host/9", At: time.Now().UTC(),
+			Rebuild: &projection.RebuildProgress{Generation: 2, Phase: projection.PhaseCompare, Events: 3, EventsOf: 4}}))
+		for _, verb := range []string{"start", "resume"} {
+			p.types("rebuild " + verb + " totals --dry-run")
+		}
+		began := time.Now()
+		require.Equal(t, terminal.Done, p.types("rebuild resume totals"+yes))
+		require.Zero(t, time.Since(began))
+		p.compare("rebuild-both-compare")
 	})
 }
