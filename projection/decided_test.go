@@ -79,7 +79,7 @@ func TestARollbackPassesByAGenerationThatIsRetired(t *testing.T) {
 	require.Equal(t, []string{"1 active", "2 retired", "3 previous"}, v.roles(t))
 	_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 	require.ErrorIs(t, err, projection.ErrNoGeneration)
-	require.ErrorContains(t, err, "there is no such generation to go back to; readers use generation 1")
+	require.ErrorContains(t, err, "there is no generation to go back to; readers use generation 1")
 }
 
 func TestAProgramTellsTheCodeOfTheVersionsThatItCarries(t *testing.T) {

@@ -19,8 +19,8 @@ var (
 	ErrFold = errors.New("the fold failed")
 	// ErrNotReady: readers can not be switched to a generation; see [NotReadyError].
 	ErrNotReady = errors.New("generation is not ready")
-	// ErrNoGeneration: there is no generation to switch, go back to or retire.
-	ErrNoGeneration = errors.New("there is no such generation")
+	// ErrNoGeneration: there is no generation to switch or go back to, to compare or to retire.
+	ErrNoGeneration = errors.New("there is no generation")
 )
 
 // NoRebuildError is an [ErrNoRebuild].

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -46,6 +47,10 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 		return terminal.WithHint(err, m.Line("resume", name)+" resumes it")
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, m.Line("rebuild", "start", name)+" starts one")
+	case isReaction(err):
+		return terminal.WithHint(err, "name a projection: "+m.listed())
+	case canForce(err):
+		return terminal.WithHint(err, "see to it, or pass it by: "+m.Line("rebuild", "switch", name, "--force")+anyReason)
 	case errors.Is(err, projection.ErrNoGeneration):
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are")
 	case building && live.Live:
@@ -58,6 +63,17 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 		return terminal.WithHint(err, otherwise)
 	}
 	return err
+}
+
+func isReaction(err error) bool {
+	_, ok := errors.AsType[*operator.ReactionError](err)
+	return ok
+}
+
+// canForce reports whether a switch is refused that may be forced, by a program that should.
+func canForce(err error) bool {
+	e, ok := errors.AsType[*projection.NotReadyError](err)
+	return ok && !e.Firm && e.Needs == 0
 }
 
 // listed is the hint where a projection is not there.

@@ -206,7 +206,22 @@ func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, p pl
 		p.refused = errors.New(plan.Failure)
 	}
 	p.Plan = dryRebuildLines(plan, opts)
+	p.brief = dryRebuildText(plan)
 	return p, nil
+}
+
+// dryRebuildText says it in a line.
+func dryRebuildText(plan operator.RebuildPlan) string {
+	text := fmt.Sprintf("%s generation %d: ", plan.Projection, plan.Generation)
+	if plan.Failure != "" {
+		return text + "fails: " + plan.Failure
+	}
+	text += fmt.Sprintf("%s, %s; %s, %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"),
+		terminal.Counted(plan.Rows, "row"), terminal.Counted(plan.Checkpoints, "checkpoint"))
+	if plan.Dollars != nil {
+		text += "; " + terminal.Dollars(*plan.Dollars)
+	}
+	return text
 }
 
 func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []string {

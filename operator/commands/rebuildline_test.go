@@ -14,6 +14,7 @@ import (
 
 	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/operator/terminal"
+	"github.com/leftfold/leftfold/projection"
 )
 
 // sluggish is a store that takes its time for each commit that is read of all.
@@ -97,5 +98,41 @@ func TestProgressInJSONLeavesOutWhatIsNotKnown(t *testing.T) {
 				assert.NotContains(t, line, `"streams":`)
 			}
 		}
+	})
+}
+
+func TestADryRunOfARebuildThatIsQuietSaysItInALine(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		require.Equal(t, terminal.Done, p.types("rebuild start totals --dry-run -q"))
+		assert.Contains(t, p.text.String(), "out: totals generation 2: 3 streams, 4 events; 3 rows, 3 checkpoints\nexit 0")
+		p.text.Reset()
+		p.order("4", "cup", -7, "")
+		require.Equal(t, terminal.CheckFailed, p.types("rebuild start totals --dry-run -q"))
+		assert.Contains(t, p.text.String(), "out: totals generation 2: fails: fold of generation 2 of totals at order-4@1")
+	})
+}
+
+func TestARebuildThatIsReadyIsDone(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.types("rebuild start totals --quiet" + yes)
+		p.text.Reset()
+		p.types("rebuild status totals --json")
+		assert.Contains(t, p.text.String(), `"condition":"ready","phase":"catch-up"`)
+		assert.Contains(t, p.text.String(), `"done":1,"filled":1`)
+	})
+}
+
+func TestTheStatusOfARebuildSaysThatItsProjectionIsPaused(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		p.env["LEFTFOLD_HINTS"] = "1"
+		p.other(func(projection.State) error { return nil })
+		<-time.After(time.Hour)
+		p.all("pause totals --quiet"+yes, "rebuild status totals", "rebuild status totals --json")
+		assert.Contains(t, p.text.String(), "out: paused        since 2000-01-01T01:01:00Z by anna@ops: large orders, ADR-14\n")
+		assert.Contains(t, p.text.String(), `"paused":{"since":`)
+		assert.Contains(t, p.text.String(), "next: orders resume totals --reason")
 	})
 }
