@@ -59,6 +59,9 @@ func (c *Check) add(p *ProjectionStatus, l Limits, now time.Time) {
 		fail("it was never built")
 	case IsBuilding:
 		fail("it is still being built")
+	case IsBuilt:
+		g, _ := p.Active()
+		fail("generation %d is built, and waits for the switch", g.Number)
 	case IsFrozen:
 		g, _ := p.Active()
 		fail("no worker carries generation %d", g.Number)

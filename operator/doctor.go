@@ -203,6 +203,10 @@ func (d *doctor) generations(s *ProjectionStatus) {
 	case isProjection && g.Fingerprint != code.Fingerprint():
 		d.bad(check, "undo the change, and make it in a new version that replaces this one; then build that, with: "+rebuild,
 			"generation %d of version %d was built with other categories, event types or views", g.Number, g.Version)
+	case g.Role == projection.Building && s.Rebuild != nil && s.Rebuild.built():
+		d.bad(check, "compare it, and switch readers to it, with: rebuild switch "+s.Projection, "generation %d is built, and waits for the switch", g.Number)
+	case g.Role == projection.Building && s.Rebuild != nil:
+		d.bad(check, "let the rebuild run to its end; how it is, says: rebuild status "+s.Projection, "generation %d is still being built", g.Number)
 	case g.Role == projection.Building:
 		d.bad(check, "let a worker run until its first sweep has ended", "generation %d is still being built", g.Number)
 	case isProjection && code != p && !slices.ContainsFunc(s.Generations, func(g GenerationStatus) bool { return g.Version == p.Version() }):

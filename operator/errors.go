@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/leftfold/leftfold/eventstore"
 )
 
 var (
@@ -39,6 +41,20 @@ func (e *NotFoundError) Error() string {
 
 // Is makes the error an [ErrNotFound].
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// ReactionError says that a reaction was named where a projection is wanted. It is an
+// [eventstore.ErrInvalid].
+type ReactionError struct{ Reaction string }
+
+func (e *ReactionError) Error() string {
+	return e.Reaction + " is a reaction: it has no views that could be built again"
+}
+
+// Is makes the error an [eventstore.ErrInvalid].
+func (e *ReactionError) Is(target error) bool { return target == eventstore.ErrInvalid }
+
+// Hint says what to do.
+func (e *ReactionError) Hint() string { return "name a projection" }
 
 // UnrecordedError says that an action was not begun, since that could not be recorded. It is
 // an [ErrRefused].

@@ -36,7 +36,7 @@ func (o *Operator) projection(name string) (*projection.Projection, error) {
 	}
 	p, ok := c.(*projection.Projection)
 	if !ok {
-		return nil, noViews(name)
+		return nil, &ReactionError{Reaction: name}
 	}
 	return p, nil
 }

@@ -134,9 +134,9 @@ func (o *Operator) Retiring(ctx context.Context, name string, number uint64) (Ge
 		return *retired, nil
 	}
 	if number > 0 {
-		return GenerationStatus{}, fmt.Errorf("projection %q: %w: generation %d is no previous one", name, projection.ErrNoGeneration, number)
+		return GenerationStatus{}, fmt.Errorf("projection %q: %w to retire: %d is no previous one", name, projection.ErrNoGeneration, number)
 	}
-	return GenerationStatus{}, fmt.Errorf("projection %q: %w: it has no previous one", name, projection.ErrNoGeneration)
+	return GenerationStatus{}, fmt.Errorf("projection %q: %w to retire: it has no previous one", name, projection.ErrNoGeneration)
 }
 
 // RetireOptions say which previous generation is retired, and what is passed by. The zero value

@@ -22,7 +22,8 @@ type RebuildStart struct {
 // CheckRebuild says what a start of a rebuild would come to, and does nothing. Where something
 // else is built the error is a [projection.ErrRebuilding]; where the projection is paused, so
 // that it would not come to its end, a [projection.ErrPaused]; where the program does not
-// carry the version that readers use, an [ErrRefused].
+// carry the version that readers use, an [ErrRefused]; where another one is built, a
+// [projection.NotReadyError].
 func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart, error) {
 	start := RebuildStart{Projection: name}
 	p, err := o.projection(name)
@@ -58,8 +59,11 @@ func (o *Operator) CheckRebuild(ctx context.Context, name string) (RebuildStart,
 	}
 	if g := s.With(projection.Building); g != nil {
 		start.Generation = g.Number
-		if g.Rebuild == nil || g.Version != p.Version() {
-			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: g.Rebuild == nil, Program: p.Version()}
+		if g.Rebuild == nil {
+			return start, &projection.RebuildingError{Generation: projection.GenerationID{Projection: name, Number: g.Number}, Version: g.Version, Live: true}
+		}
+		if err := p.CheckBuilds(*g); err != nil {
+			return start, err
 		}
 	}
 	if p := pausedBy(s); p != nil && (start.UnderWay == nil || !start.UnderWay.built()) {

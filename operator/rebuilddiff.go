@@ -52,7 +52,7 @@ func (o *Operator) DiffRebuild(ctx context.Context, by By, name string, opts Reb
 	before, err := r.PlanCompare(ctx)
 	if errors.Is(err, projection.ErrNoGeneration) {
 		if n, failed := o.already(ctx, name, switched); failed == nil && n > 0 {
-			err = fmt.Errorf("projection %q: %w to compare: readers use generation %d already", name, projection.ErrNoGeneration, n)
+			err = fmt.Errorf("projection %q: %w to compare; readers use generation %d already", name, projection.ErrNoGeneration, n)
 		}
 	}
 	if err != nil { // what is not there, or can not be compared, is not recorded

@@ -51,6 +51,9 @@ type RebuildOverview struct {
 	Building *GenerationStatus `json:"building,omitempty"`
 	// Kept are the other generations of which there is anything left, the newest first.
 	Kept []GenerationStatus `json:"kept,omitempty"`
+	// Paused says who has paused the projection, nil where it is fed: no rebuild of it comes to
+	// its end until it is resumed.
+	Paused *projection.Paused `json:"paused,omitempty"`
 }
 
 // GenerationStatus is how a generation is.
@@ -88,6 +91,8 @@ type RebuildStatus struct {
 	Done float64 `json:"done"`
 	// Filled is how much of the rows is filled for good, from 0 to 1: a pause keeps that.
 	Filled float64 `json:"filled"`
+	// Ranges is in how many parts the rows are built, 0 for one.
+	Ranges int `json:"ranges,omitempty"`
 	// Streams and Events are what lies up to the heads, 0 before they are listed.
 	Streams int    `json:"streams,omitempty"`
 	Events  uint64 `json:"events,omitempty"`
@@ -126,22 +131,17 @@ func (o *Operator) Rebuilds(ctx context.Context) ([]RebuildOverview, error) {
 	return overviews, nil
 }
 
-// Rebuild is the overview of one projection, or a [NotFoundError]. Of a reaction it is an
-// [ErrUnsupported].
+// Rebuild is the overview of one projection, or a [NotFoundError]. Of a reaction it is a
+// [ReactionError].
 func (o *Operator) Rebuild(ctx context.Context, name string) (RebuildOverview, error) {
 	k, err := o.find(ctx, name)
 	if err == nil && k.reaction {
-		err = noViews(name)
+		err = &ReactionError{Reaction: name}
 	}
 	if err != nil {
 		return RebuildOverview{}, err
 	}
 	return o.overview(ctx, name)
-}
-
-// noViews is the error of a rebuild of a reaction.
-func noViews(name string) error {
-	return unsupported("rebuild "+name, "a reaction has no views that could be built again")
 }
 
 func (o *Operator) overview(ctx context.Context, name string) (RebuildOverview, error) {
@@ -157,7 +157,7 @@ func (o *Operator) overview(ctx context.Context, name string) (RebuildOverview, 
 }
 
 func overviewOf(name string, s projection.State, beats []projection.Heartbeat, now time.Time) RebuildOverview {
-	overview := RebuildOverview{Projection: name, Rebuild: rebuildOf(s, beats, now)}
+	overview := RebuildOverview{Projection: name, Rebuild: rebuildOf(s, beats, now), Paused: pausedBy(s)}
 	for _, g := range slices.Backward(s.Generations) {
 		status := generationOf(g, beats, now)
 		switch g.Role {
@@ -191,10 +191,13 @@ func rebuildOf(s projection.State, beats []projection.Heartbeat, now time.Time) 
 		return nil
 	}
 	b := g.Rebuild
-	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, Resumed: b.Resumed, Filled: b.Share(), By: b.By, Reason: b.Reason,
-		Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
-	if b.Phase == projection.PhaseFold {
+	status := &RebuildStatus{Generation: g.Number, Version: g.Version, Phase: b.Phase, Began: b.Began, Resumed: b.Resumed, Filled: b.Share(), Ranges: b.Ranges,
+		By: b.By, Reason: b.Reason, Streams: b.Manifest.Streams, Events: b.Manifest.Events, Coordinator: b.Coordinator, Failure: b.Failure, Failed: b.Failed, Swept: b.Swept, Compared: b.Compared}
+	switch {
+	case b.Phase == projection.PhaseFold:
 		status.Done = b.Share()
+	case b.Finished():
+		status.Done = 1
 	}
 	began, ended := b.Began, false
 	if b.Resumed.After(began) {

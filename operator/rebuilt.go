@@ -28,9 +28,11 @@ type Rebuilt struct {
 	Diff *RebuildDiff `json:"diff,omitempty"`
 	// Paused: it is paused, since it was interrupted or since somebody has done that. Filled is
 	// how much of the rows is filled for good, from 0 to 1, and Built: everything is there.
-	Paused  bool    `json:"paused,omitempty"`
-	Filled  float64 `json:"filled"`
-	Built   bool    `json:"built,omitempty"`
+	Paused bool    `json:"paused,omitempty"`
+	Filled float64 `json:"filled"`
+	Built  bool    `json:"built,omitempty"`
+	// Ranges is in how many parts the rows are built, 0 for one.
+	Ranges  int     `json:"ranges,omitempty"`
 	Seconds float64 `json:"seconds"`
 	// Used is what the process has used of its stores, absent where that is not known, and
 	// Dollars what it cost, absent where nothing is charged.
@@ -113,7 +115,7 @@ func (b *rebuilding) run(ctx context.Context, r *projection.Rebuilder, opts Rebu
 	b.done.Generation, b.done.Version = g.Number, g.Version
 	if g.Rebuild != nil {
 		b.done.Streams, b.done.Events, b.done.Applied = g.Rebuild.Manifest.Streams, g.Rebuild.Manifest.Events, g.Rebuild.Applied
-		b.done.Filled, b.done.Built = g.Rebuild.Share(), g.Rebuild.Finished()
+		b.done.Filled, b.done.Built, b.done.Ranges = g.Rebuild.Share(), g.Rebuild.Finished(), g.Rebuild.Ranges
 	}
 	switch {
 	case err == nil && found.Generation.Number > 0:

@@ -30,6 +30,8 @@ const (
 	NotCarried Condition = "not carried"
 	// IsBuilding: no generation can be read yet.
 	IsBuilding Condition = "building"
+	// IsBuilt: none can be read before the switch to one that a rebuild has built.
+	IsBuilt Condition = "built"
 	// IsSilent: no worker has reported lately.
 	IsSilent Condition = "silent"
 	// IsLive: it is fed.
@@ -238,6 +240,8 @@ func (s *ProjectionStatus) judge(now time.Time) Condition {
 		return IsFrozen
 	case s.NotCarried:
 		return NotCarried
+	case g.Role == projection.Building && s.Rebuild != nil && s.Rebuild.built():
+		return IsBuilt
 	case g.Role == projection.Building && !s.Reaction:
 		return IsBuilding
 	case s.Heard.IsZero() || now.Sub(s.Heard) > Silence:

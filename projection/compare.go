@@ -155,12 +155,12 @@ func (r *Rebuilder) PlanCompare(ctx context.Context) (*Compared, error) {
 
 // compared returns the generation that is compared, and the state.
 func (r *Rebuilder) compared(ctx context.Context) (State, Generation, error) {
-	s, g, err := r.target(ctx, movement{direction: forward})
+	s, g, err := r.target(ctx, movement{direction: forward, compare: true})
 	if err == nil {
-		err = r.unfinished(g)
+		err = r.p.CheckBuilds(g)
 	}
 	if err == nil {
-		err = r.checkCode(g)
+		err = r.unfinished(g)
 	}
 	return s, g, err
 }

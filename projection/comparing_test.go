@@ -2,6 +2,7 @@ package projection_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"testing"
@@ -9,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/leftfold/leftfold/eventstore"
 	"github.com/leftfold/leftfold/projection"
 )
 
@@ -68,11 +68,35 @@ func TestAComparisonOfAGenerationThatOtherCodeHasBuiltIsRefused(t *testing.T) {
 	older, err := projection.NewRebuilder(v.store, v.views, v.p, projection.RebuildOptions{})
 	require.NoError(t, err)
 	_, err = older.Compare(t.Context(), projection.CompareOptions{})
-	require.ErrorIs(t, err, eventstore.ErrInvalid)
-	require.ErrorContains(t, err, "generation 2 of projection \"counters\" is built by version 2 of its code, and this is version 1")
+	require.ErrorIs(t, err, projection.ErrNotReady)
+	require.ErrorContains(t, err, "generation 2 of counters is not ready: it is built by version 2, and this program has version 1")
 	s, err := v.views.State(t.Context(), "counters")
 	require.NoError(t, err)
 	require.Nil(t, s.Rebuilding().Rebuild.Compared)
+}
+
+func TestAProgramOfAnotherVersionIsToldWhichOneIsBuilt(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	v.fillTo(t, v.engine(t), 1)
+	v.rebuilt(t, projection.RebuildOptions{})
+	for version, hint := range map[int]string{1: "this program is too old: deploy the one that has version 2", 3: "give the command in a program that has version 2, or cancel the rebuild"} {
+		code := v.p
+		if version == 3 {
+			code = projection.MustNew("counters", 3, registry, projection.Follow("user"), projection.Replaces(v.p2), newTens())
+		}
+		r, err := projection.NewRebuilder(v.store, v.views, code, projection.RebuildOptions{})
+		require.NoError(t, err)
+		_, started := r.Start(t.Context(), projection.StartOptions{})
+		_, ran := r.Run(t.Context())
+		_, compared := r.Compare(t.Context(), projection.CompareOptions{})
+		for _, err := range []error{started, ran, compared} {
+			e, ok := errors.AsType[*projection.NotReadyError](err)
+			require.True(t, ok, err)
+			require.Equal(t, [2]int{2, version}, [2]int{e.Needs, e.Program})
+			require.Equal(t, hint, e.Hint())
+		}
+	}
 }
 
 // halfway are views whose slices lose everything but the rows that are only inserted.

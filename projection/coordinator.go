@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -72,6 +73,7 @@ func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *
 	i := slices.IndexFunc(s.Generations, func(o Generation) bool { return o.Number == g.Number })
 	b := s.Generations[i].Rebuild
 	b.Coordinator, b.Failure, b.Failed = r.opts.Name, "", eventstore.EventID{}
+	b.Ranges = cmp.Or(r.opts.Ranges, b.Ranges)
 	_, err := r.views.PutState(ctx, s)
 	if err == nil && !r.opts.Sequential {
 		r.beat(ctx, g)

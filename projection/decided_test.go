@@ -79,7 +79,7 @@ func TestARollbackPassesByAGenerationThatIsRetired(t *testing.T) {
 	require.Equal(t, []string{"1 active", "2 retired", "3 previous"}, v.roles(t))
 	_, err = r.Rollback(t.Context(), projection.RollbackOptions{})
 	require.ErrorIs(t, err, projection.ErrNoGeneration)
-	require.ErrorContains(t, err, "there is no such generation to go back to; readers use generation 1")
+	require.ErrorContains(t, err, "there is no generation to go back to; readers use generation 1")
 }
 
 func TestAProgramTellsTheCodeOfTheVersionsThatItCarries(t *testing.T) {
@@ -309,6 +309,24 @@ func TestWhereTheFirstRebuildWasCancelledAReaderHearsWhatToDo(t *testing.T) {
 	notBuilt := new(projection.NotBuiltError)
 	require.ErrorAs(t, err, &notBuilt)
 	require.Equal(t, "start a rebuild, and switch to what it builds", notBuilt.Hint())
+}
+
+func TestWhereTheFirstRebuildIsBuiltAReaderHearsThatItWaitsForTheSwitch(t *testing.T) {
+	t.Parallel()
+	v := newVersions()
+	v.append(t, "user-1", Counted{"x", 1})
+	r := v.rebuilder(t, projection.RebuildOptions{})
+	_, err := r.Start(t.Context(), projection.StartOptions{})
+	require.NoError(t, err)
+	_, err = v.tens.Get(t.Context(), v.views, projection.KeyOf("x"))
+	require.ErrorContains(t, err, "its generation 1 is being built by a rebuild")
+	_, err = r.Run(t.Context())
+	require.NoError(t, err)
+	_, err = v.tens.Get(t.Context(), v.views, projection.KeyOf("x"))
+	notBuilt := new(projection.NotBuiltError)
+	require.ErrorAs(t, err, &notBuilt)
+	require.Equal(t, "its generation 1 is built, and waits for the switch", notBuilt.Reason)
+	require.Equal(t, "compare it, and switch readers to it", notBuilt.Hint())
 }
 
 func TestAnOldProgramDoesNotShowAGenerationFromWhichCommitsWereKept(t *testing.T) {

@@ -59,9 +59,9 @@ func (r *Rebuilder) Plan(ctx context.Context) (Plan, error) {
 	for keys := (KeyRange{0, allKeys}); keys.From < keys.To; plan.Passes++ {
 		r.meter.note(func(p *RebuildProgress) {
 			*p = RebuildProgress{Phase: PhaseFold, StreamsOf: plan.Streams, EventsOf: plan.Events,
-				Share: KeyRange{0, keys.From}.share(), Part: r.part(keys).share(), Units: p.Units}
+				Share: KeyRange{0, keys.From}.share(), Part: partOf(keys, r.opts.Ranges).share(), Units: p.Units}
 		})
-		done, _, err := r.foldRange(ctx, &sealed{heads: h, skips: skipsOf(s.Skips)}, &rangeFold{id: id, keys: r.part(keys), fill: take})
+		done, _, err := r.foldRange(ctx, &sealed{heads: h, skips: skipsOf(s.Skips)}, &rangeFold{id: id, keys: partOf(keys, r.opts.Ranges), fill: take})
 		if failed, ok := errors.AsType[*FoldError](err); ok {
 			plan.Failure = failed
 			break

@@ -203,6 +203,10 @@ func notBuilt(p *Projection, s State) error {
 		}
 		for _, g := range s.Generations {
 			switch {
+			case g.Version == p.version && g.Role == Building && g.Rebuild.Finished():
+				e.Reason = fmt.Sprintf("its generation %d is built, and waits for the switch", g.Number)
+				e.hint = "compare it, and switch readers to it"
+				return e
 			case g.Version == p.version && g.Role == Building && g.Rebuild != nil:
 				e.Reason = fmt.Sprintf("its generation %d is being built by a rebuild", g.Number)
 				e.hint = "let the rebuild run to its end, and switch to it"
@@ -219,7 +223,7 @@ func notBuilt(p *Projection, s State) error {
 				e.Reason = fmt.Sprintf("its active generation %d is of version %d", g.Number, g.Version)
 				e.hint = fmt.Sprintf("rebuild it: until the switch a program that carries version %d, by projection.Replaces, feeds and shows the old one", g.Version)
 				if g.Version > p.version {
-					e.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", g.Version)
+					e.hint = tooOld(g.Version)
 				}
 			}
 		}

@@ -19,9 +19,10 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 		return err
 	}
 	b := g.Rebuild
+	keys := partOf(b.next(), b.Ranges)
 	r.meter.note(func(p *RebuildProgress) {
 		*p = RebuildProgress{Generation: g.Number, Phase: PhaseFold, StreamsOf: b.Manifest.Streams, EventsOf: b.Manifest.Events,
-			Share: b.Share(), Part: r.part(b.next()).share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
+			Share: b.Share(), Part: keys.share(), Rows: p.Rows, Checkpoints: p.Checkpoints, Applied: b.Applied, Units: p.Units}
 	})
 	fill := func(ctx context.Context, f Filling) error {
 		if err := r.views.Fill(ctx, id, f); err != nil {
@@ -29,7 +30,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 		}
 		return r.meter.spend(ctx, unitsOf(f))
 	}
-	done, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})
+	done, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: keys, fill: fill})
 	if err != nil {
 		return err
 	}
@@ -43,10 +44,11 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 	})
 }
 
-// part cuts a range to one of RebuildOptions.Ranges.
-func (r *Rebuilder) part(keys KeyRange) KeyRange {
-	width := uint64(allKeys / r.opts.Ranges)
-	if to := (keys.From/width + 1) * width; to < keys.To && to+uint64(r.opts.Ranges) <= allKeys {
+// partOf cuts a range to one of so many parts of all.
+func partOf(keys KeyRange, ranges int) KeyRange {
+	n := uint64(max(1, ranges))
+	width := allKeys / n
+	if to := (keys.From/width + 1) * width; to < keys.To && to+n <= allKeys {
 		keys.To = to
 	}
 	return keys

@@ -32,7 +32,8 @@ type RebuildOptions struct {
 	Readers int
 	// Ranges is in how many parts the rows are built, at least. The log is read once for
 	// each; what a coordinator that is killed has done for its last one is done again. At the
-	// most 65,536. Defaults to 1.
+	// most 65,536. Defaults to those of the coordinator before, by which the rebuild was
+	// started or that has gone on with it, and to 1.
 	Ranges int
 	// Memory is how many bytes of rows, as they are stored, are folded at once, about; what
 	// is more is left to another range. Rows take about three times as much in memory. It is
@@ -84,9 +85,7 @@ func (o RebuildOptions) withDefaults() RebuildOptions {
 	if o.Readers <= 0 {
 		o.Readers = max(2, runtime.GOMAXPROCS(0))
 	}
-	if o.Ranges <= 0 {
-		o.Ranges = 1
-	}
+	o.Ranges = max(o.Ranges, 0)
 	if o.Memory <= 0 {
 		o.Memory = 192 << 20
 	}
@@ -141,7 +140,8 @@ type StartOptions struct{ By, Reason string }
 
 // Start prepares a rebuild: it gives out the number of a new generation. Somebody has to
 // [Rebuilder.Run] it. Where one is under way already the error is an [ErrRebuilding]; where
-// this program does not carry the active version it is a [NotReadyError]. Cost: a read and a
+// this program does not carry the active version, or the one that is built, it is a
+// [NotReadyError]. Cost: a read and a
 // write of the state.
 func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, error) {
 	for {
@@ -151,7 +151,10 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 		}
 		for _, g := range s.live() {
 			if g.Role == Building {
-				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil, Program: r.p.version}
+				if err := r.p.CheckBuilds(g); err != nil && g.Rebuild != nil {
+					return GenerationID{}, err
+				}
+				return GenerationID{}, &RebuildingError{Generation: GenerationID{r.p.name, g.Number}, Version: g.Version, Live: g.Rebuild == nil}
 			}
 			if g.Version == r.p.version {
 				if err := checkFingerprint(r.p, g); err != nil {
@@ -166,7 +169,7 @@ func (r *Rebuilder) Start(ctx context.Context, o StartOptions) (GenerationID, er
 		s.Projection, s.Counter = r.p.name, s.Counter+1
 		s.Generations = append(s.Generations, Generation{
 			Number: s.Counter, Version: r.p.version, Fingerprint: r.p.fingerprint, Role: Building, Since: now, Views: r.p.Views(),
-			Rebuild: &Rebuild{Phase: PhaseHeads, Began: now, By: o.By, Reason: o.Reason},
+			Rebuild: &Rebuild{Phase: PhaseHeads, Began: now, By: o.By, Reason: o.Reason, Ranges: r.opts.Ranges},
 		})
 		if _, err = r.views.PutState(ctx, s); !errors.Is(err, ErrChanged) {
 			return GenerationID{r.p.name, s.Counter}, err
@@ -277,16 +280,21 @@ func (r *Rebuilder) building(ctx context.Context) (State, Generation, error) {
 	if g == nil {
 		return s, Generation{}, &NoRebuildError{Projection: r.p.name}
 	}
-	return s, *g, r.checkCode(*g)
+	return s, *g, r.p.CheckBuilds(*g)
 }
 
-// checkCode refuses a generation that other code has built.
-func (r *Rebuilder) checkCode(g Generation) error {
-	if g.Version != r.p.version {
-		return fmt.Errorf("%w: generation %d of projection %q is built by version %d of its code, and this is version %d; cancel the rebuild, or run a program with that version",
-			eventstore.ErrInvalid, g.Number, r.p.name, g.Version, r.p.version)
+// CheckBuilds refuses a generation that other code builds than that of the projection: one of
+// another version is a [NotReadyError], one of another declaration an [ErrFingerprint].
+func (p *Projection) CheckBuilds(g Generation) error {
+	if g.Version == p.version {
+		return checkFingerprint(p, g)
 	}
-	return checkFingerprint(r.p, g)
+	e := &NotReadyError{Generation: GenerationID{p.name, g.Number}, Firm: true, Needs: g.Version, Program: p.version,
+		Obstacles: []string{fmt.Sprintf("it is built by version %d, and this program has version %d", g.Version, p.version)}}
+	if g.Version < p.version {
+		e.hint = fmt.Sprintf("give the command in a program that has version %d, or cancel the rebuild", g.Version)
+	}
+	return e
 }
 
 // change changes the rebuild of a generation, unless somebody has cancelled or switched it

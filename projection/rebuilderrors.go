@@ -19,8 +19,8 @@ var (
 	ErrFold = errors.New("the fold failed")
 	// ErrNotReady: readers can not be switched to a generation; see [NotReadyError].
 	ErrNotReady = errors.New("generation is not ready")
-	// ErrNoGeneration: there is no generation to switch, go back to or retire.
-	ErrNoGeneration = errors.New("there is no such generation")
+	// ErrNoGeneration: there is no generation to switch or go back to, to compare or to retire.
+	ErrNoGeneration = errors.New("there is no generation")
 )
 
 // NoRebuildError is an [ErrNoRebuild].
@@ -55,9 +55,6 @@ type RebuildingError struct {
 	Version    int
 	// Live: workers build it from its first event on, not a rebuild.
 	Live bool
-	// Program is the version that the program carries that would have built one, 0 where it
-	// is not known.
-	Program int
 }
 
 func (e *RebuildingError) Error() string {
@@ -67,16 +64,10 @@ func (e *RebuildingError) Error() string {
 // Is makes the error an [ErrRebuilding].
 func (e *RebuildingError) Is(target error) bool { return target == ErrRebuilding }
 
-// Other: the program has another version than the one that is built.
-func (e *RebuildingError) Other() bool { return e.Program > 0 && e.Program != e.Version }
-
 // Hint says what to do.
 func (e *RebuildingError) Hint() string {
 	if e.Live {
 		return "let a worker run until its first sweep has ended"
-	}
-	if e.Other() {
-		return fmt.Sprintf("this program has version %d; give the command in one that carries version %d", e.Program, e.Version)
 	}
 	return "let it run to its end and switch to it, or cancel it"
 }
@@ -115,7 +106,11 @@ type NotReadyError struct {
 	// Obstacles are for people, the first one first.
 	Obstacles []string
 	// Firm: one of them is such that nobody can pass it by.
-	Firm  bool
+	Firm bool
+	// Needs is the version that the program lacks for it, which is of version Program; 0
+	// where that is not what is missing.
+	Needs, Program int
+
 	hint  string
 	cause error // with a hint of its own, or nil
 }
@@ -135,8 +130,17 @@ func (e *NotReadyError) Hint() string {
 	switch {
 	case e.hint != "":
 		return e.hint
+	case e.Needs > e.Program:
+		return tooOld(e.Needs)
+	case e.Needs > 0:
+		return hintReplaces
 	case e.cause != nil:
 		return eventstore.Hint(e.cause)
 	}
 	return "see to it, or force the switch"
+}
+
+// tooOld is the hint to a program that lacks a later version than it has.
+func tooOld(version int) string {
+	return fmt.Sprintf("this program is too old: deploy the one that has version %d", version)
 }

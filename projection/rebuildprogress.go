@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"sync"
 	"time"
 )
 
 // RebuildProgress is how far a coordinator has come.
 type RebuildProgress struct {
-	Generation uint64 `json:"generation"`
+	// Generation is 0 in a plan, which makes none.
+	Generation uint64 `json:"generation,omitempty"`
 	Phase      Phase  `json:"phase"`
 	// Streams and Events count what the phase has looked at, of StreamsOf and EventsOf; 0
-	// where that is not known yet.
-	Streams   int    `json:"streams"`
+	// where that is not known yet, or not counted.
+	Streams   int    `json:"streams,omitempty"`
 	StreamsOf int    `json:"streams_of,omitempty"`
 	Events    uint64 `json:"events"`
 	EventsOf  uint64 `json:"events_of,omitempty"`
@@ -52,6 +54,16 @@ func (p RebuildProgress) Done() float64 {
 		return read
 	}
 	return ratio(p.Streams, p.StreamsOf)
+}
+
+// Pass returns which pass of the fold is on its way, of how many there are if all make as much
+// of the rows as it does; 0 where none is. One that has not got enough memory makes less.
+func (p RebuildProgress) Pass() (number, of int) {
+	if p.Phase != PhaseFold || p.Part <= 0 {
+		return 0, 0
+	}
+	of = int(math.Round(1 / p.Part))
+	return min(int(math.Round(p.Share/p.Part))+1, of), of
 }
 
 func ratio[N int | uint64](n, of N) float64 {

@@ -39,6 +39,9 @@ type Rebuild struct {
 	// Coordinator is who works on it, empty for nobody. It spares double work; nothing else
 	// relies on it.
 	Coordinator string `json:"coordinator,omitempty"`
+	// Ranges is in how many parts the rows are built, as whoever has worked on it last was
+	// told, 0 for one.
+	Ranges int `json:"ranges,omitempty"`
 	// Paused: coordinators leave it alone.
 	Paused bool `json:"paused,omitempty"`
 	// Manifest is what is sealed, from PhaseFold on.

@@ -75,7 +75,7 @@ func (s *State) previous(projection string, number uint64) (*Generation, error) 
 		g = s.Find(number)
 	}
 	if g == nil || g.Role != Previous {
-		return nil, fmt.Errorf("projection %q: %w that is a previous one", projection, ErrNoGeneration)
+		return nil, fmt.Errorf("projection %q: %w to retire that is a previous one", projection, ErrNoGeneration)
 	}
 	return g, nil
 }
@@ -91,13 +91,18 @@ func (s *State) inUse(projection string, g Generation, program *Projection, work
 	}
 	for _, w := range workers {
 		if only(func(g Generation) bool { return !slices.Contains(w.Frozen, g.Number) }) {
-			e.Obstacles = append(e.Obstacles, fmt.Sprintf("worker %s carries no other generation", w.Worker))
+			e.Obstacles = append(e.Obstacles, fmt.Sprintf("worker %s carries no other generation (%s)", w.Worker, heard(w)))
 		}
 	}
 	if len(e.Obstacles) == 0 {
 		return nil
 	}
 	return e
+}
+
+// heard says how old the heartbeat of a worker is, and how long it counts.
+func heard(w Heartbeat) string {
+	return fmt.Sprintf("heard %s ago; it counts no more after a minute of silence", time.Since(w.At).Round(time.Second))
 }
 
 // workersOf returns the heartbeats of the workers that are there.

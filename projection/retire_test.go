@@ -23,7 +23,7 @@ func TestARetireIsRefusedWhileAWorkerCarriesNoOtherGeneration(t *testing.T) {
 		_, err = projection.Retire(t.Context(), v.views, "counters", projection.RetireOptions{})
 		require.ErrorIs(t, err, projection.ErrInUse)
 		require.EqualError(t, err, plan.Refused.Error())
-		require.ErrorContains(t, err, "worker test carries no other generation")
+		require.ErrorContains(t, err, "worker test carries no other generation (heard 0s ago; it counts no more after a minute of silence)")
 		require.Equal(t, []string{"1 previous", "2 active"}, v.roles(t))
 
 		time.Sleep(time.Minute) // in the bubble

@@ -13,7 +13,7 @@ const (
 	sweptFor = time.Hour
 	// comparedFor is how long a comparison is.
 	comparedFor = 24 * time.Hour
-	// silentFor is how long a worker may be silent that is taken to be there.
+	// silentFor is how long a worker may be silent that is taken to be there; heard says it.
 	silentFor = time.Minute
 )
 
@@ -45,7 +45,7 @@ type RollbackOptions struct {
 // an [ErrChanged], and nothing was done. Cost: a read and a write of the state, one of what is
 // parked and of the heartbeats; a sweep where the last one is over an hour old.
 func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, error) {
-	return r.move(ctx, movement{forward, o.From, o.To, o.Force, r.ready})
+	return r.move(ctx, movement{direction: forward, from: o.From, to: o.To, force: o.Force, check: r.ready})
 }
 
 // Rollback makes readers use the generation again that the active one has replaced: the write
@@ -53,7 +53,7 @@ func (r *Rebuilder) Switch(ctx context.Context, o SwitchOptions) (GenerationID, 
 // carry its version, is swept first; where this program does not either it is a
 // [NotReadyError].
 func (r *Rebuilder) Rollback(ctx context.Context, o RollbackOptions) (GenerationID, error) {
-	return r.move(ctx, movement{back, o.From, o.To, true, r.thawed})
+	return r.move(ctx, movement{direction: back, from: o.From, to: o.To, force: true, check: r.thawed})
 }
 
 // movement is a switch or a rollback.
@@ -61,6 +61,7 @@ type movement struct {
 	direction
 	from, to uint64 // that are meant; to 0: whichever
 	force    bool
+	compare  bool // nothing is moved, it is only compared
 	// check returns what speaks against it, and whether a sweep is needed first.
 	check func(context.Context, State, Generation) (sweep bool, err error)
 }
@@ -122,15 +123,18 @@ func (r *Rebuilder) target(ctx context.Context, m movement) (State, Generation, 
 	if g := s.With(Active); g != nil {
 		active, readers = g.Number, fmt.Sprintf("readers use generation %d", g.Number)
 	}
-	target, way := s.behind(), "switch"
+	target, way := s.behind(), "switch to"
 	if m.direction == back {
-		target, way = s.before(), "go back"
+		target, way = s.before(), "go back to"
+	}
+	if m.compare {
+		way = "compare"
 	}
 	switch {
 	case m.to > 0 && (active != m.from || target == nil || target.Number != m.to):
 		return s, Generation{}, r.changed(ErrChanged)
 	case target == nil:
-		return s, Generation{}, fmt.Errorf("projection %q: %w to %s to; %s", r.p.name, ErrNoGeneration, way, readers)
+		return s, Generation{}, fmt.Errorf("projection %q: %w to %s; %s", r.p.name, ErrNoGeneration, way, readers)
 	}
 	return s, *target, nil
 }
@@ -164,6 +168,9 @@ func (r *Rebuilder) ready(ctx context.Context, s State, target Generation) (swee
 		return false, err
 	}
 	refusal := &NotReadyError{Generation: GenerationID{r.p.name, target.Number}}
+	if r.p.code(target.Version) == nil {
+		refusal.Needs, refusal.Program = target.Version, r.p.version
+	}
 	if refusal.Obstacles, err = r.obstacles(ctx, s, target); err != nil {
 		return false, err
 	}
@@ -184,8 +191,19 @@ func (r *Rebuilder) unfinished(g Generation) error {
 		return nil
 	}
 	e := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Obstacles: []string{"it is still being built"}}
+	switch b := g.Rebuild; {
+	case b == nil:
+	case b.Paused:
+		e.Obstacles = []string{"it is not built yet, and its rebuild is paused"}
+	case b.Failure != "":
+		e.Obstacles = []string{"it is not built yet, and its rebuild has failed"}
+	}
 	if e.hint = "let the rebuild run to its end"; g.Rebuild == nil {
 		e.Obstacles, e.hint = []string{"workers are still building it"}, (&RebuildingError{Live: true}).Hint()
+	}
+	if r.p.code(g.Version) == nil {
+		e.Obstacles = append(e.Obstacles, fmt.Sprintf("this program does not carry version %d", g.Version))
+		e.Needs, e.Program, e.hint = g.Version, r.p.version, ""
 	}
 	return e
 }
@@ -211,16 +229,15 @@ func (r *Rebuilder) sweepable(s State, g Generation) error {
 // checkCarried refuses a generation that this program can not feed, or not together with the
 // active one.
 func (r *Rebuilder) checkCarried(s State, g Generation) error {
-	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, hint: hintReplaces}
+	refusal := &NotReadyError{Generation: GenerationID{r.p.name, g.Number}, Firm: true, Program: r.p.version}
 	active := s.With(Active)
 	switch {
 	case r.p.code(g.Version) == nil:
+		refusal.Needs = g.Version
 		refusal.Obstacles = []string{fmt.Sprintf("it is frozen: no worker carries version %d, and neither does this program", g.Version)}
 	case active != nil && r.p.code(active.Version) == nil:
+		refusal.Needs = active.Version
 		refusal.Obstacles = []string{fmt.Sprintf("readers use generation %d of version %d, which this program does not carry", active.Number, active.Version)}
-		if active.Version > r.p.version {
-			refusal.hint = fmt.Sprintf("this program is too old: deploy the one that has version %d", active.Version)
-		}
 	default:
 		return nil
 	}
@@ -252,11 +269,11 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 		}
 	}
 	if r.p.code(g.Version) == nil {
-		found = append(found, fmt.Sprintf("this program does not carry version %d: give the command in one that does", g.Version))
+		found = append(found, fmt.Sprintf("this program does not carry version %d", g.Version))
 	}
 	workers, err := workersOf(ctx, r.views, r.p.name)
 	if i := slices.IndexFunc(workers, func(b Heartbeat) bool { return slices.Contains(b.Frozen, g.Number) }); i >= 0 {
-		found = append(found, fmt.Sprintf("worker %s does not carry version %d, and so keeps commits from it: deploy the program that does", workers[i].Worker, g.Version))
+		found = append(found, fmt.Sprintf("worker %s does not carry version %d (%s), and so keeps commits from it: deploy the program that does", workers[i].Worker, g.Version, heard(workers[i])))
 	}
 	return found, err
 }
@@ -299,5 +316,5 @@ func changedSince(projection string, err error) error {
 	if !errors.Is(err, ErrChanged) {
 		return err
 	}
-	return fmt.Errorf("projection %q: somebody else has changed its state since it was looked at; look again: %w", projection, err)
+	return fmt.Errorf("projection %q: its state was %w by somebody else: look again", projection, ErrChanged)
 }

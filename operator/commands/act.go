@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,6 +26,8 @@ type planned struct {
 	Details any `json:"details,omitempty"`
 	// Nothing says why there is nothing to do.
 	Nothing string `json:"nothing,omitempty"`
+	// brief says the plan in a line to who wants no more, empty where the target does.
+	brief string
 	// confirm is what has to be named where that confirms it.
 	confirm string
 	// refused is why it can not be done, which the plan says, too; nil where it can.
@@ -89,7 +92,7 @@ func (m *mounted) act(use, short string, how confirmation, answer any, plan func
 			}
 			switch {
 			case flags.dry:
-				err := m.Terminal.Object(dryRun{p, true}, p.Target, func() error { return m.showPlan(p) })
+				err := m.Terminal.Object(dryRun{p, true}, cmp.Or(p.brief, p.Target), func() error { return m.showPlan(p) })
 				if err == nil && p.refused != nil {
 					if err = terminal.ErrCheck; terminal.CodeOf(p.refused) == terminal.Refused {
 						err = p.refused // as it is without --dry-run

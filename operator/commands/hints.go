@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/leftfold/leftfold/eventstore"
+	"github.com/leftfold/leftfold/operator"
 	"github.com/leftfold/leftfold/operator/terminal"
 	"github.com/leftfold/leftfold/projection"
 )
@@ -50,11 +51,15 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 		return terminal.WithHint(err, m.Line("rebuild", "switch", name)+" switches readers to it, "+m.Line("rebuild", "cancel", name)+" gives it up")
 	case errors.Is(err, projection.ErrNoRebuild):
 		return terminal.WithHint(err, m.Line("rebuild", "start", name)+" starts one")
+	case isReaction(err):
+		return terminal.WithHint(err, "name a projection: "+m.listed())
+	case canForce(err):
+		return terminal.WithHint(err, "see to it, or pass it by: "+m.Line("rebuild", "switch", name, "--force")+anyReason)
 	case errors.Is(err, projection.ErrNoGeneration):
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows which there are")
 	case building && live.Live:
 		return terminal.WithHint(err, "workers build it: let one run until its first sweep has ended, or "+m.Line("sweep", name)+anyReason)
-	case building && !live.Other():
+	case building:
 		return terminal.WithHint(err, m.Line("rebuild", "status", name)+" shows it, "+m.Line("rebuild", "cancel", name)+" gives it up")
 	case errors.Is(err, projection.ErrChanged):
 		return terminal.WithHint(err, "nothing was done; "+m.Line("rebuild", "status", name)+" shows how it is now")
@@ -62,6 +67,17 @@ func (m *mounted) hinted(err error, name, otherwise string) error {
 		return terminal.WithHint(err, otherwise)
 	}
 	return err
+}
+
+func isReaction(err error) bool {
+	_, ok := errors.AsType[*operator.ReactionError](err)
+	return ok
+}
+
+// canForce reports whether a switch is refused that may be forced, by a program that should.
+func canForce(err error) bool {
+	e, ok := errors.AsType[*projection.NotReadyError](err)
+	return ok && !e.Firm && e.Needs == 0
 }
 
 // listed is the hint where a projection is not there.

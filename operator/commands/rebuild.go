@@ -50,7 +50,7 @@ func (f *progressFlag) check(cmd *cobra.Command) error {
 func (f *rebuildFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.opts.Rate, "rate", 0, "the most units a second, of 1 KB written or 4 KB read; 0 for any")
 	c.Flags().IntVar(&f.opts.Readers, "workers", 0, "how many parts of the log are read at once (default one for each processor)")
-	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each")
+	c.Flags().IntVar(&f.opts.Ranges, "ranges", 1, "in how many parts the rows are built, at least: the log is read once for each; a rebuild that goes on keeps to those that it had")
 	c.Flags().IntVar(&f.memory, "memory", 192, "how many MB of rows are built at once, about")
 	c.Flags().StringVar(&f.compare, "compare", "sample", "how rows are held against a fold of the events in the end: full, or sample")
 	f.progress.add(c)
@@ -68,6 +68,9 @@ func (f *rebuildFlags) options(cmd *cobra.Command) (operator.RebuildOptions, err
 		return opts, Wrong(cmd, "--rate and --workers are 0 or more, --ranges and --memory 1 or more")
 	case f.compare != "full" && f.compare != "sample":
 		return opts, Wrong(cmd, "--compare %s: it is full or sample", f.compare)
+	}
+	if !cmd.Flags().Changed("ranges") {
+		opts.Ranges = 0 // as it was
 	}
 	opts.Memory, opts.Compare.Full, opts.Compare.Samples = f.memory<<20, f.compare == "full", fewSamples
 	if f.takeOver {
@@ -146,7 +149,7 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 	if u := start.UnderWay; u != nil {
 		switch u.Condition {
 		case operator.RebuildPaused:
-			p.Nothing = fmt.Sprintf("a rebuild of %s is under way and paused; %s goes on with it", name, m.Line("rebuild", "resume", name))
+			return m.refused(p, []string{fmt.Sprintf("a rebuild of %s is under way, and paused: generation %d, %s", name, u.Generation, m.farText(*u))}, m.pausedRebuild(name, *u)), nil
 		case operator.RebuildReady:
 			p.Nothing = m.readyText(name, *u)
 		default:
@@ -163,10 +166,20 @@ func (m *mounted) planRebuild(ctx context.Context, o *operator.Operator, name st
 	return p, nil
 }
 
-// waitsFor says for whom a process waits that takes part in a rebuild.
+// pausedRebuild refuses a start of what stands still until somebody resumes it.
+func (m *mounted) pausedRebuild(name string, s operator.RebuildStatus) error {
+	return &terminal.Error{Class: operator.ErrRefused, Cause: projection.ErrRebuildPaused, Fix: m.Line("rebuild", "resume", name) + anyReason + " goes on with it",
+		Text: fmt.Sprintf("%v: generation %d of %s; nothing was done", projection.ErrRebuildPaused, s.Generation, name)}
+}
+
+// waitsFor says for whom a process waits that takes part in a rebuild. A comparison waits for
+// nobody.
 func waitsFor(s operator.RebuildStatus, opts operator.RebuildOptions) []string {
-	if s.Coordinator == "" || opts.Lease < 0 {
+	switch {
+	case s.Coordinator == "" || opts.Lease < 0 && s.Swept.IsZero():
 		return nil
+	case !s.Swept.IsZero():
+		return []string{"It is built: this process compares it, and waits for nobody."}
 	}
 	return []string{fmt.Sprintf("It waits for %s, and goes on where that has been silent for %s.", s.Coordinator, terminal.Age(operator.RebuildSilence))}
 }
@@ -193,7 +206,22 @@ func (m *mounted) planDryRebuild(ctx context.Context, o *operator.Operator, p pl
 		p.refused = errors.New(plan.Failure)
 	}
 	p.Plan = dryRebuildLines(plan, opts)
+	p.brief = dryRebuildText(plan)
 	return p, nil
+}
+
+// dryRebuildText says it in a line.
+func dryRebuildText(plan operator.RebuildPlan) string {
+	text := fmt.Sprintf("%s generation %d: ", plan.Projection, plan.Generation)
+	if plan.Failure != "" {
+		return text + "fails: " + plan.Failure
+	}
+	text += fmt.Sprintf("%s, %s; %s, %s", terminal.Counted(plan.Streams, "stream"), terminal.Counted(int(plan.Events), "event"),
+		terminal.Counted(plan.Rows, "row"), terminal.Counted(plan.Checkpoints, "checkpoint"))
+	if plan.Dollars != nil {
+		text += "; " + terminal.Dollars(*plan.Dollars)
+	}
+	return text
 }
 
 func dryRebuildLines(plan operator.RebuildPlan, opts operator.RebuildOptions) []string {
@@ -260,7 +288,7 @@ func (m *mounted) runRebuild(ctx context.Context, o *operator.Operator, by opera
 
 // stoppedRebuild says how to go on.
 func (m *mounted) stoppedRebuild(ctx context.Context, err error, name string, report operator.Rebuilt) error {
-	goOn, kept := m.Line("rebuild", "resume", name)+anyReason, keptBy(report.Filled)
+	goOn, kept := m.Line("rebuild", "resume", name)+anyReason, keptBy(report.Filled, report.Ranges)
 	switch {
 	case err == nil:
 		return nil

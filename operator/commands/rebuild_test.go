@@ -62,7 +62,7 @@ func TestAFirstBuildHasNothingToBeComparedWith(t *testing.T) {
 	bubble(t, func(t *testing.T, p *program) {
 		p.next(1)
 		p.order("1", "tea", 2, "")
-		p.all("rebuild start totals"+yes, "rebuild", "rebuild start totals"+yes, "rebuild switch totals"+named, "rebuild switch totals"+named)
+		p.all("rebuild start totals"+yes, "rebuild", "rebuild start totals"+yes, "status", "status --check", "doctor", "projections totals", "ask total {\"item\":\"tea\"}", "rebuild switch totals"+named, "rebuild switch totals"+named)
 		p.compare("rebuild-first")
 	})
 }

@@ -22,7 +22,8 @@ type rebuildShow struct {
 	json    bool
 	hint    string // at the end of the line
 	phase   projection.Phase
-	entered mark
+	entered mark // where the phase began, or the part of the rows that is folded
+	last    projection.RebuildProgress
 	written time.Time                 // of the last line of JSON
 	kept    *operator.RebuildProgress // what no line has said yet, nil for nothing
 }
@@ -50,9 +51,10 @@ func (s *rebuildShow) progress(p projection.RebuildProgress) {
 		s.phase = p.Phase
 		return
 	}
-	if p.Phase != s.phase || p.Events < s.entered.events {
+	if p.Phase != s.phase || p.Events < s.last.Events || p.Phase == projection.PhaseFold && p.Share != s.last.Share {
 		s.entered = mark{now, p.Events}
 	}
+	s.last = p
 	if p.Phase != s.phase {
 		s.phase = p.Phase
 		s.line.Say("%s  %-9s %s", now.UTC().Format(time.TimeOnly), p.Phase, phaseText(p))
@@ -92,41 +94,80 @@ func phaseText(p projection.RebuildProgress) string {
 	return ""
 }
 
+// The line is made shorter step by step until it fits: these are the steps, from the one on at
+// which something is left out.
+const (
+	halfBar = 1 + iota
+	noRate
+	noBar
+	noUnits
+	noDollars
+	noCounts
+)
+
+// barColumns are those of the bar, half as many where it has to be shorter.
 const barColumns = 20
 
-// text is the line: the phase, how much of it is done, what is counted, what is left, and
-// what it cost.
+// text is the line, as long as there is room for.
 func (s *rebuildShow) text(p projection.RebuildProgress, now time.Time) string {
+	text := s.shortened(p, now, 0)
+	for step := halfBar; step <= noCounts && !s.line.Fits(text); step++ {
+		text = s.shortened(p, now, step)
+	}
+	return text
+}
+
+// shortened is the line by so many steps: the phase, how much of it is done, what is counted,
+// what is left, and what it cost.
+func (s *rebuildShow) shortened(p projection.RebuildProgress, now time.Time, step int) string {
 	parts := []string{fmt.Sprintf("%-9s", p.Phase)}
 	if done := p.Done(); p.StreamsOf > 0 {
-		if s.line.Terminal() {
+		switch {
+		case !s.line.Terminal() || step >= noBar:
+		case step >= halfBar:
+			parts[0] += " " + terminal.Bar(done, barColumns/2)
+		default:
 			parts[0] += " " + terminal.Bar(done, barColumns)
 		}
 		parts = append(parts, fmt.Sprintf("%3.0f%%", done*100))
 	}
-	switch {
-	case p.PutOf > 0:
-		parts = append(parts, fmt.Sprintf("%s/%s rows and checkpoints", terminal.Thousands(p.Put), terminal.Thousands(p.PutOf)))
-	case p.EventsOf > 0:
-		parts = append(parts, fmt.Sprintf("%s/%s events", terminal.Thousands(p.Events), terminal.Thousands(p.EventsOf)))
-	case p.StreamsOf > 0:
-		parts = append(parts, fmt.Sprintf("%s/%s streams", terminal.Thousands(p.Streams), terminal.Thousands(p.StreamsOf)))
-	default:
-		parts = append(parts, terminal.Counted(p.Streams, "stream"))
+	if n, of := p.Pass(); of > 1 {
+		parts = append(parts, fmt.Sprintf("part %d of %d", n, of))
 	}
-	if took := now.Sub(s.entered.at); took > 0 && p.EventsOf > 0 && p.PutOf == 0 {
+	if step < noCounts {
+		parts = append(parts, countedText(p))
+	}
+	if took := now.Sub(s.entered.at); took > 0 && p.EventsOf > 0 && p.PutOf == 0 && step < noRate {
 		parts = append(parts, terminal.PerSecond(int(p.Events-s.entered.events), took))
 	}
 	if p.Left != (projection.Span{}) {
 		parts = append(parts, "left "+terminal.Between(p.Left.Least, p.Left.Most))
 	}
 	if cost := s.o.Dollars(operator.Usage{ReadUnits: p.Units.Read, WriteUnits: p.Units.Write}); cost != nil {
-		parts = append(parts, allUnits(p.Units.Read+p.Units.Write), terminal.Dollars(*cost))
+		if step < noUnits {
+			parts = append(parts, allUnits(p.Units.Read+p.Units.Write))
+		}
+		if step < noDollars {
+			parts = append(parts, terminal.Dollars(*cost))
+		}
 	}
 	if s.line.Terminal() && s.hint != "" {
 		parts = append(parts, " "+s.hint)
 	}
 	return strings.Join(parts, "  ")
+}
+
+// countedText says what is counted, of how many.
+func countedText(p projection.RebuildProgress) string {
+	switch {
+	case p.PutOf > 0:
+		return fmt.Sprintf("%s/%s rows and checkpoints", terminal.Thousands(p.Put), terminal.Thousands(p.PutOf))
+	case p.EventsOf > 0:
+		return fmt.Sprintf("%s/%s events", terminal.Thousands(p.Events), terminal.Thousands(p.EventsOf))
+	case p.StreamsOf > 0:
+		return fmt.Sprintf("%s/%s streams", terminal.Thousands(p.Streams), terminal.Thousands(p.StreamsOf))
+	}
+	return terminal.Counted(p.Streams, "stream")
 }
 
 func allUnits(units float64) string { return terminal.Thousands(int64(units+0.5)) + " units" }

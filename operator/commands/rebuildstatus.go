@@ -127,6 +127,9 @@ func roleText(g operator.GenerationStatus) string {
 func (m *mounted) showRebuild(r operator.RebuildOverview) error {
 	t := m.Terminal
 	rows := [][2]any{{"projection", r.Projection}}
+	if r.Paused != nil {
+		rows = append(rows, [2]any{"paused", strings.TrimPrefix(m.pauseText(r.Projection, *r.Paused), r.Projection+" is paused ")})
+	}
 	if g := r.Active; g != nil {
 		rows = append(rows, [2]any{fmt.Sprintf("generation %d", g.Number), m.generationText(*g)})
 	}
@@ -210,6 +213,10 @@ func (m *mounted) nextOfRebuild(r operator.RebuildOverview) {
 			m.nextAct("rebuild cancel", r.Projection, byName)
 		case operator.RebuildRuns, operator.RebuildStarting:
 		default:
+			if r.Paused != nil { // of the projection: it would be refused
+				m.nextAct("resume", r.Projection, byYes)
+				return
+			}
 			m.nextAct("rebuild resume", r.Projection, byYes)
 		}
 		return

@@ -24,7 +24,7 @@ func (m *mounted) rebuildPause() *cobra.Command {
 			p.Nothing = "the rebuild of " + name + " is paused already"
 			return p, nil
 		}
-		p.Plan = append(p.Plan, fmt.Sprintf("Pause the rebuild of %s: generation %d, %s; %s.", name, status.Generation, m.rebuildText(status), keptBy(status.Filled)))
+		p.Plan = append(p.Plan, fmt.Sprintf("Pause the rebuild of %s: generation %d, %s; %s.", name, status.Generation, m.rebuildText(status), keptBy(status.Filled, status.Ranges)))
 		p.do = func(ctx context.Context, by operator.By) (done, error) {
 			recorded, err := o.PauseRebuild(ctx, by, name)
 			answer := operator.MovedGeneration{Projection: name, Generation: status.Generation, Recorded: recorded}
@@ -36,12 +36,15 @@ func (m *mounted) rebuildPause() *cobra.Command {
 	return c
 }
 
-// keptBy says what a pause keeps of a rebuild.
-func keptBy(filled float64) string {
-	if filled == 0 {
-		return "nothing is filled yet, and --ranges keeps parts"
+// keptBy says what a pause keeps of a rebuild that is made in so many parts.
+func keptBy(filled float64, ranges int) string {
+	switch {
+	case filled > 0:
+		return "what is filled is kept"
+	case ranges > 1:
+		return fmt.Sprintf("none of the %d parts is filled yet", ranges)
 	}
-	return "what is filled is kept"
+	return "nothing is filled yet, and --ranges keeps parts"
 }
 
 func (m *mounted) rebuildCancel() *cobra.Command {
@@ -258,7 +261,7 @@ func (p *planned) forced(obstacles []string) {
 // unfinished names what makes a rebuild go on, where it is one that stands still that keeps
 // something from being done.
 func (m *mounted) unfinished(ctx context.Context, o *operator.Operator, name string, err error) error {
-	if !errors.Is(err, projection.ErrNotReady) {
+	if e, ok := errors.AsType[*projection.NotReadyError](err); !ok || e.Needs > 0 { // where this program can not go on, no hint to it
 		return err
 	}
 	switch status, failed := o.Rebuilding(ctx, name); {

@@ -58,8 +58,8 @@ func TestAComparisonOrAPauseOfARebuildThatIsRefusedIsNotRecorded(t *testing.T) {
 		p.built(nil, "")
 		require.Equal(t, terminal.NotThere, p.types("rebuild pause totals"+yes), "it has come to its end")
 		p.mended = nil
-		require.Equal(t, terminal.WrongUse, p.types("rebuild diff totals --actor anna@ops"), "another version has built it")
-		require.Contains(t, p.text.String(), "is built by version 2 of its code, and this is version 1")
+		require.Equal(t, terminal.Refused, p.types("rebuild diff totals --actor anna@ops"), "another version has built it")
+		require.Contains(t, p.text.String(), "it is built by version 2, and this program has version 1")
 		head, err := p.store.Head(t.Context(), operator.ActivityStream)
 		require.NoError(t, err)
 		require.Zero(t, head.Version(), p.text.String())

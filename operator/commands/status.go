@@ -75,6 +75,7 @@ var marks = map[operator.Condition]terminal.Cell{
 	operator.IsLive:     {Text: "●", Color: terminal.Good},
 	operator.IsSilent:   {Text: "○", Color: terminal.Odd},
 	operator.IsBuilding: {Text: "◐", Color: terminal.Odd},
+	operator.IsBuilt:    {Text: "●", Color: terminal.Odd},
 	operator.IsFrozen:   {Text: "■", Color: terminal.Bad},
 	operator.IsPaused:   {Text: "◇", Color: terminal.Bad},
 	operator.IsParked:   {Text: "▲", Color: terminal.Bad},
@@ -174,6 +175,9 @@ func (m *mounted) worst(p *operator.ProjectionStatus, now time.Time) string {
 		return notCarriedText(p)
 	case operator.IsBuilding:
 		return "it is being built, and can not be read yet"
+	case operator.IsBuilt:
+		g, _ := p.Active()
+		return fmt.Sprintf("generation %d is built, and can not be read before the switch", g.Number)
 	}
 	if p.Heard.IsZero() {
 		return "no worker has reported"
@@ -253,8 +257,11 @@ func generation(p *operator.ProjectionStatus, now time.Time) string {
 	}
 	text := fmt.Sprintf("%d (%s)", g.Number, terminal.Age(now.Sub(g.Since)))
 	r := p.Rebuild
-	if r == nil {
+	switch {
+	case r == nil:
 		return text
+	case p.Condition == operator.IsBuilt: // it is that of the rebuild
+		return fmt.Sprintf("%s %s", text, r.Condition)
 	}
 	if r.Condition != operator.RebuildRuns {
 		return fmt.Sprintf("%s → %d %s", text, r.Generation, r.Condition)

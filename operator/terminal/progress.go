@@ -59,6 +59,12 @@ func (p *Progress) Say(format string, args ...any) {
 // Terminal reports whether there is a line at the bottom.
 func (p *Progress) Terminal() bool { return p.terminal }
 
+// Fits reports whether a line is shown as a whole.
+func (p *Progress) Fits(text string) bool {
+	columns, _ := p.t.opts.Width(p.t.opts.Stderr)
+	return !p.terminal || runewidth.StringWidth(text) < columns
+}
+
 // End leaves the line free.
 func (p *Progress) End() { p.t.setStatus("") }
 
