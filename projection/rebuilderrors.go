@@ -144,3 +144,10 @@ func (e *NotReadyError) Hint() string {
 func tooOld(version int) string {
 	return fmt.Sprintf("this program is too old: deploy the one that has version %d", version)
 }
+
+func streamsAre(n int) string {
+	if n == 1 {
+		return "1 stream is"
+	}
+	return fmt.Sprintf("%d streams are", n)
+}

@@ -68,7 +68,7 @@ func (r *Rebuilder) checkParked(ctx context.Context, g Generation, late []*deliv
 	if parked == 0 {
 		return nil
 	}
-	return &NotReadyError{Generation: id, Obstacles: []string{fmt.Sprintf("%d streams are parked in it: it was swept just now", parked)}}
+	return &NotReadyError{Generation: id, Obstacles: []string{streamsAre(parked) + " parked in it: it was swept just now"}}
 }
 
 // sweepGeneration returns what was behind. What workers of this program's versions feed is

@@ -256,7 +256,7 @@ func (r *Rebuilder) obstacles(ctx context.Context, s State, g Generation) (found
 		return nil, err
 	}
 	if parked > 0 {
-		found = append(found, fmt.Sprintf("%d streams are parked in it, or were and wait for a sweep", parked))
+		found = append(found, streamsAre(parked)+" parked in it, or were and wait for a sweep")
 	}
 	if b := g.Rebuild; g.Role == Building {
 		switch {

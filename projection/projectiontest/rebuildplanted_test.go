@@ -243,6 +243,6 @@ func TestPlantedFaultsOfRebuildsAreFound(t *testing.T) {
 			f.Package, f.Says = inPackage, "found by schedule"
 			f.Test = cmp.Or(f.Test, rebuilt)
 		}
-		t.Run(f.Name, func(t *testing.T) { planted.MustBeFoundInTurn(t, f, "LEFTFOLD_SEED=1", manySchedules+"=2000") })
+		t.Run(f.Name, func(t *testing.T) { planted.MustBeFoundInTurn(t, f, "LEFTFOLD_SEED=1", manySchedules+"=5000") })
 	}
 }
