@@ -86,7 +86,7 @@ func TestASwitchWhoseSweepParksAStreamIsRefused(t *testing.T) {
 		v.append(t, "user-1", Counted{"bad", 1}) // and nobody is told
 		_, err = r.Switch(t.Context(), projection.SwitchOptions{})
 		require.ErrorIs(t, err, projection.ErrNotReady)
-		require.ErrorContains(t, err, "1 streams are parked in it: it was swept just now")
+		require.ErrorContains(t, err, "1 stream is parked in it: it was swept just now")
 		require.Equal(t, []string{"1 active", "2 building"}, v.roles(t))
 		switchOver(t, r)
 	})
