@@ -61,7 +61,7 @@ func MustBeFound(t *testing.T, f Fault, env ...string) {
 	case !strings.Contains(text, f.Says):
 		t.Errorf("the fault was found, but not for the reason %q:\n%s", f.Says, text)
 	default:
-		t.Logf("found: %s", firstLines(text, 12))
+		t.Logf("found: %s\n%s", firstLines(text, 12), lineWith(text, f.Says))
 	}
 }
 
@@ -77,6 +77,16 @@ func MustBeFoundInTurn(t *testing.T, f Fault, env ...string) {
 	}
 	overlay(t, moduleRoot(t), f.Edits)
 	t.Log("its turn is another day; LEFTFOLD_SOAK=1 plants it today")
+}
+
+// lineWith returns the line in which something is said, which may stand behind the first ones.
+func lineWith(text, says string) string {
+	for line := range strings.Lines(text) {
+		if says != "" && strings.Contains(line, says) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }
 
 func firstLines(text string, n int) string {
