@@ -207,8 +207,12 @@ func (o *Operator) StartRebuild(ctx context.Context, by By, name string, opts Re
 }
 
 // ResumeRebuild lets a rebuild go on that is paused, that has failed or on which nobody works,
-// as [Operator.StartRebuild] does.
+// as [Operator.StartRebuild] does. What a start would be refused for it is, too, and then it
+// stays as it is.
 func (o *Operator) ResumeRebuild(ctx context.Context, by By, name string, opts RebuildOptions) (Rebuilt, error) {
+	if _, err := o.CheckRebuild(ctx, name); err != nil { // what is refused is not recorded
+		return Rebuilt{Projection: name}, err
+	}
 	return o.rebuild(ctx, by, "rebuild resume", name, opts, func(ctx context.Context, _ *projection.Rebuilder) error {
 		return projection.ResumeRebuild(ctx, o.service.Views, name)
 	})

@@ -54,10 +54,16 @@ type rival struct {
 	seen time.Time // by our own clock
 }
 
+// works reports whether this coordinator is the one of a rebuild, and has said in which ranges:
+// it may have been killed, and be back under its name with others.
+func (r *Rebuilder) works(b *Rebuild) bool {
+	return b.Coordinator == r.opts.Name && cmp.Or(r.opts.Ranges, b.Ranges) == b.Ranges
+}
+
 // takeOver makes this coordinator the one of a rebuild, once no other works on it; else it
 // waits a moment.
 func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *rival) error {
-	if name := g.Rebuild.Coordinator; name != "" && r.opts.Lease > 0 {
+	if name := g.Rebuild.Coordinator; name != "" && name != r.opts.Name && r.opts.Lease > 0 {
 		beat, err := r.lastBeat(ctx, name)
 		if err != nil {
 			return err

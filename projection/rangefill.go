@@ -106,9 +106,9 @@ func (f *rangeFold) shrink() (shrunk bool) {
 // fillAtOnce is how many rows and checkpoints are filled together.
 const fillAtOnce = 1000
 
-// putNext fills while the next rows are encoded; settle waits for it.
+// putNext fills, where it may while the next rows are encoded; settle waits for it.
 func (f *rangeFold) putNext(ctx context.Context, filling Filling) error {
-	if f.r.opts.Sequential {
+	if !f.together {
 		return f.put(ctx, filling)
 	}
 	return f.filling.next(func() error { return f.put(ctx, filling) })

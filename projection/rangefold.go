@@ -7,7 +7,7 @@ import (
 	"github.com/leftfold/leftfold/eventstore"
 )
 
-// sink takes what a fold leads to.
+// sink takes what a fold leads to, one filling at a time but where rangeFold.together says else.
 type sink func(ctx context.Context, f Filling) error
 
 // foldNext folds the log up to the sealed heads for the next range of keys, and fills what it
@@ -30,7 +30,7 @@ func (r *Rebuilder) foldNext(ctx context.Context, g Generation) error {
 		}
 		return r.meter.spend(ctx, unitsOf(f))
 	}
-	done, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: keys, fill: fill})
+	done, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: keys, fill: fill, together: !r.opts.Sequential})
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,8 @@ type rangeFold struct {
 	fill  sink
 	only  map[RowID]bool // nil: all rows of the range
 	keep  bool           // fill keeps in memory what it is handed
+	// together: fill may be called by several goroutines at once.
+	together bool
 
 	inserts []Row // not filled yet
 	size    int   // of the rows, about

@@ -27,3 +27,30 @@ func TestARebuildGoesOnInTheRangesItWasStartedWith(t *testing.T) {
 		})
 	}
 }
+
+func TestACoordinatorThatIsBackUnderItsNameBuildsInTheRangesItIsToldNow(t *testing.T) {
+	t.Parallel()
+	v := full(t)
+	g := v.killed(t, projection.RebuildOptions{Name: "coordinator-0", Ranges: 4})
+	require.Equal(t, "coordinator-0", g.Rebuild.Coordinator)
+	fills := 0
+	r := v.rebuilderOver(t, beforeFill{v.views, func(context.Context) error { fills++; return nil }}, projection.RebuildOptions{Name: "coordinator-0", Ranges: 2})
+	g, err := r.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, fills)
+	require.Equal(t, 2, g.Rebuild.Ranges)
+}
+
+// killed starts a rebuild whose coordinator is gone once it has begun to fill.
+func (v *versions) killed(t testing.TB, opts projection.RebuildOptions) projection.Generation {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	r := v.rebuilderOver(t, deaf{beforeFill{v.views, func(context.Context) error { kill(); return errGone }}, ctx}, opts)
+	_, err := r.Start(ctx, projection.StartOptions{})
+	require.NoError(t, err)
+	_, err = r.Run(ctx)
+	require.ErrorIs(t, err, errGone)
+	s, err := v.views.State(t.Context(), "counters")
+	require.NoError(t, err)
+	return *s.Rebuilding()
+}

@@ -245,7 +245,7 @@ func (r *Rebuilder) run(ctx context.Context) (g Generation, _ error) {
 		switch b := g.Rebuild; {
 		case b.Paused:
 			return g, fmt.Errorf("%w: projection %q", ErrRebuildPaused, r.p.name)
-		case b.Coordinator != r.opts.Name && !b.Finished():
+		case !r.works(b) && !b.Finished():
 			err = r.takeOver(ctx, s, g, &other)
 		case b.Phase == PhaseHeads:
 			err = r.seal(ctx, g)

@@ -102,7 +102,11 @@ func (m *mounted) act(use, short string, how confirmation, answer any, plan func
 			case p.refused != nil:
 				return p.refused
 			case p.Nothing != "":
-				return m.Terminal.Object(p, p.Target, func() error { m.Terminal.Say("%s", p.Nothing); return nil })
+				say := func() error { m.Terminal.Say("%s", p.Nothing); return nil }
+				if m.Terminal.CheckTemplate(p) != nil { // it is for the answer of what would have been done
+					return say()
+				}
+				return m.Terminal.Object(p, p.Target, say)
 			}
 			if err := m.mayAct(cmd, p, &flags); err != nil {
 				return nothingDone(cmd.Context(), err)

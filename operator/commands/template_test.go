@@ -105,3 +105,18 @@ func TestATemplateIsCheckedBeforeTheWork(t *testing.T) {
 		p.compare("template")
 	})
 }
+
+// A script may do a thing twice.
+func TestATemplateOfTheAnswerIsNoMistakeWhereThereIsNothingToDo(t *testing.T) {
+	bubble(t, func(t *testing.T, p *program) {
+		p.filled()
+		for _, line := range []string{"pause totals --template '{{.projection}}'" + yes, "resume totals --template '{{.projection}}'" + yes,
+			"rebuild start totals --template '{{.generation}}'" + yes, "rebuild switch totals --template '{{.generation}}'" + named} {
+			require.Zero(t, p.types(line), p.text.String())
+			p.text.Reset()
+			require.Zero(t, p.types(line), p.text.String())
+			require.NotContains(t, p.text.String(), "out: ")
+			require.Contains(t, p.text.String(), "err: ", "it says what it found")
+		}
+	})
+}

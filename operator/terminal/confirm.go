@@ -34,11 +34,13 @@ func (t *Terminal) Ask(ctx context.Context, question string) (string, error) {
 	}()
 	select {
 	case answer := <-answers:
-		return answer, nil
+		if ctx.Err() == nil {
+			return answer, nil
+		}
 	case <-ctx.Done():
-		fmt.Fprintln(t.Stderr())
-		return "", context.Cause(ctx)
 	}
+	fmt.Fprintln(t.Stderr()) // who interrupts has not answered, whatever came with it
+	return "", context.Cause(ctx)
 }
 
 // Confirm asks a question that is answered by y or n; anything else is n. Where nobody can

@@ -94,3 +94,29 @@ func TestWhatATemplateFailsAtIsNotPrintedInPart(t *testing.T) {
 	require.ErrorIs(t, templated(t, "{{.nonsense}}").Object(map[string]int{"count": 1}, "", nil), terminal.ErrUsage)
 	assert.Empty(t, s.out.String())
 }
+
+// tree has entries of its own type, a struct without a name behind a pointer, and a field that
+// stands for one of that struct.
+type tree struct {
+	Name     string `json:"name"`
+	Children []tree `json:"children,omitempty"`
+	Size     part2  `json:"size"`
+	*Leaf
+}
+
+// Leaf is a part of a tree.
+type Leaf struct {
+	Size  int    `json:"size"`
+	Color string `json:"color,omitempty"`
+	*Leaf `json:",omitempty"`
+}
+
+func TestATemplateKnowsAnswersThatHaveEntriesOfTheirOwnType(t *testing.T) {
+	t.Parallel()
+	answer := tree{Name: "root", Children: []tree{{Name: "left", Children: []tree{{Name: "deep"}}}}, Size: part2{3}, Leaf: &Leaf{Color: "green"}}
+	s := templated(t, "{{.name}} {{.color}} {{.size.size}}{{range .children}} {{.name}}{{range .children}} {{.name}}{{end}}{{end}}")
+	require.NoError(t, s.CheckTemplate(tree{}))
+	require.NoError(t, s.Object(answer, "", nil))
+	require.Equal(t, "root green 3 left deep\n", s.out.String())
+	require.ErrorIs(t, templated(t, "{{.nonsense}}").CheckTemplate(tree{}), terminal.ErrUsage)
+}

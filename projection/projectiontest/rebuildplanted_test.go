@@ -102,7 +102,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a range is recorded before it is filled",
-		Edits: []planted.Edit{{File: foldFile, Old: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\treturn err\n\t}\n", New: "\tdone, applied, err := r.foldRange(ctx, s, &rangeFold{id: id, keys: r.part(b.next()), fill: fill})\n\tif err != nil {\n\t\tdone, err = r.part(b.next()), nil\n\t}\n\tif err != nil {\n\t\treturn err\n\t}\n"}},
+		Edits: []planted.Edit{{File: foldFile, Old: "together: !r.opts.Sequential})\n\tif err != nil {\n", New: "together: !r.opts.Sequential})\n\tif err != nil {\n\t\tdone, err = keys, nil\n\t}\n\tif err != nil {\n"}},
 	},
 	{
 		Name:  "a late coordinator records a range in another generation",
@@ -165,7 +165,7 @@ var rebuildFaults = []planted.Fault{
 	},
 	{
 		Name:  "a comparison folds with the code that the program has",
-		Edits: []planted.Edit{{File: "projection/compare.go", Old: "\tif err == nil {\n\t\terr = r.checkCode(g)\n\t}\n", New: ""}},
+		Edits: []planted.Edit{{File: "projection/compare.go", Old: "\tif err == nil {\n\t\terr = r.p.CheckBuilds(g)\n\t}\n", New: ""}},
 	},
 }
 
@@ -224,7 +224,7 @@ var rebuildTests = []planted.Fault{
 	},
 	{
 		Name:  "readers are switched by a program that can not show what they are switched to",
-		Edits: []planted.Edit{{File: switchFile, Old: "\tif r.p.code(g.Version) == nil {\n", New: "\tif g.Version < 0 {\n"}},
+		Edits: []planted.Edit{{File: switchFile, Old: "\tif r.p.code(g.Version) == nil {\n\t\tfound", New: "\tif g.Version < 0 {\n\t\tfound"}},
 		Test:  "^TestASwitchByAProgramThatDoesNotCarryTheVersion",
 	},
 	{

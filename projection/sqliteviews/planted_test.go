@@ -44,6 +44,11 @@ var faults = []planted.Fault{
 		Test:  "^TestViews$/^Fill$/^changes_nothing",
 	},
 	{
+		Name:  "a filling of many rows puts over what is there",
+		Edits: []planted.Edit{{File: rebuildFile, Old: "rowsAtOnce-1) + rowMarks + ifAbsent", New: "rowsAtOnce-1) + rowMarks + ` ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content`"}},
+		Test:  "^TestViews$/^Fill$/^takes_more_than_a_thousand",
+	},
+	{
 		Name:  "a filling takes a tombstone for absence",
 		Edits: []planted.Edit{{File: rebuildFile, Old: "ifAbsent   = ` ON CONFLICT DO NOTHING`", New: "ifAbsent   = ` ON CONFLICT DO UPDATE SET rev = excluded.rev, content = excluded.content WHERE rev = ''`"}},
 		Test:  "^TestViews$/^Tombstones$/^keep_a_filling_out",

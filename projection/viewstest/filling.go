@@ -17,7 +17,7 @@ var fillClauses = []clause{
 	{"leaves alone what slices have written, and gives it no origin", fillsAroundSlices},
 	{"leaves a stream alone that has a park record only", fillsAroundRecords},
 	{"puts a stream's own row together with its checkpoint, or not at all", fillsOwnRows},
-	{"takes more than a thousand rows at once, also where some are there", fillsMany},
+	{"takes more than a thousand rows at once, and puts none where one is there or was deleted", fillsMany},
 	{"takes rows and keys as large as they may be, and nothing", fillsLarge},
 	{"is of one generation", fillsOneGeneration},
 	{"keeps nothing of its arguments, and does not change them", fillKeepsNothing},
@@ -114,34 +114,38 @@ func fillsOwnRows(t *testing.T, f *fixture) {
 }
 
 func fillsMany(t *testing.T, f *fixture) {
-	var rows, there []projection.Row
+	var rows, there, want, wantOwn []projection.Row
 	var all, known []projection.Checkpoint
+	var gone []projection.RowID
+	before := func(r projection.Row) projection.Row {
+		r = f.row(r.ID, `"before"`)
+		there = append(there, r)
+		return r
+	}
 	for i, name := range numbered("p", 1010) {
 		r := f.row(row("v", name[:3], name), `"`+name+`"`)
-		if rows = append(rows, r); i%10 == 0 {
-			there = append(there, r)
+		switch rows = append(rows, r); {
+		case i%10 == 0:
+			want = append(want, before(r))
+		case i%100 == 5:
+			gone = append(gone, r.ID)
+		default:
+			want = append(want, r)
 		}
 		if i%50 > 0 {
 			continue
 		}
 		c, own := at(name, eventstore.Version(i+1)), f.row(ownRow(stream(name)), `1`)
-		all, rows = append(all, c), append(rows, own)
-		if i%100 == 0 {
-			known, there = append(known, c), append(there, own)
+		if all, rows = append(all, c), append(rows, own); i%100 == 0 {
+			known, own = append(known, c), before(own)
 		}
+		wantOwn = append(wantOwn, own)
 	}
 	f.filling(t, known, there...)
+	f.buried(t, gone...)
 	f.filling(t, all, rows...)
-	var want []projection.Row
-	for _, view := range []string{ownView, "v"} {
-		for _, r := range origin(rows...) {
-			if r.ID.View == view {
-				want = append(want, r)
-			}
-		}
-	}
 	got := f.contents(t, ownView, "v")
-	same(t, want, got.Rows)
+	same(t, origin(append(wantOwn, want...)...), got.Rows)
 	same(t, all, got.Checkpoints)
 }
 
