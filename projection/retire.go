@@ -102,7 +102,7 @@ func (s *State) inUse(projection string, g Generation, program *Projection, work
 
 // heard says how old the heartbeat of a worker is, and how long it counts.
 func heard(w Heartbeat) string {
-	return fmt.Sprintf("heard %s ago; it counts no more after a minute of silence", time.Since(w.At).Round(time.Second))
+	return fmt.Sprintf("heard %s ago; it counts no more after a minute of silence", max(0, time.Since(w.At)).Round(time.Second))
 }
 
 // workersOf returns the heartbeats of the workers that are there.

@@ -13,7 +13,8 @@ import (
 type Event[E any] struct {
 	Stream  eventstore.StreamID
 	Version eventstore.Version
-	// Time and Metadata are those of the event's commit.
+	// Time and Metadata are those of the event's commit. They are not changed: others see them,
+	// too.
 	Time     time.Time
 	Metadata eventstore.Metadata
 	// Data is read, and not changed. What a row takes over of its slices, maps and pointers
