@@ -177,7 +177,7 @@ func TestAMistakeIsInEveryVersionThatTheProgramCarriesAndKeepsReadersFromTheNewO
 
 	a := next.run("rebuild", "switch", "product-stats", "--reason", "a test", "--confirm", "product-stats")
 	assert.Equal(t, int(terminal.Refused), a.code, a.stderr)
-	assert.Contains(t, a.stderr, "1 streams are parked in it")
+	assert.Contains(t, a.stderr, "1 stream is parked in it")
 	next.must("parked", "retry", "product-stats", "--all", "--reason", "mended", "--yes")
 	next.act("switch")
 	assert.Contains(t, next.must("stats", "MUG-01"), "12.50")
