@@ -13,7 +13,7 @@ import (
 	"github.com/leftfold/leftfold/projection"
 )
 
-// meanwhile are views of which something changes once the checkpoints of a generation have
+// meanwhile are views of which something changes once all checkpoints of a generation have
 // been read, some times.
 type meanwhile struct {
 	projection.ViewStore
@@ -24,6 +24,9 @@ type meanwhile struct {
 func (m *meanwhile) AllCheckpoints(ctx context.Context, g projection.GenerationID, parked bool) iter.Seq2[projection.Checkpoint, error] {
 	return func(yield func(projection.Checkpoint, error) bool) {
 		m.ViewStore.AllCheckpoints(ctx, g, parked)(yield)
+		if parked {
+			return
+		}
 		if m.times--; m.times >= 0 {
 			m.change()
 		}
