@@ -72,7 +72,7 @@ func (r *Rebuilder) takeOver(ctx context.Context, s State, g Generation, other *
 			*other = rival{name, beat, now}
 		}
 		if time.Since(other.seen) < r.opts.Lease {
-			return r.wait(ctx, min(r.opts.HeartbeatEvery, r.opts.Lease))
+			return sleep(ctx, min(r.opts.HeartbeatEvery, r.opts.Lease))
 		}
 		r.opts.Logger.WarnContext(ctx, "another coordinator has fallen silent; this one goes on", "generation", GenerationID{r.p.name, g.Number}.String(), "coordinator", name)
 	}
@@ -96,15 +96,4 @@ func (r *Rebuilder) lastBeat(ctx context.Context, name string) (time.Time, error
 		}
 	}
 	return time.Time{}, err
-}
-
-func (r *Rebuilder) wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -306,7 +306,12 @@ func (f *feeder) round(g Generation, skips skips) *round {
 }
 
 func pause(ctx context.Context, stalls int) error {
-	timer := time.NewTimer(rand.N(min(firstPause<<stalls, lastPause)))
+	return sleep(ctx, rand.N(min(firstPause<<stalls, lastPause)))
+}
+
+// sleep ends after a time, or with the cause where ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -148,16 +148,9 @@ func (m *meter) spend(ctx context.Context, u Units) error {
 		m.paid = now
 	}
 	m.paid = m.paid.Add(time.Duration((u.Read + u.Write) / m.rate * float64(time.Second)))
-	wait := time.Until(m.paid)
+	left := time.Until(m.paid)
 	m.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return sleep(ctx, left)
 }
 
 // spendAt is of how many bytes read the units are spent together.
